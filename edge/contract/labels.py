@@ -1,0 +1,34 @@
+"""The words of the field, as they appear in manifests, records and the command line."""
+
+from __future__ import annotations
+
+UNINFECTED = "uninfected"
+PARASITISED = "parasitised"
+RING = "ring"
+TROPHOZOITE = "trophozoite"
+SCHIZONT = "schizont"
+GAMETOCYTE = "gametocyte"
+WBC = "wbc"
+PLATELET = "platelet"
+DEBRIS = "debris"
+
+STAGES = (RING, TROPHOZOITE, SCHIZONT, GAMETOCYTE)
+# Counts toward density: asexual stages only; gametocytes are reported apart (DOMAIN: counting).
+ASEXUAL_STAGES = (RING, TROPHOZOITE, SCHIZONT)
+NON_RBC = (WBC, PLATELET, DEBRIS)
+CELL_LABELS = (UNINFECTED, PARASITISED, *STAGES, *NON_RBC)
+
+MALARIA_CELLS = "malaria-cells"
+TASKS = (
+    MALARIA_CELLS,
+    "malaria-novelty",
+    "malaria-stages",
+    "malaria-superres",
+    "cxr-pneumonia",
+    "cxr-covid",
+)
+
+
+def is_infected(label: str) -> bool:
+    """True for a parasitised red cell, whatever its stage."""
+    return label == PARASITISED or label in STAGES

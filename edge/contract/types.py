@@ -1,0 +1,156 @@
+"""Value types that cross module boundaries: frozen dataclasses, shapes and units on each field."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+U8Array = npt.NDArray[np.uint8]
+F32Array = npt.NDArray[np.float32]
+F64Array = npt.NDArray[np.float64]
+I32Array = npt.NDArray[np.int32]
+BoolArray = npt.NDArray[np.bool_]
+
+VERDICTS = ("positive", "negative", "inconclusive", "refused")
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One image of a field of view.
+
+    Attributes:
+        image: (H,W,3) uint8 RGB.
+        name: file name or camera's counter, unique within a specimen.
+        captured_utc: ISO 8601 with offset; empty where unknown.
+        um_per_px: micrometres a pixel, None where not known.
+        exposure_ms: None where not known.
+    """
+
+    image: U8Array
+    name: str
+    captured_utc: str = ""
+    um_per_px: float | None = None
+    exposure_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class FieldQuality:
+    """Whether a field can be read, and the reason in words where it cannot.
+
+    Attributes:
+        usable: False where the field must not be counted.
+        reason: empty when usable.
+        focus: sharpness of the edges, dimensionless; larger is sharper.
+        brightness: median of the brightest channel, 0 to 255.
+        saturated_fraction: share of pixels at the top of the range in every channel.
+        stained_fraction: share of the field that cells cover.
+    """
+
+    usable: bool
+    reason: str
+    focus: float
+    brightness: float
+    saturated_fraction: float
+    stained_fraction: float
+
+
+@dataclass(frozen=True, eq=False)
+class CellBox:
+    """One object found in a field: box in px of the frame, and its mask inside the box.
+
+    Attributes:
+        mask: (height_px, width_px) bool, True inside the cell.
+        kind: "rbc", "wbc", "platelet" or "debris".
+        at_border: cut by the frame's edge, so not counted.
+    """
+
+    left_px: int
+    top_px: int
+    width_px: int
+    height_px: int
+    mask: BoolArray
+    kind: str = "rbc"
+    at_border: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class CellCall:
+    """The decision on one cell.
+
+    Attributes:
+        label: one of `labels.CELL_LABELS`.
+        score: P(positive label), 0 to 1; None for what is no red cell or is cut by the border.
+        novelty: anomaly score, None where the bundle has no novelty network.
+        counted: a whole red cell, so part of the count.
+        cam: (h,w) float32 class activation in logit units, kept for suspect cells only.
+    """
+
+    box: CellBox
+    label: str
+    score: float | None = None
+    novelty: float | None = None
+    counted: bool = False
+    cam: F32Array | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FieldResult:
+    """What was seen in one field, or why it was refused."""
+
+    name: str
+    quality: FieldQuality
+    cells: tuple[CellCall, ...] = ()
+    timings_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def rbc_count(self) -> int:
+        """Whole red cells of this field."""
+        return sum(cell.counted for cell in self.cells)
+
+
+@dataclass(frozen=True)
+class RanOn:
+    """What really produced a result, for the record."""
+
+    bundle_id: str
+    bundle_sha256: str
+    runtime: str
+    accelerator: str
+    fallback: bool
+    threads: int
+
+
+@dataclass(frozen=True)
+class SlideReport:
+    """The result of one specimen.
+
+    Attributes:
+        verdict: positive, negative, inconclusive or refused; a failure is never negative.
+        why: the reason in one sentence.
+        parasitaemia_fraction: corrected for the classifier's errors; None when nothing was counted.
+        ci_low: lower end of its 95 % interval, fraction.
+        ci_high: upper end.
+        observed_fraction: positive_count / rbc_count, uncorrected.
+    """
+
+    verdict: str
+    why: str
+    rbc_count: int
+    positive_count: int
+    parasitaemia_fraction: float | None
+    ci_low: float | None
+    ci_high: float | None
+    observed_fraction: float | None
+    fields_read: int
+    fields_refused: int
+    minimum_rbc_count: int
+    protocol: str
+    ran_on: RanOn
+
+    def to_json(self) -> dict[str, Any]:
+        """Flat, as `screen --json` writes it."""
+        flat = {name: value for name, value in vars(self).items() if name != "ran_on"}
+        return flat | vars(self.ran_on)

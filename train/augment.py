@@ -1,0 +1,114 @@
+"""Augmentation of prepared cells: what another slide, stain, lens or phone would have done.
+
+All functions take and give (N,H,W,3) uint8 RGB with black outside the cell; randomness comes in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from edge.contract.types import BoolArray, F32Array, U8Array
+
+
+# Interpolation blends the cell's rim with the black outside; darker than this is outside.
+EDGE_LEVEL = 24
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Strengths and probabilities; 0 switches a step off.
+
+    Attributes:
+        affine: probability of a free rotation with scale and shift (else only flips, quarter turns).
+        scale: range of the scale, 0.1 is 0.9 to 1.1.
+        shift: largest shift as a fraction of the side.
+        stain: strength of the jitter of dye amount and mixing, in optical density.
+        hue: largest rotation of hue, in degrees.
+        gain: largest relative gain for each channel.
+        offset: largest offset for each channel, of 255.
+        blur: probability of a blur (sigma up to 1.3 px).
+        jpeg: probability of JPEG artefacts (quality 35 to 95).
+        background: probability that the black background is filled with a bright plain one.
+    """
+
+    affine: float = 0.5
+    scale: float = 0.15
+    shift: float = 0.06
+    stain: float = 0.25
+    hue: float = 14.0
+    gain: float = 0.12
+    offset: float = 0.06
+    blur: float = 0.2
+    jpeg: float = 0.2
+    background: float = 0.15
+
+
+def augment(batch: U8Array, settings: Augmentation, rng: np.random.Generator) -> U8Array:
+    """A randomly changed copy of the batch; the same generator state gives the same copy."""
+    moved = np.stack([_move(image, settings, rng) for image in batch])
+    cell = moved.max(axis=3, keepdims=True) > EDGE_LEVEL
+    coloured = _jitter_colour(_jitter_stain(moved, settings, rng), settings, rng)
+    out = np.where(cell, np.clip(coloured + 0.5, 1, 255), 0).astype(np.uint8)
+    for index in range(len(out)):
+        out[index] = _degrade(out[index], settings, rng)
+    return _fill_background(out, cell, settings, rng)
+
+
+def _move(image: U8Array, settings: Augmentation, rng: np.random.Generator) -> U8Array:
+    if rng.random() >= settings.affine:
+        turned = np.rot90(image, rng.integers(4))
+        return turned[:, ::-1] if rng.random() < 0.5 else turned
+    side = image.shape[0]
+    scale = 1 + settings.scale * rng.uniform(-1, 1)
+    matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), rng.uniform(0, 360), scale)
+    if rng.random() < 0.5:
+        matrix = matrix @ np.array([[-1, 0, side - 1], [0, 1, 0], [0, 0, 1]], float)
+    matrix[:, 2] += rng.uniform(-1, 1, 2) * settings.shift * side
+    return np.asarray(cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR), np.uint8)
+
+
+def _jitter_stain(batch: U8Array, settings: Augmentation, rng: np.random.Generator) -> F32Array:
+    """Scales and mixes optical density, which is linear in the amount of dye (Beer-Lambert)."""
+    density = -np.log((np.arange(256, dtype=np.float32) + 1) / 256)
+    count = len(batch)
+    amount = np.exp(rng.normal(0, settings.stain, (count, 1, 1)))
+    mixing = np.eye(3) + rng.normal(0, settings.stain / 4, (count, 3, 3))
+    matrix = (amount * mixing).astype(np.float32)
+    mixed = np.einsum("nhwc,ncd->nhwd", density[batch], matrix, optimize=True)
+    return np.asarray(256 * np.exp(-np.maximum(mixed, 0)) - 1, np.float32)
+
+
+def _jitter_colour(batch: F32Array, settings: Augmentation, rng: np.random.Generator) -> F32Array:
+    """Turns the hue about the grey axis, then a gain and an offset for each channel."""
+    count = len(batch)
+    angle = np.deg2rad(settings.hue) * rng.uniform(-1, 1, count)
+    cos, sin = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None] / np.sqrt(3)
+    cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], float)
+    turn = cos * np.eye(3) + (1 - cos) / 3 + sin * cross
+    gain = 1 + settings.gain * rng.uniform(-1, 1, (count, 1, 3))
+    offset = 255 * settings.offset * rng.uniform(-1, 1, (count, 1, 1, 3))
+    matrix = (turn * gain).astype(np.float32)
+    turned = np.einsum("nhwc,ncd->nhwd", batch, matrix, optimize=True)
+    return np.asarray(turned + offset, np.float32)
+
+
+def _degrade(image: U8Array, settings: Augmentation, rng: np.random.Generator) -> U8Array:
+    if rng.random() < settings.blur:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.3)), np.uint8)
+    if rng.random() < settings.jpeg:
+        quality = int(rng.integers(35, 96))
+        _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    return image
+
+
+def _fill_background(
+    batch: U8Array, cell: BoolArray, settings: Augmentation, rng: np.random.Generator
+) -> U8Array:
+    for index in np.flatnonzero(rng.random(len(batch)) < settings.background):
+        paper = rng.uniform(170, 245) + rng.uniform(-25, 25, 3) + rng.normal(0, 3, (1, 1, 3))
+        batch[index] = np.where(cell[index], batch[index], np.clip(paper, 0, 255))
+    return batch
