@@ -77,7 +77,9 @@ def evaluate(
         resamples,
     )
     return {
-        name: Metric(*(round(float(x), 5) for x in (value, *np.nanpercentile(drawn[name], (2.5, 97.5)))))
+        name: Metric(
+            *(round(float(x), 5) for x in (value, *np.nanpercentile(drawn[name], (2.5, 97.5))))
+        )
         for name, value in figures.items()
     }
 

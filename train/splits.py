@@ -13,8 +13,8 @@ from edge.contract.errors import ConfigError, DataError
 from train.datasets.base import Example
 
 FOLDS_DIR = Path(__file__).parent / "folds"
-# A tenth of the patients chooses operating points; they are neither fitted on nor reported.
-VALIDATION_PARTS = 8
+# A sixth of the patients chooses operating points; they are neither fitted on nor reported.
+VALIDATION_PARTS = 5
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,14 @@ def write_folds(dataset: str, examples: Sequence[Example], n_folds: int, seed: i
     return path
 
 
-def load_split(dataset: str, held_out: int, folder: Path = FOLDS_DIR) -> Split:
+def load_split(dataset: str, held_out: int) -> Split:
     """The split that keeps fold `held_out` for testing.
 
     Raises:
         ConfigError: no folds for this data set, or no such fold.
         DataError: the file puts a patient into two parts.
     """
-    path = folder / f"{dataset}.json"
+    path = FOLDS_DIR / f"{dataset}.json"
     if not path.is_file():
         raise ConfigError(f"no folds for data set {dataset!r}: {path} is missing")
     content = json.loads(path.read_text())

@@ -1,0 +1,64 @@
+# make run    set up and start the appliance with the shipped bundle and the simulated camera
+# make test   set up and pass every test
+# make check  linters, types
+# make lock   resolve the dependencies again
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+DEVICE := .venv
+ALL := .venv-test
+UV_VERSION := 0.13.8
+HOST ?= 127.0.0.1
+PORT ?= 8080
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test check format lock browser screenshots clean
+
+run: $(DEVICE)/.ready
+	$(DEVICE)/bin/clinicscope run --host $(HOST) --port $(PORT)
+
+test: $(ALL)/.ready browser
+	$(ALL)/bin/python -m pytest
+
+check: $(ALL)/.ready
+	$(ALL)/bin/ruff check .
+	$(ALL)/bin/ruff format --check .
+	$(ALL)/bin/mypy
+
+format: $(ALL)/.ready
+	$(ALL)/bin/ruff check --fix .
+	$(ALL)/bin/ruff format .
+
+# Pictures of every page, at phone and desktop width, for the README and for looking at.
+screenshots: $(ALL)/.ready browser
+	$(ALL)/bin/python -m tests.e2e.screenshots build/screenshots
+
+browser:
+	bash tests/e2e/install_browser.sh
+
+$(DEVICE)/.ready: requirements/device.lock pyproject.toml
+	$(PYTHON) -m venv --clear $(DEVICE)
+	$(DEVICE)/bin/pip install --quiet --require-hashes -r requirements/device.lock
+	$(DEVICE)/bin/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+$(ALL)/.ready: requirements/all.lock pyproject.toml
+	$(PYTHON) -m venv --clear $(ALL)
+	$(ALL)/bin/pip install --quiet --require-hashes -r requirements/all.lock
+	$(ALL)/bin/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+RESOLVE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate -c requirements/constraints.in \
+	pyproject.toml requirements/build.in
+
+lock: .venv-lock/.ready
+	$(RESOLVE) -o requirements/device.lock
+	$(RESOLVE) --extra onnx --extra train --extra test -c requirements/device.lock -o requirements/all.lock
+	$(RESOLVE) --extra legacy -o requirements/legacy.lock
+
+.venv-lock/.ready:
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/pip install --quiet uv==$(UV_VERSION)
+	touch $@
+
+clean:
+	rm -rf .venv .venv-test .venv-lock build runs

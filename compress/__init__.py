@@ -1,0 +1,1 @@
+"""From a fitted model to a bundle: quantise, compare with the float parent, pack."""

@@ -1,0 +1,100 @@
+"""Float Keras model to a full INT8 TFLite: per-channel weights, uint8 image straight in.
+
+Outputs are dequantised in the file, so a reader needs no scale; arithmetic is INT8 throughout.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from edge.contract.errors import DataError
+from edge.contract.manifest import TensorSpec, Weights
+from edge.contract.types import U8Array
+
+log = logging.getLogger(__name__)
+
+
+def quantise_int8(model: Any, representative: U8Array, scale: float) -> bytes:
+    """Full INT8 after training.
+
+    Args:
+        model: Keras model with outputs `logit` and `cam`.
+        representative: (N,H,W,3) uint8 RGB of training patients.
+        scale: from uint8 to the model's range.
+
+    Raises:
+        DataError: an op stayed in float, or the input's scale is not the manifest's.
+    """
+    import tensorflow as tf
+
+    # Cells seldom reach 255; one white pixel outside a cell pins the input's range to the whole of
+    # uint8, so that images go in unscaled.
+    pinned = representative.copy()
+    pinned[0, 0, 0] = 255
+
+    def feed() -> Iterator[list[np.ndarray]]:
+        for crop in pinned:
+            yield [crop[None].astype(np.float32) * scale]
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = feed
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.float32
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+        content: bytes = converter.convert()
+    log.info("INT8 model has %d bytes", len(content))
+    return content
+
+
+def describe_weights(content: bytes, *, file: str, parent: str, scale: float) -> Weights:
+    """The manifest's entry for a classifier, read back from the file itself.
+
+    Raises:
+        DataError: the file has not one uint8 input and outputs `logit` and `cam`.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_content=content)
+    (image,) = interpreter.get_input_details()
+    in_scale, in_zero = image["quantization"]
+    if image["dtype"] != np.uint8 or in_zero != 0 or abs(in_scale - scale) > scale * 1e-3:
+        raise DataError(
+            f"INT8 input is {image['dtype'].__name__} with scale {in_scale:.6f} and zero point "
+            f"{in_zero}; expected uint8, {scale:.6f}, 0: the representative set must reach 0 and 255"
+        )
+    outputs = []
+    for index, detail in enumerate(interpreter.get_output_details()):
+        name = {2: "logit", 4: "cam"}[len(detail["shape"])]
+        outputs.append(_tensor(name, detail, index))
+    return Weights(
+        "classifier",
+        "tflite",
+        file,
+        hashlib.sha256(content).hexdigest(),
+        len(content),
+        parent,
+        (_tensor("image", image, 0),),
+        tuple(outputs),
+    )
+
+
+def _tensor(name: str, detail: Any, index: int) -> TensorSpec:
+    scale, zero = detail["quantization"]
+    quantised = bool(scale)
+    return TensorSpec(
+        name,
+        tuple(int(side) for side in detail["shape_signature"]),
+        np.dtype(detail["dtype"]).name,
+        index,
+        float(scale) if quantised else None,
+        int(zero) if quantised else None,
+    )

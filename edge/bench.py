@@ -1,0 +1,116 @@
+"""Latency on this machine: the bundle's network beside other models in one run, and a field by stage.
+
+Models are interleaved, so that a change of clock or load meets all of them alike; figures are
+medians after a warm-up, and what counts is their ratio.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.cameras.smear import draw_field
+from edge.cameras.smear_settings import SmearSettings
+from edge.contract.errors import DataError
+from edge.contract.images import decode_image, encode_image
+from edge.contract.types import Frame
+from edge.screening.screener import Screener
+
+WARM_UP = 20
+
+
+@dataclass(frozen=True)
+class ModelTime:
+    """One model's time a cell at batch 1, one thread. `ratio` is its median over the bundle's."""
+
+    name: str
+    bytes: int
+    median_ms: float
+    p95_ms: float
+    ratio: float
+
+
+@dataclass(frozen=True)
+class FieldTime:
+    """Median milliseconds of each stage of a field, decoding its JPEG included."""
+
+    cells: float
+    stages_ms: dict[str, float]
+    total_ms: float
+
+
+def time_models(screener: Screener, baselines: Sequence[Path], runs: int) -> list[ModelTime]:
+    """Times the bundle's network through its runtime and each baseline through a bare interpreter.
+
+    Raises:
+        DataError: a baseline cannot be opened.
+    """
+    manifest = screener.bundle.manifest
+    weights = manifest.weights_for("classifier", "tflite")
+    cell = screener.bundle.array(manifest.golden.input_file)[:1].astype(np.uint8)
+    names, sizes = [manifest.bundle_id], [weights.bytes]
+    calls: list[Callable[[], Any]] = [lambda: screener.runtime.run(cell)]
+    for path in baselines:
+        names.append(f"{path.parent.name}/{path.name}")
+        sizes.append(path.stat().st_size if path.is_file() else 0)
+        calls.append(_bare_call(path))
+    took = _interleave(calls, runs)
+    medians = np.median(took, axis=0)
+    slowest = np.percentile(took, 95, axis=0)
+    return [
+        ModelTime(name, size, round(float(m), 4), round(float(p), 4), round(float(m / medians[0]), 2))
+        for name, size, m, p in zip(names, sizes, medians, slowest, strict=True)
+    ]
+
+
+def _bare_call(path: Path) -> Callable[[], Any]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    try:
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as error:
+        raise DataError(f"baseline {path} cannot be opened: {error}") from error
+    details = interpreter.get_input_details()[0]
+    rng = np.random.default_rng(0)
+    cell = (rng.random(details["shape"]) * 255).astype(details["dtype"])
+    outputs = interpreter.get_output_details()
+
+    def call() -> Any:
+        interpreter.set_tensor(details["index"], cell)
+        interpreter.invoke()
+        return [interpreter.get_tensor(output["index"]) for output in outputs]
+
+    return call
+
+
+def _interleave(calls: Sequence[Callable[[], Any]], runs: int) -> np.ndarray:
+    """Milliseconds, (runs, models)."""
+    took = np.empty((runs + WARM_UP, len(calls)))
+    for run in range(runs + WARM_UP):
+        for column, call in enumerate(calls):
+            started = time.perf_counter()
+            call()
+            took[run, column] = (time.perf_counter() - started) * 1000
+    return took[WARM_UP:]
+
+
+def time_fields(screener: Screener, fields: int) -> FieldTime:
+    """Screens drawn fields from JPEG bytes to calls."""
+    rows = []
+    for index in range(fields + 2):
+        jpeg = encode_image(draw_field(SmearSettings(), 1, index).image, ".jpg")
+        started = time.perf_counter()
+        frame = Frame(decode_image(jpeg), f"bench-{index}")
+        decode_ms = (time.perf_counter() - started) * 1000
+        result = screener.screen(frame)
+        rows.append({"decode": decode_ms, **result.timings_ms, "cells_found": len(result.cells)})
+    medians = {name: float(np.median([row[name] for row in rows[2:]])) for name in rows[-1]}
+    cells = medians.pop("cells_found")
+    stages = {name: round(value, 3) for name, value in medians.items()}
+    return FieldTime(cells, stages, round(sum(stages.values()), 3))

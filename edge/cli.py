@@ -1,0 +1,87 @@
+"""The program `clinicscope`: its groups, and how an error becomes an exit code.
+
+Exit codes: 0 done, 2 usage, 3 config, data or bundle, 4 hardware.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+
+import click
+
+from edge.commands.bench import bench
+from edge.commands.bundle import bundle
+from edge.commands.crops import classify
+from edge.commands.device import doctor, selftest
+from edge.commands.slide import screen
+from edge.contract.errors import ClinicScopeError
+
+NOTICE = "For research and screening support, not for diagnosis."
+ENTRY_POINTS = "clinicscope.commands"
+
+
+class Program(click.Group):
+    """Adds commands that packages above this one bring (the page, training, compression).
+
+    They are found by entry point and loaded when used, so a device without them has a smaller
+    program, not a broken one.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Own commands, and those of installed extras."""
+        return sorted({*super().list_commands(ctx), *(point.name for point in self._points())})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """An own command, or one that an extra brings."""
+        own = super().get_command(ctx, name)
+        if own is not None:
+            return own
+        for point in self._points():
+            if point.name == name:
+                command: click.Command = point.load()
+                return command
+        return None
+
+    @staticmethod
+    def _points() -> list[EntryPoint]:
+        return list(entry_points(group=ENTRY_POINTS))
+
+
+@click.group(cls=Program, epilog=NOTICE)
+@click.version_option(package_name="clinicscope")
+@click.option("-v", "--verbose", is_flag=True, help="Say more on standard error.")
+def program(verbose: bool) -> None:
+    """Offline blood-smear screening, and the toolchain that ships models to it."""
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+
+
+for _command in (screen, classify, selftest, doctor, bundle, bench):
+    program.add_command(_command)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the program and gives its exit code."""
+    try:
+        result = program.main(args=list(argv) if argv is not None else None, standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("stopped", err=True)
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except ClinicScopeError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except OSError as error:
+        click.echo(f"error: {error.strerror}: {error.filename}", err=True)
+        return 3
+    return result if isinstance(result, int) else 0
+
+
+def script() -> None:
+    """The console script."""
+    sys.exit(main())

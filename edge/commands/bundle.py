@@ -1,0 +1,75 @@
+"""`bundle`: what is installed, what a bundle says of itself, whether it is intact."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from edge.config import data_home, load_config
+from edge.contract.bundle import open_bundle
+from edge.contract.manifest import format_manifest
+from edge.installed import list_bundles
+from edge.runtimes.base import open_runtime
+from edge.selftest import self_test
+
+
+@click.group()
+def bundle() -> None:
+    """List, inspect and verify bundles."""
+
+
+@bundle.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_(as_json: bool) -> None:
+    """Bundles on this device; the active one is marked."""
+    found = list_bundles(data_home())
+    if as_json:
+        click.echo(json.dumps([vars(item) for item in found], indent=1))
+        return
+    for item in found:
+        mark = "*" if item.active else " "
+        text = item.problem or f"{item.task}  {item.bundle_id}  version {item.version}"
+        click.echo(f"{mark} {text}  {item.path}")
+
+
+@bundle.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest as JSON.")
+def inspect(path: Path, as_json: bool) -> None:
+    """What a bundle is, how it was chosen, and how well it does."""
+    opened = open_bundle(path)
+    manifest = opened.manifest
+    if as_json:
+        click.echo(format_manifest(manifest), nl=False)
+        return
+    point = manifest.operating_point
+    click.echo(f"{manifest.bundle_id}, version {manifest.version}, for {manifest.task}")
+    click.echo(f"sha256      {opened.sha256}")
+    click.echo(f"use         {manifest.intended_use}")
+    for weights in manifest.weights:
+        click.echo(f"weights     {weights.role}, {weights.format}, {weights.bytes:,} bytes")
+    click.echo(f"threshold   {point.threshold} ({point.rule})")
+    for entry in manifest.evaluation:
+        click.echo(f"evaluation  {entry.dataset}, {entry.role}, {entry.labels} labels:")
+        for name, metric in entry.metrics.items():
+            interval = f"{metric.ci_low:.4f} to {metric.ci_high:.4f}"
+            click.echo(f"            {name} {metric.value:.4f} ({interval})")
+    for limitation in manifest.limitations:
+        click.echo(f"limit       {limitation}")
+
+
+@bundle.command()
+@click.argument("path", type=click.Path(path_type=Path))
+def verify(path: Path) -> None:
+    """Check every file's sha256, then the golden tensors on this device."""
+    opened = open_bundle(path)
+    config = load_config(data_home())
+    runtime = open_runtime(opened, threads=config.network_threads(), names=config.runtimes)
+    passed = self_test(opened, runtime)
+    click.echo(
+        f"{opened.manifest.bundle_id}: {len(opened.files)} files intact; {passed.n_cells} golden "
+        f"cells within {passed.largest_difference:.4f} of {passed.tolerance} logits on "
+        f"{runtime.name}/{runtime.accelerator}"
+    )

@@ -1,0 +1,49 @@
+"""`classify`: single crops to a CSV."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from edge.commands.shared import model_options, open_screener, progress_bar
+from edge.screening.crops import COLUMNS, expand
+from edge.screening.crops import classify as classify_paths
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write rows to this file.")
+@model_options
+def classify(
+    paths: tuple[Path, ...],
+    csv_path: Path | None,
+    bundle: Path | None,
+    runtime: str | None,
+    threads: int | None,
+) -> None:
+    """Call single cell crops: path, score, call, novelty, refused.
+
+    PATHS are images or folders. An unreadable input gets a row with the reason, and the run goes
+    on.
+    """
+    files = expand(paths)
+    screener = open_screener(bundle, runtime, threads)
+    target = csv_path.open("w", newline="") if csv_path else sys.stdout
+    counts: Counter[str] = Counter()
+    try:
+        writer = csv.writer(target)
+        writer.writerow(COLUMNS)
+        with progress_bar() as bar:
+            for result in bar.track(
+                classify_paths(files, screener), total=len(files), description="Classifying"
+            ):
+                writer.writerow(result.row())
+                counts[result.call or "refused"] += 1
+    finally:
+        if csv_path:
+            target.close()
+    click.echo(", ".join(f"{count} {call}" for call, count in sorted(counts.items())), err=True)

@@ -1,0 +1,49 @@
+"""`selftest` and `doctor`: whether this device is fit to screen."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from edge.commands.shared import model_options, open_screener
+from edge.config import data_home, load_config
+from edge.contract.errors import ClinicScopeError
+from edge.health import FAILED, check_all
+from edge.selftest import self_test
+
+
+@click.command()
+@model_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def selftest(bundle: Path | None, runtime: str | None, threads: int | None, as_json: bool) -> None:
+    """Replay the bundle's golden tensors on this device."""
+    screener = open_screener(bundle, runtime, threads)
+    started = time.perf_counter()
+    passed = self_test(screener.bundle, screener.runtime)
+    elapsed_ms = (time.perf_counter() - started) * 1000
+    if as_json:
+        facts = vars(passed) | vars(screener.ran_on) | {"elapsed_ms": round(elapsed_ms, 3)}
+        click.echo(json.dumps(facts, indent=1))
+        return
+    click.echo(
+        f"ok: {passed.n_cells} golden cells within {passed.largest_difference:.4f} of "
+        f"{passed.tolerance} logits on {screener.runtime.name}/{screener.runtime.accelerator}"
+    )
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def doctor(as_json: bool) -> int:
+    """Check the device, and say what to do about each problem. Exit code 3 if one failed."""
+    home = data_home()
+    checks = check_all(home, load_config(home))
+    if as_json:
+        click.echo(json.dumps([vars(check) for check in checks], indent=1))
+    else:
+        for check in checks:
+            advice = f" -> {check.advice}" if check.advice else ""
+            click.echo(f"{check.state:8} {check.name}: {check.detail}{advice}")
+    return ClinicScopeError.exit_code if any(c.state == FAILED for c in checks) else 0

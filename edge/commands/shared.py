@@ -1,0 +1,73 @@
+"""Options and output that several commands share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from edge.config import data_home, load_config
+from edge.installed import load_screener
+from edge.screening.screener import Screener
+from edge.store.files import write_durably
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def model_options(command: F) -> F:
+    """--bundle, --runtime and --threads."""
+    for option in (
+        click.option("--threads", type=click.IntRange(1, 64), help="Threads of the network."),
+        click.option("--runtime", help="Runtime to use, instead of the first that works."),
+        click.option(
+            "--bundle",
+            type=click.Path(path_type=Path),
+            help="Bundle folder or zip, instead of the active one.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def open_screener(bundle: Path | None, runtime: str | None, threads: int | None) -> Screener:
+    """The screener that config and flags ask for."""
+    home = data_home()
+    config = load_config(
+        home,
+        bundle=str(bundle) if bundle else None,
+        runtimes=(runtime,) if runtime else None,
+        threads=threads,
+    )
+    return load_screener(home, config)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON whole or not at all; `-` is standard output."""
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    if str(path) == "-":
+        click.echo(text, nl=False)
+    else:
+        write_durably(path, text.encode())
+
+
+def progress_bar() -> Progress:
+    """A bar on standard error, with count and time left; silent where that is no terminal."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )

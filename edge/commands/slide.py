@@ -1,0 +1,153 @@
+"""`screen`: the fields of one specimen to a verdict, with its evidence."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+import click
+
+from edge.analysis.explain import annotate_field
+from edge.cameras.base import Camera, open_camera
+from edge.cameras.replay import ReplayCamera
+from edge.commands.shared import model_options, open_screener, progress_bar, write_json
+from edge.config import data_home, load_config
+from edge.contract.images import encode_image
+from edge.contract.results import field_to_json
+from edge.contract.types import FieldResult, Frame, SlideReport
+from edge.protocol import Protocol, Tally, summarise
+from edge.screening.report import ReportWriter
+from edge.screening.screener import Screener
+from edge.screening.service import read_fields
+from edge.store.files import write_durably
+
+CAMERA_PREFIX = "camera:"
+
+
+@dataclass
+class Outputs:
+    """Where results go; any of them may be None."""
+
+    json_path: Path | None
+    annotated_dir: Path | None
+    report: ReportWriter | None
+    fields: list[dict[str, Any]] = field(default_factory=list)
+    names: Counter[str] = field(default_factory=Counter)
+
+    def add(self, result: FieldResult, frame: Frame | None) -> None:
+        """Takes one field to all of them; its picture is written at once."""
+        as_json = field_to_json(result)
+        if self.json_path:
+            self.fields.append(as_json)
+        if frame is None:
+            return
+        if self.annotated_dir:
+            drawn = annotate_field(frame.image, as_json["cells"])
+            write_durably(self.annotated_dir / self._free_name(result), encode_image(drawn, ".jpg"))
+        if self.report:
+            self.report.add(result, frame)
+
+    def _free_name(self, result: FieldResult) -> str:
+        """The field's name; numbered where two folders hold fields of the same name."""
+        stem = Path(result.name).stem
+        times = self.names[stem] = self.names[stem] + 1
+        return f"{stem}.jpg" if times == 1 else f"{stem}-{times}.jpg"
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write JSON here.")
+@click.option(
+    "--annotated", type=click.Path(path_type=Path, file_okay=False), help="Write fields with boxes."
+)
+@click.option("--report", type=click.Path(path_type=Path), help="Write a self-contained HTML page.")
+@model_options
+def screen(
+    sources: tuple[str, ...],
+    json_path: Path | None,
+    annotated: Path | None,
+    report: Path | None,
+    bundle: Path | None,
+    runtime: str | None,
+    threads: int | None,
+) -> None:
+    """Screen the fields of one specimen.
+
+    SOURCE is a folder or files of field images, or camera:NAME. `camera:simulated` needs no
+    hardware and takes settings: camera:simulated?seed=3&parasitaemia_fraction=0.02&fields=10
+    """
+    protocol = load_config(data_home()).protocol
+    if annotated:
+        annotated.mkdir(parents=True, exist_ok=True)
+    outputs = Outputs(json_path, annotated, ReportWriter() if report else None)
+    with open_source(sources) as camera:
+        screener = open_screener(bundle, runtime, threads)
+        slide = screen_all(camera, screener, protocol, outputs)
+    if json_path:
+        write_json(json_path, {"slide": slide.to_json(), "fields": outputs.fields})
+    if report and outputs.report:
+        write_durably(report, outputs.report.render(slide).encode())
+    print_slide(slide, to_stderr=str(json_path) == "-")
+
+
+def open_source(sources: tuple[str, ...]) -> Camera:
+    """A camera by name, or a replay of files.
+
+    Raises:
+        click.UsageError: a camera beside other sources, or a setting that it does not know.
+    """
+    cameras = [source for source in sources if source.startswith(CAMERA_PREFIX)]
+    if not cameras:
+        return ReplayCamera(sources)
+    if len(sources) > 1:
+        raise click.UsageError(f"{cameras[0]} must be the only SOURCE")
+    name, _, query = cameras[0].removeprefix(CAMERA_PREFIX).partition("?")
+    try:
+        settings = {
+            key: _number(value) for key, value in parse_qsl(query, strict_parsing=bool(query))
+        }
+        return open_camera(name, **settings)
+    except (ValueError, TypeError) as error:
+        raise click.UsageError(f"settings of {cameras[0]!r} do not fit: {error}") from error
+
+
+def _number(text: str) -> int | float:
+    return int(text) if text.lstrip("-").isdigit() else float(text)
+
+
+def screen_all(
+    camera: Camera, screener: Screener, protocol: Protocol, outputs: Outputs
+) -> SlideReport:
+    """Reads every field of a finite source, or enough for the protocol of an endless one."""
+    tally = Tally()
+    finite = len(camera) if isinstance(camera, ReplayCamera) else None
+    with progress_bar() as bar:
+        task = bar.add_task("Screening", total=finite or protocol.minimum_rbc_count)
+        for result, frame in read_fields(camera, screener):
+            outputs.add(result, frame)
+            tally = tally.add(result)
+            bar.update(task, advance=1 if finite else result.rbc_count)
+            if finite is None and tally.rbc_count >= protocol.minimum_rbc_count:
+                break
+    point = screener.bundle.manifest.field_operating_point
+    return summarise(tally, protocol, point, screener.ran_on)
+
+
+def print_slide(slide: SlideReport, *, to_stderr: bool) -> None:
+    """The verdict for a person."""
+    interval = ""
+    if slide.parasitaemia_fraction is not None:
+        interval = (
+            f"\nparasitaemia {slide.parasitaemia_fraction:.2%} "
+            f"(95 % interval {slide.ci_low:.2%} to {slide.ci_high:.2%})"
+        )
+    click.echo(
+        f"{slide.verdict.upper()}: {slide.why}{interval}\n"
+        f"{slide.fields_read} fields read, {slide.fields_refused} refused; "
+        f"{slide.ran_on.bundle_id} on {slide.ran_on.runtime}/{slide.ran_on.accelerator}\n"
+        "For research and screening support, not for diagnosis.",
+        err=to_stderr,
+    )

@@ -1,0 +1,112 @@
+"""The device's health: each check gives a state and what to do, and can be tripped in a test."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from edge.config import DeviceConfig
+from edge.contract.errors import ClinicScopeError
+from edge.installed import load_screener
+from edge.store.files import write_durably
+from edge.store.store import Store
+
+OK, WARNING, FAILED = "ok", "warning", "failed"
+# A 12-megapixel field as JPEG is 4 MB and a specimen has about 40 of them.
+LOW_DISK_BYTES = 2 * 1024**3
+FULL_DISK_BYTES = 256 * 1024**2
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check's outcome. `advice` is empty when the state is ok."""
+
+    name: str
+    state: str
+    detail: str
+    advice: str = ""
+
+
+def check_disk(home: Path, free_bytes: Callable[[Path], int] | None = None) -> Check:
+    """Room for records."""
+    free = (free_bytes or _free_bytes)(home)
+    detail = f"{free / 1024**3:.1f} GB free in {home}"
+    if free < FULL_DISK_BYTES:
+        return Check("disk", FAILED, detail, "export and delete old specimens before screening")
+    if free < LOW_DISK_BYTES:
+        return Check("disk", WARNING, detail, "export and delete old specimens soon")
+    return Check("disk", OK, detail)
+
+
+def _free_bytes(home: Path) -> int:
+    return shutil.disk_usage(home).free
+
+
+def check_home(home: Path) -> Check:
+    """The data directory can be written."""
+    probe = home / ".probe"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        write_durably(probe, b"clinicscope")
+        probe.unlink()
+    except (OSError, ClinicScopeError) as error:
+        return Check("data directory", FAILED, f"{home}: {error}", "set CLINICSCOPE_HOME elsewhere")
+    return Check("data directory", OK, str(home))
+
+
+def check_records(home: Path) -> Check:
+    """Database and images are sound."""
+    try:
+        store = Store(home)
+        try:
+            problems = store.check_integrity()
+        finally:
+            store.close()
+    except ClinicScopeError as error:
+        problems = [str(error)]
+    if problems:
+        return Check("records", FAILED, "; ".join(problems[:5]), "restore from a backup")
+    return Check("records", OK, "database and images are sound")
+
+
+def check_runtime(package: str = "ai-edge-litert") -> Check:
+    """A runtime is installed."""
+    try:
+        return Check("runtime", OK, f"litert: {package} {version(package)}")
+    except PackageNotFoundError:
+        return Check("runtime", FAILED, f"{package} is not installed", f"pip install {package}")
+
+
+def check_bundle(home: Path, config: DeviceConfig) -> Check:
+    """The bundle is intact and its golden tensors come out right on this device."""
+    try:
+        screener = load_screener(home, config)
+    except ClinicScopeError as error:
+        return Check("bundle", FAILED, str(error), "install the bundle again; do not screen")
+    ran_on = screener.ran_on
+    screener.runtime.close()
+    detail = (
+        f"{ran_on.bundle_id} ({ran_on.bundle_sha256[:12]}) passes its golden tensors on "
+        f"{ran_on.runtime}/{ran_on.accelerator}, {ran_on.threads} threads"
+    )
+    return Check("bundle", OK, detail)
+
+
+def check_all(home: Path, config: DeviceConfig) -> list[Check]:
+    """Every check, the data directory first: the others write there."""
+    python = Check("python", OK, sys.version.split()[0])
+    writable = check_home(home)
+    if writable.state == FAILED:
+        return [python, writable, check_runtime(), check_bundle(home, config)]
+    return [
+        python,
+        writable,
+        check_disk(home),
+        check_records(home),
+        check_runtime(),
+        check_bundle(home, config),
+    ]

@@ -1,0 +1,103 @@
+"""Which bundles are on this device, which one is active, and opening it on a runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.config import DeviceConfig
+from edge.contract.bundle import MANIFEST, Bundle, open_bundle
+from edge.contract.errors import BundleError, ClinicScopeError
+from edge.contract.labels import MALARIA_CELLS
+from edge.contract.manifest import parse_manifest
+from edge.runtimes.base import open_runtime
+from edge.screening.screener import Screener
+
+SHIPPED_DIR = Path(__file__).parent / "bundles"
+
+
+@dataclass(frozen=True)
+class InstalledBundle:
+    """A bundle on this device. `problem` says why it cannot be read; then the rest is empty."""
+
+    path: str
+    task: str
+    bundle_id: str
+    version: int
+    active: bool
+    problem: str = ""
+
+
+def list_bundles(home: Path, shipped: Path = SHIPPED_DIR) -> list[InstalledBundle]:
+    """Every bundle shipped with the program or installed in the data directory.
+
+    The newest version of each task is active. Hashes are checked when a bundle is opened, not here.
+    """
+    found = [_describe(path) for folder in (shipped, home / "bundles") for path in _paths(folder)]
+    newest: dict[str, InstalledBundle] = {}
+    for bundle in found:
+        best = newest.get(bundle.task)
+        if not bundle.problem and (best is None or bundle.version > best.version):
+            newest[bundle.task] = bundle
+    return [
+        InstalledBundle(
+            bundle.path,
+            bundle.task,
+            bundle.bundle_id,
+            bundle.version,
+            bundle is newest.get(bundle.task),
+            bundle.problem,
+        )
+        for bundle in found
+    ]
+
+
+def _paths(folder: Path) -> Sequence[Path]:
+    if not folder.is_dir():
+        return ()
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix == ".zip" or (path.is_dir() and (path / MANIFEST).is_file())
+    )
+
+
+def _describe(path: Path) -> InstalledBundle:
+    try:
+        if path.is_dir():
+            manifest = parse_manifest((path / MANIFEST).read_bytes())
+        else:
+            manifest = open_bundle(path).manifest
+    except (ClinicScopeError, OSError) as error:
+        return InstalledBundle(str(path), "", "", 0, False, str(error))
+    return InstalledBundle(str(path), manifest.task, manifest.bundle_id, manifest.version, False)
+
+
+def find_bundle(home: Path, config: DeviceConfig, task: str = MALARIA_CELLS) -> Bundle:
+    """Opens the bundle that the config names, else the active one of the task.
+
+    Raises:
+        BundleError: none is there, or it is altered; see `open_bundle`.
+    """
+    if config.bundle:
+        return open_bundle(Path(config.bundle))
+    for bundle in list_bundles(home):
+        if bundle.active and bundle.task == task:
+            return open_bundle(Path(bundle.path))
+    raise BundleError(f"no bundle for {task!r} is installed; give --bundle PATH")
+
+
+def load_screener(home: Path, config: DeviceConfig) -> Screener:
+    """Bundle and runtime, proven by the golden tensors.
+
+    Raises:
+        BundleError, HardwareError: the device must not screen.
+    """
+    bundle = find_bundle(home, config)
+    if bundle.manifest.task != MALARIA_CELLS:
+        raise BundleError(
+            f"{bundle.path} is for {bundle.manifest.task!r}; screening needs {MALARIA_CELLS!r}"
+        )
+    runtime = open_runtime(bundle, threads=config.network_threads(), names=config.runtimes)
+    return Screener(bundle, runtime)

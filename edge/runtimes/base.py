@@ -1,0 +1,78 @@
+"""What every runtime promises, and how a bundle's network is opened on the first that works."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+import numpy as np
+
+from edge.contract.bundle import Bundle
+from edge.contract.errors import ClinicScopeError, RuntimeUnavailableError
+from edge.contract.types import F32Array, U8Array
+
+# name -> (class, weights format). Order is preference: see ADR 4.
+RUNTIMES = {"litert": ("edge.runtimes.litert:LiteRTRuntime", "tflite")}
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What the network gave for a batch: logits (N,) float32 and maps (N,h,w) float32."""
+
+    logits: F32Array
+    cams: F32Array
+
+
+class Runtime(ABC):
+    """One opened network. `run` may be called from any thread; calls queue behind a lock."""
+
+    name: str
+    accelerator: str
+    threads: int
+
+    @abstractmethod
+    def run(self, batch: U8Array) -> Scores:
+        """Scores of (N,H,W,3) uint8 RGB; N may be 0 and is otherwise unlimited."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Frees the network; may be called twice."""
+
+
+def open_runtime(
+    bundle: Bundle, role: str = "classifier", *, threads: int = 1, names: Sequence[str] = ()
+) -> Runtime:
+    """Opens the bundle's network on the first runtime that can.
+
+    Args:
+        names: runtimes to try, in order; empty tries all.
+
+    Raises:
+        RuntimeUnavailableError: none could, with each one's failure.
+    """
+    failures = []
+    for name in names or RUNTIMES:
+        if name not in RUNTIMES:
+            failures.append(f"{name}: unknown; this program knows {', '.join(RUNTIMES)}")
+            continue
+        target, format_ = RUNTIMES[name]
+        module, _, kind = target.partition(":")
+        try:
+            weights = bundle.manifest.weights_for(role, format_)
+            runtime: Runtime = getattr(import_module(module), kind)(
+                bundle.weights_bytes(weights), weights, threads=threads
+            )
+        except (ClinicScopeError, ImportError) as error:
+            failures.append(f"{name}: {error}")
+        else:
+            return runtime
+    raise RuntimeUnavailableError(
+        f"no runtime opened bundle {bundle.manifest.bundle_id}: " + "; ".join(failures)
+    )
+
+
+def empty_scores(map_shape: tuple[int, int]) -> Scores:
+    """The scores of no cell."""
+    return Scores(np.zeros(0, np.float32), np.zeros((0, *map_shape), np.float32))

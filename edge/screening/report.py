@@ -1,0 +1,95 @@
+"""A specimen's report as one self-contained HTML file: verdict, counts, evidence, what ran."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from importlib.resources import files
+
+import cv2
+from jinja2 import Environment
+
+from edge.analysis.explain import annotate_field, cell_view, heat_view
+from edge.contract.images import encode_image
+from edge.contract.labels import is_infected
+from edge.contract.results import cell_to_json
+from edge.contract.types import CellCall, FieldResult, Frame, SlideReport, U8Array
+
+# A report must open on a phone: beyond these numbers it says how many more there are.
+MAX_SUSPECTS = 60
+MAX_FIELDS = 40
+THUMBNAIL_WIDTH_PX = 360
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A suspect cell's pictures as data URIs."""
+
+    field: str
+    score: float
+    plain: str
+    heat: str
+
+
+@dataclass(frozen=True)
+class FieldRow:
+    """A field's line; `picture` is empty beyond MAX_FIELDS."""
+
+    name: str
+    usable: bool
+    reason: str
+    rbc_count: int
+    picture: str
+
+
+class ReportWriter:
+    """Collects evidence field by field; holds small pictures, never whole fields."""
+
+    def __init__(self) -> None:
+        self._fields: list[FieldRow] = []
+        self._suspects: list[Suspect] = []
+        self._suspects_seen = 0
+
+    def add(self, result: FieldResult, frame: Frame) -> None:
+        """Takes one field's evidence."""
+        quality, picture = result.quality, ""
+        if len(self._fields) < MAX_FIELDS:
+            cells = [cell_to_json(cell) for cell in result.cells]
+            picture = _data_uri(_thumbnail(annotate_field(frame.image, cells)))
+        self._fields.append(
+            FieldRow(result.name, quality.usable, quality.reason, result.rbc_count, picture)
+        )
+        infected = [cell for cell in result.cells if is_infected(cell.label) and cell.counted]
+        self._suspects_seen += len(infected)
+        self._suspects += [_suspect(result.name, frame, cell) for cell in infected]
+        self._suspects.sort(key=lambda suspect: -suspect.score)
+        del self._suspects[MAX_SUSPECTS:]
+
+    def render(self, slide: SlideReport) -> str:
+        """The page."""
+        environment = Environment(autoescape=True)
+        template = files("edge").joinpath("templates/report.html").read_text(encoding="utf-8")
+        return environment.from_string(template).render(
+            slide=slide,
+            fields=self._fields,
+            suspects=self._suspects,
+            suspects_seen=self._suspects_seen,
+        )
+
+
+def _suspect(name: str, frame: Frame, cell: CellCall) -> Suspect:
+    box = (cell.box.left_px, cell.box.top_px, cell.box.width_px, cell.box.height_px)
+    plain = cell_view(frame.image, *box)
+    heat = heat_view(frame.image, *box, cell.cam) if cell.cam is not None else plain
+    return Suspect(name, cell.score or 0.0, _data_uri(plain), _data_uri(heat))
+
+
+def _thumbnail(image: U8Array) -> U8Array:
+    height, width = image.shape[:2]
+    size = (THUMBNAIL_WIDTH_PX, max(1, round(height * THUMBNAIL_WIDTH_PX / width)))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
+
+
+def _data_uri(image: U8Array) -> str:
+    data = base64.b64encode(encode_image(image, ".jpg", quality=85)).decode()
+    return f"data:image/jpeg;base64,{data}"

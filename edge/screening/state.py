@@ -1,0 +1,57 @@
+"""What the service is asked for, and what it tells while it works: frozen snapshots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge.contract.types import RanOn, SlideReport
+
+
+@dataclass(frozen=True)
+class SpecimenRequest:
+    """A specimen to screen.
+
+    Attributes:
+        label: what is written on the slide; a pseudonym, never a name.
+        source: a camera's registered name ("simulated") or "upload".
+        settings: keyword arguments of that camera: `seed`, `parasitaemia_fraction`, `fields` for
+            "simulated"; for "upload" `sources`, a list of paths of field images.
+    """
+
+    label: str
+    source: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The specimen at work, or the last one.
+
+    Attributes:
+        running: True until its report is stored.
+        report: counts, interval and verdict as far as the fields stored by now carry them.
+        last_refusal: "file: reason" of the latest refused field, empty if none.
+        error: why it failed, empty otherwise.
+    """
+
+    specimen_id: str
+    label: str
+    running: bool
+    report: SlideReport
+    last_refusal: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class ServiceState:
+    """Whether the device may screen, what it runs on, and the specimen at work.
+
+    Attributes:
+        ready: False when the bundle or its self-test failed; then `problem` says why.
+    """
+
+    ready: bool
+    problem: str
+    ran_on: RanOn | None
+    progress: Progress | None

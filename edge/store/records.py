@@ -1,0 +1,77 @@
+"""What the store gives back: plain frozen values, detached from any database session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edge.contract.types import F32Array
+
+# A specimen's state. `interrupted` is what a power cut leaves; its verdict is never negative.
+RUNNING, DONE, STOPPED, FAILED, INTERRUPTED = "running", "done", "stopped", "failed", "interrupted"
+
+
+@dataclass(frozen=True)
+class SpecimenRecord:
+    """One screened specimen. `report` is `SlideReport.to_json()`, None until there is one.
+
+    Attributes:
+        label: what the operator wrote on the slide; a pseudonym, never a name.
+        source: "camera:simulated", "upload", …
+        source_settings: what is needed to repeat it (seed, parasitaemia of a simulation, files).
+        error: why it failed or stopped; empty otherwise.
+    """
+
+    specimen_id: str
+    label: str
+    source: str
+    source_settings: dict[str, Any]
+    status: str
+    started_utc: str
+    finished_utc: str | None
+    report: dict[str, Any] | None
+    error: str
+
+
+@dataclass(frozen=True)
+class FieldRecord:
+    """One field of a specimen, usable or refused.
+
+    Attributes:
+        image_file: path relative to the store's folder; None where no image could be read.
+        cells: dicts as `screen --json` writes them.
+    """
+
+    specimen_id: str
+    index: int
+    name: str
+    usable: bool
+    reason: str
+    rbc_count: int
+    positive_count: int
+    quality: dict[str, Any]
+    timings_ms: dict[str, float]
+    cells: list[dict[str, Any]]
+    image_file: str | None
+    image_sha256: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class SuspectCellRecord:
+    """A cell called infected, with its evidence.
+
+    Attributes:
+        cam: (h,w) float32 class activation in logit units, over the square of the masked crop.
+    """
+
+    cell_id: int
+    specimen_id: str
+    field_index: int
+    left_px: int
+    top_px: int
+    width_px: int
+    height_px: int
+    label: str
+    score: float
+    novelty: float | None
+    cam: F32Array | None

@@ -1,0 +1,257 @@
+"""The clinic's records, safe against power cuts: what this says is stored, stays stored.
+
+Layout of the folder: `records.db` (SQLite) for what was decided, and below `fields/` one folder a
+specimen with the image of each field. An image is on the disk before the row that names it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from edge.contract.errors import NotFoundError, StorageFullError, StoreError
+from edge.contract.types import FieldResult, SlideReport
+from edge.store import field_images, queries
+from edge.store.files import (
+    database_errors,
+    disk_errors,
+    make_folder,
+    remove_temp_files,
+    write_durably,
+)
+from edge.store.interrupted import WHY, never_negative, report_of_fields
+from edge.store.migrate import open_database, transaction
+from edge.store.records import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    RUNNING,
+    STOPPED,
+    FieldRecord,
+    SpecimenRecord,
+    SuspectCellRecord,
+)
+from edge.store.schema import FieldRow, SpecimenRow, field_row, suspect_rows
+
+DATABASE_FILE = "records.db"
+_STATUSES = (RUNNING, DONE, STOPPED, FAILED, INTERRUPTED)
+
+
+def utc_now() -> str:
+    """The time as ISO 8601 with offset, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class Store:
+    """Specimens, their fields and suspect cells. Threads may share one.
+
+    Raises:
+        StoreError: the folder cannot be made, or the database is none, is another program's or was
+            made by a newer version; it is then left untouched.
+        StorageFullError: no room.
+    """
+
+    def __init__(self, home: Path, *, now: Callable[[], str] = utc_now) -> None:
+        self.home = home
+        self._now = now
+        self._path = home / DATABASE_FILE
+        self._closed = False
+        with disk_errors(home, 0):
+            make_folder(home / field_images.FIELDS_FOLDER)
+        self._engine = open_database(self._path)
+
+    def close(self) -> None:
+        """Closes the database; may be called twice."""
+        self._closed = True
+        self._engine.dispose()
+
+    @contextmanager
+    def _session(self, *, writes: bool = False) -> Iterator[Session]:
+        if self._closed:
+            raise StoreError(f"the store at {self.home} is closed; open it again")
+        with database_errors(self._path), transaction(self._engine, writes=writes) as session:
+            yield session
+
+    def start_specimen(self, label: str, source: str, source_settings: Mapping[str, Any]) -> str:
+        """Opens a specimen as RUNNING; returns its id, which sorts by time."""
+        started = self._now()
+        row = SpecimenRow(
+            label=label,
+            source=source,
+            source_settings=dict(source_settings),
+            status=RUNNING,
+            started_utc=started,
+            error="",
+        )
+        with self._session(writes=True) as session:
+            row.specimen_id = _new_id(started)
+            while session.get(SpecimenRow, row.specimen_id) is not None:
+                row.specimen_id = _new_id(started)
+            session.add(row)
+        return row.specimen_id
+
+    def save_field(
+        self,
+        specimen_id: str,
+        index: int,
+        result: FieldResult,
+        image: bytes | None,
+        suffix: str = ".png",
+    ) -> None:
+        """Stores a field, or replaces it: all of it is on the disk when this returns.
+
+        Args:
+            specimen_id: from `start_specimen`.
+            index: the field's number within the specimen, from 0.
+            result: what was seen, or why it was refused.
+            image: the encoded image, None where none could be read.
+            suffix: the image's, such as ".png".
+
+        Raises:
+            NotFoundError: no such specimen.
+            StorageFullError: no room; nothing of this field is kept, all before it is untouched.
+        """
+        if not 0 <= index <= queries.MAX_INTEGER:
+            raise StoreError(f"field index is {index}; count fields from 0")
+        self.specimen(specimen_id)  # before its id becomes part of a path
+        if image is None:
+            self._replace_field(field_row(specimen_id, index, result, None, None), result)
+            return
+        file, sha256 = field_images.name_image(specimen_id, index, image, suffix)
+        path = self.home / file
+        is_new = not path.exists()
+        write_durably(path, image)
+        try:
+            self._replace_field(field_row(specimen_id, index, result, file, sha256), result)
+        except StorageFullError:
+            if is_new:  # A full disk surely stored no row, and needs the room.
+                path.unlink(missing_ok=True)
+            raise
+
+    def _replace_field(self, row: FieldRow, result: FieldResult) -> None:
+        with self._session(writes=True) as session:
+            old = queries.find_field(session, row.specimen_id, row.field_index)
+            unused = None if old is None else old.image_file
+            if old is not None:
+                session.delete(old)
+                session.flush()
+            session.add(row)
+            session.flush()
+            session.add_all(suspect_rows(row.specimen_id, row.field_index, result))
+        if unused is not None and unused != row.image_file:
+            (self.home / unused).unlink(missing_ok=True)
+
+    def finish_specimen(
+        self, specimen_id: str, report: SlideReport, status: str = DONE, error: str = ""
+    ) -> None:
+        """Stores the report. A specimen that FAILED or was INTERRUPTED is not kept as negative.
+
+        With status RUNNING the report is an interim one, and the specimen stays open.
+
+        Raises:
+            NotFoundError: no such specimen.
+            StoreError: no such status.
+        """
+        if status not in _STATUSES:
+            raise StoreError(f"no status {status!r}; use one of {', '.join(_STATUSES)}")
+        plain = report.to_json()
+        if status in (FAILED, INTERRUPTED):
+            plain = never_negative(plain, error or WHY)
+        with self._session(writes=True) as session:
+            row = queries.get_specimen(session, specimen_id)
+            row.report, row.status, row.error = plain, status, error
+            row.finished_utc = None if status == RUNNING else self._now()
+
+    def recover(self) -> int:
+        """Closes what a power cut left open. Call once at start, before any other work.
+
+        Specimens left RUNNING become INTERRUPTED, inconclusive unless already positive or refused;
+        files that no record names are deleted from their folders. When they stopped is not known,
+        so `finished_utc` stays None.
+
+        Returns:
+            how many specimens were interrupted.
+        """
+        with disk_errors(self.home, 0):
+            remove_temp_files(self.home)
+        with self._session(writes=True) as session:
+            rows = queries.specimens_with(session, RUNNING)
+            for row in rows:
+                fields = queries.fields_of(session, row.specimen_id)
+                row.status, row.error = INTERRUPTED, row.error or WHY
+                row.report = never_negative(row.report or report_of_fields(fields), WHY)
+                named = {field.image_file for field in fields}
+                field_images.remove_unnamed(self.home, row.specimen_id, named)
+        return len(rows)
+
+    def specimen(self, specimen_id: str) -> SpecimenRecord:
+        """One specimen. Raises NotFoundError."""
+        with self._session() as session:
+            return queries.get_specimen(session, specimen_id).record()
+
+    def specimens(self, limit: int = 50, before: str | None = None) -> list[SpecimenRecord]:
+        """A page of specimens, newest first; `before` is the last id of the page before."""
+        with self._session() as session:
+            return [row.record() for row in queries.page_of_specimens(session, limit, before)]
+
+    def fields(self, specimen_id: str) -> list[FieldRecord]:
+        """All fields of a specimen by index. Raises NotFoundError when there is no specimen."""
+        with self._session() as session:
+            queries.get_specimen(session, specimen_id)
+            return [row.record() for row in queries.fields_of(session, specimen_id)]
+
+    def field(self, specimen_id: str, index: int) -> FieldRecord:
+        """One field. Raises NotFoundError."""
+        with self._session() as session:
+            row = queries.find_field(session, specimen_id, index)
+            if row is None:
+                raise NotFoundError(f"specimen {specimen_id!r} has no field {index}")
+            return row.record()
+
+    def suspect_cells(self, specimen_id: str, limit: int = 500) -> list[SuspectCellRecord]:
+        """The cells called infected, highest score first. Raises NotFoundError."""
+        with self._session() as session:
+            queries.get_specimen(session, specimen_id)
+            return [row.record() for row in queries.suspects_of(session, specimen_id, limit)]
+
+    def suspect_cell(self, cell_id: int) -> SuspectCellRecord:
+        """One cell with its evidence. Raises NotFoundError."""
+        with self._session() as session:
+            return queries.get_suspect(session, cell_id).record()
+
+    def image_bytes(self, record: FieldRecord) -> bytes:
+        """The encoded image of a field, as it was stored.
+
+        Raises:
+            NotFoundError: the field has no image.
+            StoreError: the file is missing or is not what was stored.
+        """
+        return field_images.read_image_bytes(self.home, record)
+
+    def check_integrity(self, *, deep: bool = False) -> list[str]:
+        """Problems in words, none when sound.
+
+        Args:
+            deep: also read every image and compare its hash, which takes as long as a copy.
+        """
+        problems: list[str] = []
+        try:
+            with self._session() as session:
+                problems += queries.database_problems(session.connection())
+                for row in session.scalars(select(FieldRow).execution_options(yield_per=100)):
+                    problems += field_images.image_problems(self.home, row.record(), deep=deep)
+        except StoreError as error:
+            problems.append(str(error))
+        return problems
+
+
+def _new_id(started: str) -> str:
+    moment = datetime.fromisoformat(started).astimezone(UTC)
+    return f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

@@ -1,0 +1,235 @@
+"""The four commands of an engineer, on a tiny drawn task: fit, compress, pack, classify, evaluate.
+
+The fit is killed with SIGKILL on the way and goes on to the weights of an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.contract.bundle import open_bundle
+from edge.contract.errors import ConfigError, DataError
+from edge.contract.manifest import Parity
+from tests.support.drawn_dataset import TINY_RECIPE, write_dataset
+from train import splits
+from train.datasets.base import Example, list_examples
+
+# tf_keras and the converter warn about their own deprecations.
+pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A drawn data set with folds and a recipe of its own."""
+
+    data: Path
+    recipe: Path
+    folds: Path
+    root: Path
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    root = tmp_path_factory.mktemp("workshop")
+    data, folds = write_dataset(root / "data"), root / "folds"
+    folds.mkdir()
+    recipe = root / "tiny.toml"
+    recipe.write_text(TINY_RECIPE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(splits, "FOLDS_DIR", folds)
+        splits.write_folds("nih-cells", list_examples("nih-cells", data), 5, 1)
+        yield Workshop(data, recipe, folds, root)
+
+
+def fit_in_child(workshop: Workshop, run_dir: Path) -> subprocess.Popen[bytes]:
+    code = (
+        "import sys, pathlib\n"
+        "from train import splits\n"
+        f"splits.FOLDS_DIR = pathlib.Path({str(workshop.folds)!r})\n"
+        "from edge.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    argv = ["train", "fit", workshop.recipe, "--out", run_dir, "--data", workshop.data]
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, argv)],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdout=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture(scope="module")
+def run_dir(workshop: Workshop) -> Path:
+    path = workshop.root / "run"
+    assert fit_in_child(workshop, path).wait(timeout=200) == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def bundle_path(workshop: Workshop, run_dir: Path) -> Path:
+    from compress.pack import pack_bundle
+    from compress.run import compress_run
+
+    compressed = compress_run(run_dir, run_dir / "compressed", data=workshop.data)
+    return pack_bundle(compressed, workshop.root / "tiny-1", version=1).path
+
+
+def test_killed_fit_goes_on_to_the_same_weights(workshop: Workshop, run_dir: Path) -> None:
+    import h5py
+
+    killed = workshop.root / "killed"
+    child = fit_in_child(workshop, killed)
+    log = killed / "log.csv"
+    deadline = time.monotonic() + 120
+    while not log.is_file() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert not (killed / "model.weights.h5").exists()
+    assert fit_in_child(workshop, killed).wait(timeout=200) == 0
+
+    def arrays(path: Path) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = {}
+        with h5py.File(path / "model.weights.h5") as file:
+            file.visititems(
+                lambda name, item: found.update({name: item[()]}) if hasattr(item, "dtype") else None
+            )
+        return found
+
+    first, second = arrays(run_dir), arrays(killed)
+    assert first.keys() == second.keys()
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_run_of_another_recipe_is_not_overwritten(workshop: Workshop, run_dir: Path) -> None:
+    from train.fit import fit
+    from train.recipe import load_recipe
+
+    other = load_recipe(str(workshop.recipe), {"epochs": 9})
+    with pytest.raises(ConfigError, match="holds a run of another recipe"):
+        fit(other, run_dir, data=workshop.data)
+
+
+def test_loss_that_is_not_finite_stops_the_fit(workshop: Workshop) -> None:
+    from train.fit import fit
+    from train.recipe import load_recipe
+
+    wild = load_recipe(str(workshop.recipe), {"learning_rate": 1e30})
+    with pytest.raises(DataError, match=r"loss is (nan|inf) in epoch"):
+        fit(wild, workshop.root / "wild", data=workshop.data)
+    assert not (workshop.root / "wild/model.weights.h5").exists()
+
+
+def test_bundle_is_full_int8_with_scales_for_each_channel(bundle_path: Path) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    bundle = open_bundle(bundle_path)
+    weights = bundle.manifest.weights[0]
+    interpreter = Interpreter(model_content=bundle.weights_bytes(weights))
+    kernels = [
+        detail
+        for detail in interpreter.get_tensor_details()
+        if detail["dtype"] == np.int8 and len(detail["shape"]) == 4 and detail["shape"][0] == 8
+    ]
+    assert kernels
+    assert all(len(kernel["quantization_parameters"]["scales"]) == 8 for kernel in kernels)
+    floats = {
+        detail["name"] for detail in interpreter.get_tensor_details() if detail["dtype"] == np.float32
+    }
+    assert len(floats) <= 2, f"only the dequantised outputs may be float: {floats}"
+    assert (weights.inputs[0].dtype, weights.inputs[0].zero_point) == ("uint8", 0)
+
+
+def test_classify_reproduces_the_manifests_figures(
+    bundle_path: Path,
+    workshop: Workshop,
+    clinicscope: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+) -> None:
+    scores = tmp_path / "scores.csv"
+    code, _, err = clinicscope(
+        "classify", workshop.data / "nih-cells", "--bundle", bundle_path, "--csv", scores
+    )
+    assert code == 0, err
+    manifest = open_bundle(bundle_path).manifest
+    code, out, err = clinicscope(
+        "train", "evaluate", "--scores", scores, "--recipe", workshop.recipe, "--json",
+        "--threshold", manifest.operating_point.threshold, "--data", workshop.data,
+    )  # fmt: skip
+    assert code == 0, err
+    found = json.loads(out)["metrics"]
+    for name, metric in manifest.evaluation[0].metrics.items():
+        assert found[name]["value"] == pytest.approx(metric.value, abs=5e-4), name
+
+
+def test_representatives_are_training_patients_alone(run_dir: Path, bundle_path: Path) -> None:
+    ids = (run_dir / "compressed/representative_ids.txt").read_text().split()
+    train = set(json.loads((run_dir / "split.json").read_text())["train"])
+    assert {name.split("P")[0] for name in ids} <= train
+    counts = open_bundle(bundle_path).manifest.representative_set.count_per_class
+    assert set(counts.values()) == {150}
+
+
+def test_repacking_gives_the_same_bytes(
+    run_dir: Path, bundle_path: Path, workshop: Workshop
+) -> None:
+    from datetime import UTC, datetime
+
+    from compress.pack import pack_bundle
+
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    first, second = (
+        pack_bundle(run_dir / "compressed", workshop.root / name, version=2, as_zip=True, now=now)
+        for name in ("a.zip", "b.zip")
+    )
+    assert first.path.read_bytes() == second.path.read_bytes()
+    with pytest.raises(ConfigError, match="never overwritten"):
+        pack_bundle(run_dir / "compressed", first.path, version=2, as_zip=True)
+
+
+def test_too_few_representatives_are_refused() -> None:
+    from compress.representative import choose_representatives
+
+    few = [Example(str(n), Path(), n % 2, "C1") for n in range(40)]
+    with pytest.raises(DataError, match="needs 150 cells labelled 'uninfected'"):
+        choose_representatives(few, ("uninfected", "parasitised"), 1)
+
+
+def test_lost_parity_is_refused() -> None:
+    from compress.parity import check_parity
+
+    with pytest.raises(DataError, match=r"INT8 loses 0\.00200 AUC"):
+        check_parity(Parity(100, 0.99, 0.988, 0.95, 0.95, 0.1, 0.99))
+
+
+def test_nothing_to_compress_or_pack_is_said(tmp_path: Path) -> None:
+    from compress.pack import pack_bundle
+    from compress.run import load_run
+
+    with pytest.raises(ConfigError, match="holds no finished fit"):
+        load_run(tmp_path)
+    with pytest.raises(ConfigError, match=r"holds no compressed\.json"):
+        pack_bundle(tmp_path, tmp_path / "out", version=1)
+
+
+def test_scores_csv_has_the_agreed_header(
+    bundle_path: Path,
+    workshop: Workshop,
+    clinicscope: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+) -> None:
+    target = tmp_path / "s.csv"
+    clinicscope("classify", workshop.data, "--bundle", bundle_path, "--csv", target)
+    with target.open(newline="") as file:
+        assert next(csv.reader(file)) == ["path", "score", "call", "novelty", "refused"]

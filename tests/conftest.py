@@ -1,0 +1,54 @@
+"""What all tests share: the shipped bundle, a temporary data directory, the real images."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge.cli import main
+from edge.installed import SHIPPED_DIR
+
+SHIPPED = SHIPPED_DIR / "malaria-cells-1"
+
+
+@pytest.fixture()
+def bundle_copy(tmp_path: Path) -> Path:
+    """A copy of the shipped bundle that a test may damage."""
+    return Path(shutil.copytree(SHIPPED, tmp_path / "bundle"))
+
+
+@pytest.fixture()
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty data directory, which the program uses."""
+    path = tmp_path / "home"
+    monkeypatch.setenv("CLINICSCOPE_HOME", str(path))
+    return path
+
+
+@pytest.fixture()
+def clinicscope(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs the program in this process: (exit code, standard output, standard error)."""
+
+    def run(*argv: object) -> tuple[int, str, str]:
+        code = main([str(word) for word in argv])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real images; a test that needs it says why it was not run without."""
+    named = os.environ.get("CLINICSCOPE_DATA")
+    if not named:
+        pytest.skip("CLINICSCOPE_DATA is not set: the real images are not part of the project")
+    path = Path(named)
+    assert (path / "nih-cells").is_dir(), f"CLINICSCOPE_DATA={named} holds no nih-cells"
+    return path

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge.contract.errors import ImageError, ManifestError
+from edge.contract.preprocess import Preprocessing, prepare_batch, prepare_crop
+
+SPEC = Preprocessing(size_px=64)
+
+
+def test_square_of_the_same_size_is_unchanged() -> None:
+    crop = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    assert np.array_equal(prepare_crop(crop, SPEC), crop)
+
+
+def test_shape_is_kept_by_padding_with_black() -> None:
+    crop = np.full((32, 64, 3), 200, np.uint8)
+    prepared = prepare_crop(crop, SPEC)
+    assert prepared.shape == (64, 64, 3)
+    assert not prepared[:16].any()
+    assert (prepared[17:47] == 200).all()
+    assert not prepared[48:].any()
+
+
+def test_mask_blackens_the_outside() -> None:
+    mask = np.zeros((64, 64), bool)
+    mask[20:40, 20:40] = True
+    prepared = prepare_crop(np.full((64, 64, 3), 99, np.uint8), SPEC, mask)
+    assert prepared.sum() == 20 * 20 * 3 * 99
+
+
+def test_dark_crop_is_scaled_like_a_bright_one() -> None:
+    bright = np.random.default_rng(0).integers(0, 256, (130, 120, 3), np.uint8)
+    dark = prepare_crop(bright // 8, SPEC).astype(float)
+    assert np.abs(dark * 8 - prepare_crop(bright, SPEC)).max() <= 16
+
+
+def test_empty_batch_has_the_right_shape() -> None:
+    assert prepare_batch([], SPEC).shape == (0, 64, 64, 3)
+
+
+@pytest.mark.parametrize(
+    "crop",
+    [
+        np.zeros((2, 64, 3), np.uint8),
+        np.zeros((64, 64), np.uint8),
+        np.zeros((64, 64, 4), np.uint8),
+        np.zeros((64, 64, 3), np.float32),
+    ],
+)
+def test_what_is_no_crop_is_refused(crop: np.ndarray) -> None:
+    with pytest.raises(ImageError, match="crop is"):
+        prepare_crop(crop, SPEC)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("mask", "white"), ("channel_order", "BGR"), ("resize_filter", "lanczos"), ("size_px", 4)],
+)
+def test_unknown_setting_is_refused(key: str, value: object) -> None:
+    with pytest.raises(ManifestError, match=key):
+        Preprocessing(**{"size_px": 64, key: value})

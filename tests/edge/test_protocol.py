@@ -1,0 +1,119 @@
+"""Counts, intervals and verdicts; above all, what can never be negative."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.contract.errors import ConfigError
+from edge.contract.labels import PARASITISED, UNINFECTED
+from edge.contract.manifest import ErrorRate
+from edge.contract.types import CellBox, CellCall, FieldQuality, FieldResult
+from edge.protocol import Interval, Protocol, Tally, corrected_interval, decide, tally_fields
+
+SENSITIVITY = ErrorRate(0.9, 2000, 40, 500.0)
+SPECIFICITY = ErrorRate(0.995, 4000, 40, 1500.0)
+PERFECT = ErrorRate(1.0, 10**6, 100, 1e9)
+
+
+def interval(positive: int, count: int) -> Interval:
+    return corrected_interval(positive, count, SENSITIVITY, SPECIFICITY)
+
+
+def verdict(positive: int, count: int, read: int = 40, refused: int = 0) -> str:
+    found = interval(positive, count) if count else None
+    tally = Tally(count, positive, read, refused, ("out of focus",) * refused)
+    return decide(tally, found, Protocol())[0]
+
+
+def test_perfect_classifier_gives_the_plain_fraction_with_wilson_like_limits() -> None:
+    found = corrected_interval(50, 1000, PERFECT, PERFECT)
+    assert found.estimate == pytest.approx(0.05)
+    # Agresti-Coull for 50 of 1000.
+    assert found.low == pytest.approx(0.0379, abs=2e-4)
+    assert found.high == pytest.approx(0.0654, abs=2e-4)
+
+
+def test_correction_undoes_the_classifiers_errors() -> None:
+    observed = round(5000 * (0.1 * 0.9 + 0.9 * 0.005))
+    assert interval(observed, 5000).estimate == pytest.approx(0.1, abs=0.001)
+
+
+@given(count=st.integers(1, 20_000), share=st.floats(0, 1))
+def test_interval_holds_its_estimate_and_stays_between_0_and_1(count: int, share: float) -> None:
+    found = interval(round(share * count), count)
+    assert 0 <= found.low <= found.estimate <= found.high <= 1
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.002, 0.01, 0.05, 0.3])
+def test_interval_covers_the_truth_over_simulated_slides(truth: float) -> None:
+    rng = np.random.default_rng(7)
+    hits, runs = 0, 600
+    for _ in range(runs):
+        # This slide's own error rates, as far apart as the effective sizes say.
+        se = rng.beta(SENSITIVITY.rate * 499, (1 - SENSITIVITY.rate) * 499)
+        sp = rng.beta(SPECIFICITY.rate * 1499, (1 - SPECIFICITY.rate) * 1499)
+        called = rng.binomial(5000, truth * se + (1 - truth) * (1 - sp))
+        found = interval(int(called), 5000)
+        hits += found.low <= truth <= found.high
+    assert hits / runs >= 0.93
+
+
+@given(positive=st.integers(0, 4999), count=st.integers(0, 4999))
+def test_below_the_minimum_count_nothing_is_negative(positive: int, count: int) -> None:
+    assert verdict(min(positive, count), count) != "negative"
+
+
+def test_enough_cells_without_suspects_are_negative() -> None:
+    assert verdict(0, 5000) == "negative"
+
+
+def test_false_alarms_alone_are_never_positive_and_wait_for_a_person() -> None:
+    assert verdict(25, 5000) == "inconclusive"
+
+
+def test_many_suspects_are_positive_also_below_the_minimum_count() -> None:
+    assert verdict(100, 1000) == "positive"
+
+
+def test_only_refused_fields_are_refused_with_the_commonest_reason() -> None:
+    result, why = decide(Tally(0, 0, 0, 3, ("dark", "soft", "soft")), None, Protocol())
+    assert (result, "soft" in why) == ("refused", True)
+
+
+@pytest.mark.parametrize("read", [0, 5])
+def test_no_cells_are_inconclusive(read: int) -> None:
+    assert decide(Tally(0, 0, read, 0), None, Protocol())[0] == "inconclusive"
+
+
+def test_inconclusive_says_how_many_more_fields() -> None:
+    tally = Tally(1000, 1, 10, 0)
+    _, why = decide(tally, interval(1, 1000), Protocol())
+    assert "about 40 more fields" in why
+
+
+def test_useless_classifier_is_refused() -> None:
+    coin = ErrorRate(0.5, 100, 10, 100.0)
+    with pytest.raises(ConfigError, match="cannot be corrected"):
+        corrected_interval(5, 100, coin, coin)
+
+
+@pytest.mark.parametrize("settings", [{"minimum_rbc_count": 0}, {"negative_limit_fraction": 1.0}])
+def test_impossible_protocol_is_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match="protocol"):
+        Protocol(**settings)  # type: ignore[arg-type]
+
+
+def cell(label: str, counted: bool) -> CellCall:
+    return CellCall(CellBox(0, 0, 5, 5, np.ones((5, 5), bool)), label, 0.9, counted=counted)
+
+
+def test_tally_counts_whole_red_cells_of_usable_fields_only() -> None:
+    good = FieldQuality(True, "", 1.0, 200.0, 0.0, 0.3)
+    bad = FieldQuality(False, "out of focus", 0.1, 200.0, 0.0, 0.3)
+    cells = (cell(PARASITISED, True), cell(PARASITISED, False), cell(UNINFECTED, True))
+    tally = tally_fields([FieldResult("a", good, cells), FieldResult("b", bad)])
+    assert (tally.rbc_count, tally.positive_count) == (2, 1)
+    assert (tally.fields_read, tally.fields_refused, tally.reasons) == (1, 1, ("out of focus",))

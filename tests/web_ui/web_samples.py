@@ -1,0 +1,125 @@
+"""A scripted reader of fields under the real service and store, so that pages show known counts."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from flask.testing import FlaskClient
+
+from edge.contract.images import encode_image
+from edge.contract.manifest import ErrorRate, OperatingPoint
+from edge.contract.types import CellBox, CellCall, FieldQuality, FieldResult, Frame, RanOn
+from edge.screening.service import ScreeningService
+
+CELL_PX, COLUMNS = 20, 12
+RAN_ON = RanOn("malaria-cells-1.2.0", "ab" * 32, "litert", "cpu-xnnpack", False, 2)
+
+
+def operating_point() -> OperatingPoint:
+    """A classifier good enough for a small count to decide."""
+    rate = ErrorRate(0.98, 10_000, 100, 5_000.0)
+    return OperatingPoint(0.5, "validation", "highest", 0.95, rate, rate)
+
+
+@dataclass
+class ScriptedScreener:
+    """Calls `cells` cells a field, the first `positive` of them infected; dark fields are refused.
+
+    Attributes:
+        gate: fields wait for it while it is set; for a specimen that must still be running.
+    """
+
+    cells: int = 60
+    positive: int = 6
+    ran_on: RanOn = RAN_ON
+    gate: threading.Event | None = None
+    failure: Exception | None = None
+    runtime: Any = field(default_factory=lambda: SimpleNamespace(close=lambda: None))
+    bundle: Any = field(
+        default_factory=lambda: SimpleNamespace(
+            manifest=SimpleNamespace(
+                operating_point=operating_point(), field_operating_point=operating_point()
+            )
+        )
+    )
+
+    def screen(self, frame: Frame) -> FieldResult:
+        if self.gate is not None:
+            assert self.gate.wait(10)
+        if self.failure is not None:
+            raise self.failure
+        brightness = float(np.median(frame.image.max(axis=2)))
+        if brightness < 40:
+            reason = f"too dark (brightness {brightness:.0f}); open the lamp"
+            return FieldResult(frame.name, FieldQuality(False, reason, 1.0, brightness, 0.0, 0.0))
+        quality = FieldQuality(True, "", 5.0, brightness, 0.001, 0.3)
+        calls = [self._call(number) for number in range(self.cells)]
+        calls.append(CellCall(_box(self.cells, "platelet"), "platelet"))
+        return FieldResult(frame.name, quality, tuple(calls), {"quality": 1.5, "infer": 20.25})
+
+    def _call(self, number: int) -> CellCall:
+        infected = number < self.positive
+        cam = np.linspace(-1, 9, 36, dtype=np.float32).reshape(6, 6) if infected else None
+        score = 0.99 - 0.05 * number if infected else 0.02
+        label = "parasitised" if infected else "uninfected"
+        return CellCall(
+            _box(number), label, max(score, 0.5) if infected else score, None, True, cam
+        )
+
+
+def _box(number: int, kind: str = "rbc") -> CellBox:
+    row, column = divmod(number, COLUMNS)
+    mask = np.ones((CELL_PX, CELL_PX), bool)
+    return CellBox(column * CELL_PX, row * CELL_PX, CELL_PX, CELL_PX, mask, kind)
+
+
+def field_png(level: int = 200) -> bytes:
+    """A colour image of 240 x 120 px."""
+    image = np.full((120, 240, 3), level, np.uint8)
+    image[:, :, 1] = np.arange(240, dtype=np.uint8) // 4 + level // 2
+    return encode_image(image)
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
+    """Waits for a condition, or fails."""
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
+
+
+def token(client: FlaskClient, address: str = "/specimens/new") -> str:
+    """The CSRF token of a form."""
+    found = re.search(r'name="csrf_token" value="([^"]+)"', client.get(address).text)
+    assert found
+    return found[1]
+
+
+def submit(client: FlaskClient, **form: Any) -> Any:
+    """Sends the form of a new specimen."""
+    data = {"label": "S-0142", "source": "upload", "csrf_token": token(client)} | form
+    return client.post("/specimens/new", data=data, content_type="multipart/form-data")
+
+
+def screen_uploads(
+    client: FlaskClient, service: ScreeningService, files: list[tuple[Any, str]], **form: Any
+) -> str:
+    """Uploads, waits for the result, returns the specimen's id."""
+    response = submit(client, images=files, **form)
+    assert response.status_code == 303, response.text
+    assert service.wait(10)
+    return str(response.location).rsplit("/", 1)[-1]
+
+
+def value_of(page: str, testid: str) -> str:
+    """The `data-value` of an element."""
+    found = re.search(rf'data-testid="{testid}"\s+data-value="([^"]*)"', page)
+    assert found, f"{testid} is not on the page"
+    return found[1]
