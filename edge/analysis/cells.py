@@ -6,12 +6,12 @@ Works at reduced size; boxes and masks are in px of the frame.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
 
-from edge.analysis.foreground import MaskSettings, cell_mask, typical_diameter
+from edge.analysis.foreground import MaskSettings, cell_mask
 from edge.analysis.nuclei import (
     FieldColours,
     field_colours,
@@ -27,7 +27,7 @@ from edge.analysis.splitting import (
     revise_seeds,
     thin_cuts,
 )
-from edge.contract.types import BoolArray, CellBox, Frame, I32Array, U8Array
+from edge.contract.types import BoolArray, CellBox, F64Array, Frame, I32Array, U8Array
 
 # Mean diameter of a human red cell on a dried film (Diez-Silva et al., MRS Bull 2010;35:382).
 _RBC_DIAMETER_UM = 7.5
@@ -55,7 +55,7 @@ class FinderSettings:
     least_diameter_px: float = 14.0
     least_object_share: float = 0.03
     least_rbc_share: float = 0.35
-    least_border_share: float = 0.2
+    least_border_share: float = 0.05
     most_rbc_share: float = 2.5
     nucleus_share: float = 0.3
     mask: MaskSettings = field(default_factory=MaskSettings)
@@ -171,8 +171,7 @@ def _other_cells(work: _Work, colours: FieldColours, settings: FinderSettings) -
     seeds = find_seeds(work.mask, work.diameter_px, settings.split)
     if len(seeds.radius_px) == 0:
         return []
-    labels = cut_at_waists(work.mask, seeds)
-    seeds = revise_seeds(labels, seeds, work.diameter_px, settings.split)
+    seeds = revise_seeds(work.mask, seeds, work.diameter_px, settings.split)
     labels = cut_at_waists(work.mask, seeds)
     return _objects(work, labels, seeds, colours, settings)
 
@@ -180,65 +179,68 @@ def _other_cells(work: _Work, colours: FieldColours, settings: FinderSettings) -
 def _objects(
     work: _Work, labels: I32Array, seeds: Seeds, colours: FieldColours, settings: FinderSettings
 ) -> list[_Found]:
+    found = []
+    for index, piece in enumerate(_largest_pieces(labels, len(seeds.radius_px))):
+        share = 0.0 if piece is None else np.count_nonzero(piece.mask) / work.cell_area
+        if piece is None or share < settings.least_object_share:
+            continue
+        kind = _kind(work, piece, share, colours, settings)
+        whole = piece
+        if kind == "rbc":
+            radius = min(float(seeds.radius_px[index]), 0.6 * work.diameter_px)
+            whole = _with_disc(work.mask, piece, seeds.xy_px[index], int(radius))
+        found.append(replace(whole, kind=kind))
+    return found
+
+
+def _largest_pieces(labels: I32Array, label_count: int) -> list[_Found | None]:
     """The largest piece of each label; what a cut left over beside it belongs to no cell."""
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(thin_cuts(labels), connectivity=4)
     label_of = np.zeros(count, np.int32)
     label_of[pieces.ravel()] = labels.ravel()
-    area = stats[:, cv2.CC_STAT_AREA]
-    largest = np.zeros(len(seeds.radius_px) + 1, np.int32)
-    order = np.argsort(area[1:], kind="stable") + 1
+    order = np.argsort(stats[1:, cv2.CC_STAT_AREA], kind="stable") + 1
+    largest = np.zeros(label_count + 1, np.int64)
     largest[label_of[order]] = order
-    found = []
-    for index, piece in enumerate(largest[1:].tolist()):
-        left, top, width, height, size = stats[piece].tolist()
-        share = size / work.cell_area
-        if piece == 0 or share < settings.least_object_share:
-            continue
+    found: list[_Found | None] = []
+    for piece in largest[1:].tolist():
+        left, top, width, height, _ = stats[piece].tolist()
         mask = pieces[top : top + height, left : left + width] == piece
         border = _touches_border(left, top, width, height, labels.shape)
-        kind = _kind(work, left, top, mask, share, border, colours, settings)
-        whole = _with_disc(work, left, top, mask, seeds, index) if kind == "rbc" else (left, top, mask)
-        found.append(_Found(*whole, kind, border))
+        found.append(_Found(left, top, mask, "", border) if piece else None)
     return found
 
 
 def _kind(
-    work: _Work,
-    left: int,
-    top: int,
-    mask: BoolArray,
-    share: float,
-    border: bool,
-    colours: FieldColours,
-    settings: FinderSettings,
+    work: _Work, piece: _Found, share: float, colours: FieldColours, settings: FinderSettings
 ) -> str:
-    least = settings.least_border_share if border else settings.least_rbc_share
+    least = settings.least_border_share if piece.at_border else settings.least_rbc_share
     if share > settings.most_rbc_share:
         return "debris"
     if share >= least:
         return "rbc"
-    pixels = work.image[top : top + mask.shape[0], left : left + mask.shape[1]][mask]
-    colour = pixels.mean(axis=0, dtype=np.float32)
+    height, width = piece.mask.shape
+    pixels = work.image[piece.top : piece.top + height, piece.left : piece.left + width]
+    colour = pixels[piece.mask].mean(axis=0, dtype=np.float32)
     return "platelet" if is_platelet_colour(colour, colours) else "debris"
 
 
-def _with_disc(
-    work: _Work, left: int, top: int, mask: BoolArray, seeds: Seeds, index: int
-) -> tuple[int, int, BoolArray]:
+def _with_disc(stained: U8Array, piece: _Found, xy: F64Array, radius: int) -> _Found:
     """The cell's own pixels and its inscribed circle, which reaches under an overlapping one."""
-    radius = min(float(seeds.radius_px[index]), 0.6 * work.diameter_px)
-    x, y = np.rint(seeds.xy_px[index]).astype(int).tolist()
-    height, width = mask.shape
-    reach = int(radius) + 1
-    new_left, new_top = max(0, min(left, x - reach)), max(0, min(top, y - reach))
-    right = min(work.mask.shape[1], max(left + width, x + reach + 1))
-    bottom = min(work.mask.shape[0], max(top + height, y + reach + 1))
-    whole = np.zeros((bottom - new_top, right - new_left), np.uint8)
-    cv2.circle(whole, (x - new_left, y - new_top), int(radius), 1, cv2.FILLED)
-    whole &= work.mask[new_top:bottom, new_left:right]
-    whole[top - new_top : top - new_top + height, left - new_left : left - new_left + width] |= mask
+    x, y = np.rint(xy).astype(int).tolist()
+    height, width = piece.mask.shape
+    reach = radius + 1
+    left, top = max(0, min(piece.left, x - reach)), max(0, min(piece.top, y - reach))
+    right = min(stained.shape[1], max(piece.left + width, x + reach))
+    bottom = min(stained.shape[0], max(piece.top + height, y + reach))
+    whole = np.zeros((bottom - top, right - left), np.uint8)
+    cv2.circle(whole, (x - left, y - top), radius, 1, cv2.FILLED)
+    whole &= stained[top:bottom, left:right]
+    row, column = piece.top - top, piece.left - left
+    whole[row : row + height, column : column + width] |= piece.mask
     x0, y0, w, h = cv2.boundingRect(whole)
-    return new_left + x0, new_top + y0, whole[y0 : y0 + h, x0 : x0 + w] > 0
+    mask = whole[y0 : y0 + h, x0 : x0 + w] > 0
+    border = piece.at_border or _touches_border(left + x0, top + y0, w, h, stained.shape)
+    return replace(piece, left=left + x0, top=top + y0, mask=mask, at_border=border)
 
 
 def _to_frame(one: _Found, work_shape: tuple[int, ...], shape_px: tuple[int, int]) -> CellBox:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edge.contract.types import F32Array, F64Array, U8Array
+from edge.contract.types import F64Array, U8Array
 
-_GREEN = 1
+GREEN = 1
+_LEAST_OF_ROUGH = 0.4
 _OPEN_HOLE_SHARE = 0.05
 _GRID_PX = 10
 # Surface fitting: rounds, and the pull of blocks below the surface, which hold cells.
@@ -59,7 +60,7 @@ def cell_mask(
     Returns:
         (H,W) uint8 0 or 255, and the typical diameter in px; None where nothing is stained.
     """
-    stain = stain_map(image)
+    stain = stain_map(np.ascontiguousarray(image[:, :, GREEN]))
     levels = stain_levels(stain)
     if levels is None or levels[1] - levels[0] < settings.least_contrast:
         return None
@@ -99,13 +100,20 @@ def typical_diameter(raw: U8Array, expected_px: float | None) -> float | None:
         raw: (H,W) uint8 mask, 0 or 255.
         expected_px: from the microscope's scale, None where not known.
     """
-    filled = fill_pallor(raw, _OPEN_HOLE_SHARE * sum(raw.shape))
+    # Half the size is exact enough for a median over the field, and four times faster.
+    half = np.ascontiguousarray(raw[::2, ::2])
+    filled = fill_pallor(half, _OPEN_HOLE_SHARE * sum(half.shape))
     rough = _inscribed_diameter(filled)
     if rough is None:
         return None
     round_ones = _round_diameters(filled)
-    near = round_ones[(round_ones > 0.75 * rough) & (round_ones < 1.4 * rough)]
-    measured = float(np.median(near)) if len(near) >= 4 else 1.05 * rough
+    # Clumps swell the rough estimate, the more so the less sharp the field is; specks are smaller.
+    near = np.sort(round_ones[(round_ones > _LEAST_OF_ROUGH * rough) & (round_ones < 1.4 * rough)])
+    measured = 1.05 * rough
+    if len(near) >= 4:
+        running = np.cumsum(near**2)
+        measured = float(near[np.searchsorted(running, running[-1] / 2)])
+    measured *= 2.0
     if expected_px is not None and not 0.6 < measured / expected_px < 1.6:
         return expected_px
     return measured
@@ -114,7 +122,8 @@ def typical_diameter(raw: U8Array, expected_px: float | None) -> float | None:
 def _inscribed_diameter(mask: U8Array) -> float | None:
     """Median of the inscribed circles' diameters, each weighted by its area."""
     distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    peaks = (distance >= cv2.dilate(distance, np.ones((9, 9), np.uint8))) & (distance >= 3.0)
+    highest = cv2.dilate(distance, np.ones((5, 5), np.uint8))
+    peaks = np.logical_and(distance >= highest, distance >= 2.0)
     radii = np.sort(distance[peaks])
     if radii.size == 0:
         return None
@@ -133,25 +142,24 @@ def _round_diameters(mask: U8Array) -> F64Array:
     return np.asarray(np.sqrt(4 / np.pi * area[disc]), np.float64)
 
 
-def stain_map(image: U8Array) -> U8Array:
+def stain_map(green: U8Array) -> U8Array:
     """How much of the light each pixel absorbs, with the background made even.
 
     Haemoglobin, eosin and the azure dyes all absorb green, so the green channel shows every cell
     whatever the stain and the white balance.
 
     Args:
-        image: (H,W,3) uint8 RGB.
+        green: (H,W) uint8, the green channel.
 
     Returns:
         (H,W) uint8, 255 * (1 - green / background); 0 is clear glass.
     """
-    green = cv2.GaussianBlur(np.ascontiguousarray(image[:, :, _GREEN]), (3, 3), 0)
-    surface = background_surface(green)
-    even = cv2.divide(green, surface, scale=255.0, dtype=cv2.CV_8U)
+    smooth = np.asarray(cv2.GaussianBlur(green, (3, 3), 0), np.uint8)
+    even = cv2.divide(smooth, background_surface(smooth), scale=255.0)
     return np.asarray(cv2.bitwise_not(even), np.uint8)
 
 
-def background_surface(channel: U8Array) -> F32Array:
+def background_surface(channel: U8Array) -> U8Array:
     """Brightness of clear glass at each pixel: a quadratic, as vignetting nearly is.
 
     Fitted to bright percentiles of blocks; blocks below the surface hold cells and count little.
@@ -160,7 +168,7 @@ def background_surface(channel: U8Array) -> F32Array:
         channel: (H,W) uint8.
 
     Returns:
-        (H,W) float32, at least 1.
+        (H,W) uint8, at least 1.
     """
     height, width = channel.shape
     rows, cols = max(1, height // 40), max(1, width // 40)
@@ -175,8 +183,8 @@ def background_surface(channel: U8Array) -> F32Array:
         solution = np.linalg.lstsq(terms * root[:, None], bright * root, rcond=None)[0]
         fitted = terms @ solution
         weights = np.where(bright >= fitted - 3.0, 1.0, _CELL_BLOCK_WEIGHT)
-    grid = np.clip(fitted, 1.0, 255.0).reshape(rows, cols).astype(np.float32)
-    return np.asarray(cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    grid = np.clip(np.rint(fitted), 1.0, 255.0).reshape(rows, cols).astype(np.uint8)
+    return np.asarray(cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _quadratic_terms(rows: int, cols: int) -> np.ndarray:

@@ -40,7 +40,7 @@ def field_colours(image: U8Array, mask: U8Array) -> FieldColours:
         image: (H,W,3) uint8 RGB.
         mask: (H,W) uint8, 0 on glass.
     """
-    sample, inside = image[::3, ::3], mask[::3, ::3] > 0
+    sample, inside = image[::6, ::6], mask[::6, ::6] > 0
     glass = np.maximum(_median_colour(sample[~inside]), 1.0)
     red_cell = _median_colour(sample[inside]) / glass
     return FieldColours(glass, np.maximum(red_cell, _LEAST_LIGHT))

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from edge.contract.types import F32Array, F64Array, I32Array, U8Array
+from edge.contract.types import BoolArray, F32Array, F64Array, I32Array, U8Array
 
 _SADDLE_SAMPLES = 9
 
@@ -32,7 +33,7 @@ class SplitSettings:
     lowest_peak_diameters: float = 0.2
     saddle_ratio: float = 0.92
     sliver_share: float = 0.4
-    several_share: float = 1.55
+    several_share: float = 1.6
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,7 @@ def cut_at_waists(mask: U8Array, seeds: Seeds) -> I32Array:
     owner = np.zeros(mask.shape, np.int32)
     discs = np.full(mask.shape, 255, np.uint8)
     radii = np.maximum(1, np.floor(_disjoint_radii(seeds))).astype(int)
-    centres = np.rint(seeds.xy_px).astype(int)
+    centres = _pixels_of(seeds, mask.shape)
     for index, ((x, y), radius) in enumerate(zip(centres.tolist(), radii.tolist(), strict=True)):
         cv2.circle(owner, (x, y), radius, index + 1, cv2.FILLED)
         cv2.circle(discs, (x, y), radius, 0, cv2.FILLED)
@@ -136,34 +137,51 @@ def _disjoint_radii(seeds: Seeds) -> F64Array:
     return np.asarray(radius * np.minimum(0.9, share.min(axis=1)), np.float64)
 
 
-def revise_seeds(
-    labels: I32Array, seeds: Seeds, diameter_px: float, settings: SplitSettings
-) -> Seeds:
-    """Drops seeds that got a sliver and puts several where a label is too large for one cell.
+def revise_seeds(mask: U8Array, seeds: Seeds, diameter_px: float, settings: SplitSettings) -> Seeds:
+    """Drops seeds that would get a sliver, puts several where one would get several cells' area.
 
     Args:
-        labels: (H,W) int32 from `cut_at_waists` with the same seeds.
+        mask: (H,W) uint8, 0 or 255; seen at half its size, which is exact enough for areas.
+        seeds: at least one.
     """
+    half = _scaled(seeds, 0.5)
+    small = np.ascontiguousarray(mask[::2, ::2])
+    labels = cut_at_waists(small, half)
+    alone = _alone_in_component(small, half)
+    return _scaled(_revised(labels, half, alone, diameter_px / 2, settings), 2.0)
+
+
+def _scaled(seeds: Seeds, factor: float) -> Seeds:
+    return Seeds(seeds.xy_px * factor, seeds.radius_px * factor)
+
+
+def _revised(
+    labels: I32Array, seeds: Seeds, alone: BoolArray, diameter_px: float, settings: SplitSettings
+) -> Seeds:
     share = np.bincount(labels.ravel(), minlength=len(seeds.radius_px) + 1)[1:]
     share = share / (np.pi / 4 * diameter_px**2)
     keep = (share > settings.sliver_share) & (share < settings.several_share)
-    keep |= (share <= settings.sliver_share) & ~_has_neighbour(seeds, diameter_px)
+    keep |= (share <= settings.sliver_share) & alone
     xy, radius = [seeds.xy_px[keep]], [seeds.radius_px[keep]]
     for index in np.nonzero(share >= settings.several_share)[0].tolist():
         centres = _centres_within(labels, index + 1, seeds, diameter_px, float(share[index]))
+        own = float(seeds.radius_px[index]) if len(centres) == 1 else 0.45 * diameter_px
         xy.append(centres)
-        alone = len(centres) == 1
-        radius.append(
-            np.full(len(centres), seeds.radius_px[index] if alone else diameter_px * 0.45)
-        )
+        radius.append(np.full(len(centres), own))
     return Seeds(np.concatenate(xy), np.concatenate(radius))
 
 
-def _has_neighbour(seeds: Seeds, diameter_px: float) -> np.ndarray:
-    low, high = _near_pairs(seeds.xy_px, 1.2 * diameter_px)
-    near = np.zeros(len(seeds.xy_px), bool)
-    near[low] = near[high] = True
-    return near
+def _alone_in_component(mask: U8Array, seeds: Seeds) -> BoolArray:
+    """Which seeds share their connected component with no other: platelets beside a cell."""
+    _, components = cv2.connectedComponents(mask)
+    x, y = _pixels_of(seeds, mask.shape).T
+    own = components[y, x]
+    return np.asarray(np.bincount(own)[own] == 1, np.bool_)
+
+
+def _pixels_of(seeds: Seeds, shape: tuple[int, ...]) -> npt.NDArray[np.int_]:
+    """(N,2) int: the pixel, x and y, in which each seed lies."""
+    return np.clip(np.rint(seeds.xy_px).astype(int), 0, (shape[1] - 1, shape[0] - 1))
 
 
 def _centres_within(
@@ -198,7 +216,7 @@ def _spread_centres(points: F64Array, middle: F64Array, axis: F64Array, count: i
     _, _, centres = cv2.kmeans(
         points.astype(np.float32), count, start, criteria, 1, cv2.KMEANS_USE_INITIAL_LABELS
     )
-    return centres.astype(np.float64)
+    return np.asarray(centres, np.float64)
 
 
 def thin_cuts(labels: I32Array) -> U8Array:

@@ -125,7 +125,7 @@ def test_loss_that_is_not_finite_stops_the_fit(workshop: Workshop) -> None:
     from train.fit import fit
     from train.recipe import load_recipe
 
-    wild = load_recipe(str(workshop.recipe), {"learning_rate": 1e30})
+    wild = load_recipe(str(workshop.recipe), {"learning_rate": float("inf")})
     with pytest.raises(DataError, match=r"loss is (nan|inf) in epoch"):
         fit(wild, workshop.root / "wild", data=workshop.data)
     assert not (workshop.root / "wild/model.weights.h5").exists()

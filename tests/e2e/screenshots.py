@@ -1,0 +1,60 @@
+"""Pictures of every page at phone and desktop width: `make screenshots`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from tests.support.appliance import appliance, chromium
+
+SIZES = {"phone": (360, 740), "desktop": (1280, 800)}
+
+
+def main(out: Path) -> None:
+    """Screens one simulated slide and takes every page."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        appliance(Path(folder) / "home") as address,
+        chromium() as browser,
+    ):
+        for name, (width, height) in SIZES.items():
+            context = browser.new_context(viewport={"width": width, "height": height})
+            take_all(context.new_page(), address, out, name)
+            context.close()
+
+
+def take_all(page: Page, address: str, out: Path, size: str) -> None:
+    """Every page, in the order in which a person meets it."""
+
+    def take(name: str, full: bool = True) -> None:
+        page.screenshot(path=out / f"{name}-{size}.png", full_page=full)
+
+    page.goto(address)
+    take("today")
+    page.goto(f"{address}/specimens/new")
+    take("new")
+    page.get_by_label("Label of the slide").fill("S-0142")
+    page.get_by_label("Parasitaemia, %").fill("8")
+    page.get_by_label("Fields at most").fill("24")
+    page.get_by_role("button", name="Start screening").click()
+    page.wait_for_timeout(2500)
+    take("running")
+    page.wait_for_selector("[data-testid=status][data-value=done]", timeout=120_000)
+    take("result-top", full=False)
+    page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager' })")
+    page.wait_for_load_state("networkidle")
+    take("result")
+    page.locator("a.thumb").first.click()
+    page.wait_for_load_state("networkidle")
+    take("field")
+    for name, path in (("history", "/specimens"), ("about", "/about"), ("missing", "/nothing")):
+        page.goto(address + path)
+        take(name)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

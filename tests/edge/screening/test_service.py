@@ -1,0 +1,186 @@
+"""The service with real parts: drawn fields, the shipped bundle, a database on disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.cameras.smear import SmearSettings, draw_field
+from edge.config import DeviceConfig
+from edge.contract.errors import BusyError, DataError, SourceError, StorageFullError
+from edge.contract.images import encode_image
+from edge.installed import load_screener
+from edge.protocol import Protocol
+from edge.screening.service import ScreeningService
+from edge.screening.state import SpecimenRequest
+from edge.store import store as store_module
+from edge.store.records import DONE, FAILED, STOPPED
+from edge.store.store import Store
+
+CONFIG = DeviceConfig(threads=1)
+
+
+@pytest.fixture()
+def service(tmp_path: Path) -> Iterator[ScreeningService]:
+    made = ScreeningService(
+        Store(tmp_path / "home"),
+        lambda: load_screener(tmp_path / "home", CONFIG),
+        Protocol(minimum_rbc_count=300),
+    )
+    yield made
+    made.close()
+
+
+def simulated(**settings: object) -> SpecimenRequest:
+    return SpecimenRequest("S-1", "simulated", {"seed": 5, **settings})
+
+
+def screened(service: ScreeningService, request: SpecimenRequest) -> str:
+    specimen_id = service.start(request)
+    assert service.wait(60)
+    return specimen_id
+
+
+def test_heavily_infected_slide_is_positive_and_on_record(service: ScreeningService) -> None:
+    specimen_id = screened(service, simulated(parasitaemia_fraction=0.2))
+    record = service.store.specimen(specimen_id)
+    assert record.status == DONE
+    assert record.report is not None
+    assert record.report["verdict"] == "positive"
+    assert record.report["rbc_count"] >= 300
+    assert record.report["ci_low"] < 0.2 < record.report["ci_high"]
+    fields = service.store.fields(specimen_id)
+    assert sum(field.rbc_count for field in fields) == record.report["rbc_count"]
+    suspects = service.store.suspect_cells(specimen_id)
+    assert len(suspects) >= record.report["positive_count"]
+    assert all(cell.cam is not None and cell.cam.shape == (8, 8) for cell in suspects)
+
+
+def test_counts_agree_with_the_simulations_truth(service: ScreeningService) -> None:
+    specimen_id = screened(service, simulated(parasitaemia_fraction=0.15))
+    fields = service.store.fields(specimen_id)
+    truth = [draw_field(SmearSettings(parasitaemia_fraction=0.15), 5, f.index) for f in fields]
+    rbc, positive = (
+        sum(getattr(item, name) for item in truth) for name in ("rbc_count", "positive_count")
+    )
+    assert sum(f.rbc_count for f in fields) == pytest.approx(rbc, rel=0.03)
+    assert sum(f.positive_count for f in fields) == pytest.approx(positive, rel=0.2)
+
+
+def test_clean_slide_is_never_positive(service: ScreeningService) -> None:
+    record = service.store.specimen(screened(service, simulated(parasitaemia_fraction=0.0)))
+    assert record.report is not None
+    assert record.report["verdict"] in {"negative", "inconclusive"}
+
+
+def test_too_few_fields_are_inconclusive(service: ScreeningService) -> None:
+    record = service.store.specimen(
+        screened(service, simulated(parasitaemia_fraction=0.0, fields=1))
+    )
+    assert record.report is not None
+    assert record.report["verdict"] == "inconclusive"
+    assert "more fields are needed" in record.report["why"]
+
+
+def test_unreadable_uploads_are_refused_fields_and_the_rest_goes_on(
+    service: ScreeningService, tmp_path: Path
+) -> None:
+    good = encode_image(draw_field(SmearSettings(), 5, 0).image, ".jpg")
+    files = {"a.jpg": good[:9000], "b.png": b"plain text", "c.jpg": good}
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    sources = [str(tmp_path / name) for name in files]
+    specimen_id = screened(service, SpecimenRequest("S-2", "upload", {"sources": sources}))
+    fields = service.store.fields(specimen_id)
+    assert [(field.name, field.usable) for field in fields] == [
+        ("a.jpg", False),
+        ("b.png", False),
+        ("c.jpg", True),
+    ]
+    assert "truncated" in fields[0].reason
+    report = service.store.specimen(specimen_id).report
+    assert report is not None
+    assert (report["fields_read"], report["fields_refused"]) == (1, 2)
+
+
+def test_nothing_but_unreadable_uploads_is_refused(
+    service: ScreeningService, tmp_path: Path
+) -> None:
+    (tmp_path / "x.png").write_bytes(b"text")
+    specimen_id = screened(
+        service, SpecimenRequest("S-3", "upload", {"sources": [str(tmp_path / "x.png")]})
+    )
+    report = service.store.specimen(specimen_id).report
+    assert report is not None
+    assert report["verdict"] == "refused"
+
+
+def test_second_specimen_is_told_that_the_camera_is_busy(service: ScreeningService) -> None:
+    first = service.start(simulated(parasitaemia_fraction=0.0, fields=20))
+    with pytest.raises(BusyError, match=first):
+        service.start(simulated())
+    service.stop()
+    assert service.wait(30)
+    assert service.store.specimen(first).status == STOPPED
+
+
+def test_sources_that_cannot_be_opened_leave_no_record(service: ScreeningService) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        service.start(SpecimenRequest("S", "upload", {"sources": ["/nowhere/field.png"]}))
+    with pytest.raises(DataError, match="source is 'telescope'"):
+        service.start(SpecimenRequest("S", "telescope"))
+    with pytest.raises(DataError, match="settings of simulated do not fit"):
+        service.start(simulated(brightness=3))
+    assert service.store.specimens() == []
+
+
+def test_progress_shows_only_what_is_stored(service: ScreeningService) -> None:
+    specimen_id = service.start(simulated(parasitaemia_fraction=0.1))
+    seen = []
+    while not service.wait(0.01):
+        progress = service.state().progress
+        assert progress is not None
+        stored = sum(field.rbc_count for field in service.store.fields(specimen_id))
+        assert progress.report.rbc_count <= stored
+        seen.append(progress.report.rbc_count)
+    assert seen == sorted(seen)
+    assert threading.active_count() >= 1
+
+
+def test_full_disk_fails_the_specimen_and_never_calls_it_negative(
+    service: ScreeningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = store_module.Store.save_field, []
+
+    def full_after_two(self: Store, *args: object, **named: object) -> None:
+        calls.append(1)
+        if len(calls) > 2:
+            raise StorageFullError("disk is full: 0 bytes free; delete old specimens")
+        real(self, *args, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(store_module.Store, "save_field", full_after_two)
+    specimen_id = screened(service, simulated(parasitaemia_fraction=0.0))
+    record = service.store.specimen(specimen_id)
+    assert record.status == FAILED
+    assert "disk is full" in record.error
+    assert record.report is not None
+    assert record.report["verdict"] == "inconclusive"
+    assert len(service.store.fields(specimen_id)) == 2
+
+
+def test_bundle_that_fails_leaves_the_service_up_but_not_ready(
+    bundle_copy: Path, tmp_path: Path
+) -> None:
+    weights = next(bundle_copy.glob("*.tflite"))
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    config = DeviceConfig(bundle=str(bundle_copy))
+    made = ScreeningService(Store(tmp_path / "h"), lambda: load_screener(tmp_path / "h", config))
+    state = made.state()
+    assert not state.ready
+    assert "sha256" in state.problem
+    with pytest.raises(BusyError, match="must not screen"):
+        made.start(simulated())
+    made.close()

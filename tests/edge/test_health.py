@@ -1,0 +1,68 @@
+"""Every health check can fire: each is tripped here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.config import DeviceConfig
+from edge.health import (
+    FAILED,
+    OK,
+    WARNING,
+    check_all,
+    check_bundle,
+    check_disk,
+    check_home,
+    check_records,
+    check_runtime,
+)
+from edge.store.store import Store
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "state"), [(10 * 1024**3, OK), (1024**3, WARNING), (100 * 1024**2, FAILED)]
+)
+def test_disk(tmp_path: Path, free_bytes: int, state: str) -> None:
+    check = check_disk(tmp_path, lambda _: free_bytes)
+    assert check.state == state
+    assert bool(check.advice) is (state != OK)
+
+
+def test_disk_reads_the_real_disk(tmp_path: Path) -> None:
+    assert "GB free" in check_disk(tmp_path).detail
+
+
+def test_data_directory(tmp_path: Path) -> None:
+    assert check_home(tmp_path / "new").state == OK
+    (tmp_path / "file").write_text("x")
+    assert check_home(tmp_path / "file/below").state == FAILED
+
+
+def test_records(tmp_path: Path) -> None:
+    Store(tmp_path).close()
+    assert check_records(tmp_path).state == OK
+    (tmp_path / "records.db").write_bytes(b"this is not a database" * 100)
+    assert check_records(tmp_path).state == FAILED
+
+
+def test_runtime() -> None:
+    assert check_runtime().state == OK
+    assert check_runtime("no-such-runtime").state == FAILED
+
+
+def test_bundle(tmp_path: Path, bundle_copy: Path) -> None:
+    assert check_bundle(tmp_path, DeviceConfig(bundle=str(bundle_copy))).state == OK
+    card = bundle_copy / "MODEL_CARD.md"
+    card.write_text(card.read_text() + "altered")
+    check = check_bundle(tmp_path, DeviceConfig(bundle=str(bundle_copy)))
+    assert check.state == FAILED
+    assert "do not screen" in check.advice
+
+
+def test_unwritable_home_is_reported_with_the_rest(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    states = {check.name: check.state for check in check_all(tmp_path / "file/home", DeviceConfig())}
+    assert states["data directory"] == FAILED
+    assert states["bundle"] == OK

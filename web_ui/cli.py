@@ -1,0 +1,52 @@
+"""`run`: the appliance, that is the screening service with its page."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import click
+
+from edge.config import data_home, load_config
+from edge.contract.errors import ClinicScopeError
+from edge.installed import load_screener
+from edge.screening.service import ScreeningService
+from edge.store.store import Store
+from web_ui import create_app
+from web_ui.fallback import create_fallback_app
+from web_ui.serve import serve
+
+log = logging.getLogger(__name__)
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+def run(host: str, port: int) -> None:
+    """Start the appliance: screening service and web page."""
+    home = data_home()
+    try:
+        service = open_service(home)
+    except (ClinicScopeError, OSError) as error:
+        # The address that the operator knows must say what is wrong, not just be dead.
+        log.error("the service cannot start: %s", error)
+        click.echo(f"cannot start: {error}", err=True)
+        serve(create_fallback_app(str(error)), host, port)
+        return
+    try:
+        click.echo(f"ClinicScope is at http://{host}:{port}  (records in {home})")
+        serve(create_app(service), host, port)
+    finally:
+        service.close()
+
+
+def open_service(home: Path) -> ScreeningService:
+    """Store, config, bundle and runtime as one service.
+
+    Raises:
+        ClinicScopeError: the records cannot be opened or the config is wrong. A bundle that fails
+            leaves the service up, not ready, with the reason.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    config = load_config(home)
+    return ScreeningService(Store(home), lambda: load_screener(home, config), config.protocol)

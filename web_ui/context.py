@@ -1,0 +1,48 @@
+"""What the views of one app share: the service, decoded fields, and where uploads go."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import Flask, current_app
+
+from web_ui.pictures import FieldImages
+
+if TYPE_CHECKING:
+    from edge.screening.service import ScreeningService
+    from edge.store.store import Store
+
+_KEY = "clinicscope"
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """One app's parts.
+
+    Attributes:
+        starting: held from the saving of an upload until its specimen has started.
+    """
+
+    service: ScreeningService
+    upload_dir: Path
+    images: FieldImages
+    starting: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def store(self) -> Store:
+        """The clinic's records."""
+        return self.service.store
+
+
+def attach(app: Flask, context: Context) -> None:
+    """Gives an app its context."""
+    app.extensions[_KEY] = context
+
+
+def context() -> Context:
+    """The context of the app at work."""
+    found: Context = current_app.extensions[_KEY]
+    return found

@@ -1,0 +1,89 @@
+"""Errors as pages in plain words; what went wrong inside goes to the log, not to the page."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from flask import Flask, current_app, render_template
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from edge.contract.errors import BusyError, ClinicScopeError, NotFoundError, StorageFullError
+from web_ui.forms import MAX_FILES
+
+log = logging.getLogger(__name__)
+
+Answer = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class ErrorText:
+    """Headline and advice of an error page."""
+
+    title: str
+    advice: str
+
+
+_TEXTS = {
+    400: ErrorText("The page could not be read", "Go back, reload the page and try again."),
+    404: ErrorText("Not found", "There is nothing at this address. It may have been removed."),
+    405: ErrorText("Not possible here", "Go back and use the buttons of the page."),
+    409: ErrorText("The device is busy", "Wait until the running specimen is finished."),
+    413: ErrorText("Too much at once", "Choose fewer or smaller images and send again."),
+    500: ErrorText(
+        "Something went wrong",
+        "Nothing that was stored is lost. Try again; if it stays, restart the device.",
+    ),
+    507: ErrorText("The device is full", "Free some space, then try again."),
+}
+_FORGED = ErrorText(
+    "This page was open too long", "For safety nothing was done. Go back, reload and try again."
+)
+
+
+def register(app: Flask) -> None:
+    """Gives an app its error pages."""
+    app.register_error_handler(CSRFError, _answer_forged)
+    app.register_error_handler(ClinicScopeError, _answer_own)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_unexpected)
+
+
+def error_page(code: int, text: ErrorText | None = None) -> Answer:
+    """The page of one status code."""
+    text = text or _TEXTS.get(code) or _TEXTS[500 if code >= 500 else 400]
+    return render_template("error.html", code=code, text=text), code
+
+
+def _answer_forged(error: CSRFError) -> Answer:
+    log.warning("a request without a valid token was refused: %s", error.description)
+    return error_page(400, _FORGED)
+
+
+def _answer_http(error: HTTPException) -> Answer | HTTPException:
+    code = error.code or 500
+    if code < 400:
+        return error  # A redirect is no failure.
+    return error_page(code, _too_large() if code == 413 else None)
+
+
+def _too_large() -> ErrorText:
+    limit = current_app.config["MAX_CONTENT_LENGTH"] / 1024**2
+    advice = f"Send at most {MAX_FILES} images and {limit:,.0f} MB at once. Nothing was stored."
+    return ErrorText(_TEXTS[413].title, advice)
+
+
+def _answer_own(error: ClinicScopeError) -> Answer:
+    if isinstance(error, NotFoundError):
+        return error_page(404)
+    if isinstance(error, BusyError):
+        return error_page(409)
+    log.error("a page could not be made: %s", error)
+    return error_page(507 if isinstance(error, StorageFullError) else 500)
+
+
+def _answer_unexpected(error: Exception) -> Answer:
+    # The web edge: whatever it was, the person gets a page, and the log gets the trace.
+    log.error("a page could not be made", exc_info=error)
+    return error_page(500)

@@ -1,0 +1,98 @@
+"""The form of a new specimen: text as it came to checked values, or a message for each. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MAX_LABEL_CHARACTERS = 60
+MAX_FIELDS = 60
+MAX_SEED = 2**31 - 1
+MAX_FILES = 500
+DEFAULTS = {
+    "label": "",
+    "source": "simulated",
+    "seed": "1",
+    "parasitaemia_percent": "2",
+    "fields": "",
+}
+
+
+@dataclass(frozen=True)
+class FormResult:
+    """What a form gave.
+
+    Attributes:
+        values: the text of each input, to be shown again.
+        settings: the simulated camera's settings; empty for an upload.
+        errors: a message for each input that is wrong.
+    """
+
+    values: dict[str, str]
+    settings: dict[str, Any]
+    errors: dict[str, str]
+
+
+def clean_label(text: str) -> str:
+    """A label on one line, without control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def read_form(form: Mapping[str, str], file_count: int) -> FormResult:
+    """Checks a new specimen.
+
+    Args:
+        form: the inputs as text.
+        file_count: how many files came with it.
+    """
+    values = {name: form.get(name, default).strip() for name, default in DEFAULTS.items()}
+    values["label"] = clean_label(values["label"])
+    errors: dict[str, str] = {}
+    if not values["label"]:
+        errors["label"] = "Write what stands on the slide, such as S-0142."
+    elif len(values["label"]) > MAX_LABEL_CHARACTERS:
+        errors["label"] = f"Keep the label to {MAX_LABEL_CHARACTERS} characters."
+    if values["source"] == "simulated":
+        return FormResult(values, _read_simulated(values, errors), errors)
+    if values["source"] == "upload":
+        _check_files(file_count, errors)
+    else:
+        errors["source"] = "Choose where the fields come from."
+    return FormResult(values, {}, errors)
+
+
+def _read_simulated(values: dict[str, str], errors: dict[str, str]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    seed = _number(values["seed"])
+    if seed is None or not seed.is_integer() or not 0 <= seed <= MAX_SEED:
+        errors["seed"] = f"Give a whole number from 0 to {MAX_SEED:,}."
+    else:
+        settings["seed"] = int(seed)
+    percent = _number(values["parasitaemia_percent"])
+    if percent is None or not 0 <= percent <= 100:
+        errors["parasitaemia_percent"] = "Give a percentage from 0 to 100."
+    else:
+        settings["parasitaemia_fraction"] = percent / 100
+    if values["fields"]:
+        fields = _number(values["fields"])
+        if fields is None or not fields.is_integer() or not 1 <= fields <= MAX_FIELDS:
+            errors["fields"] = f"Give a whole number from 1 to {MAX_FIELDS}, or leave it empty."
+        else:
+            settings["fields"] = int(fields)
+    return settings
+
+
+def _number(text: str) -> float | None:
+    # Many keyboards have a comma where others have a point. "nan" and "inf" compare false below.
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        return None
+
+
+def _check_files(file_count: int, errors: dict[str, str]) -> None:
+    if not file_count:
+        errors["images"] = "Choose at least one field image."
+    elif file_count > MAX_FILES:
+        errors["images"] = f"Choose at most {MAX_FILES} images at once."

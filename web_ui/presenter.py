@@ -1,0 +1,153 @@
+"""A specimen as a page shows it: the stored record, and what the service knows beyond it. Pure.
+
+Owns one rule: only a finished or stopped specimen may carry a negative verdict.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edge.store.records import DONE, FAILED, INTERRUPTED, RUNNING, STOPPED, SpecimenRecord
+from web_ui.charts import IntervalChart, interval_chart
+from web_ui.words import (
+    STATUS_BADGES,
+    VERDICT_BADGES,
+    Badge,
+    VerdictText,
+    interval_words,
+    source_words,
+    verdict_text,
+)
+
+if TYPE_CHECKING:
+    from edge.screening.service import ScreeningService
+    from edge.screening.state import Progress
+
+# What a running specimen has in place of a verdict.
+PENDING = "pending"
+_UNFINISHED_WHY = "Screening did not finish, so the counts below are not the whole slide."
+
+
+@dataclass(frozen=True)
+class SpecimenView:
+    """What the templates read.
+
+    Attributes:
+        status: one of the store's states, as it really is now.
+        report: `SlideReport.to_json()`, empty while there is none.
+        verdict: positive, negative, inconclusive or refused; "pending" while it runs, "none"
+            without a result.
+        error: why it failed, empty otherwise.
+    """
+
+    record: SpecimenRecord
+    status: str
+    report: dict[str, Any]
+    verdict: str
+    why: str
+    last_refusal: str = ""
+    error: str = ""
+
+    @property
+    def running(self) -> bool:
+        """True while fields are being read."""
+        return self.status == RUNNING
+
+    @property
+    def badge(self) -> Badge:
+        """The state in a word."""
+        return STATUS_BADGES.get(self.status, Badge(self.status, "fault", "question"))
+
+    @property
+    def text(self) -> VerdictText:
+        """The verdict in words."""
+        return verdict_text(self.verdict, self.report.get("rbc_count", 0))
+
+    @property
+    def source(self) -> str:
+        """Where the fields came from, in words."""
+        return source_words(self.record.source, self.record.source_settings)
+
+    @property
+    def list_badge(self) -> Badge | None:
+        """The verdict in a word; None where there is none yet."""
+        return VERDICT_BADGES.get(self.verdict)
+
+    @property
+    def planned_fields(self) -> int | None:
+        """How many fields there are to read, None where that is open."""
+        settings = self.record.source_settings
+        planned = len(settings["sources"]) if "sources" in settings else settings.get("fields")
+        return planned or None
+
+    @property
+    def interval(self) -> str:
+        """The parasitaemia's interval as a sentence."""
+        return interval_words(*self._interval())
+
+    @property
+    def chart(self) -> IntervalChart | None:
+        """The parasitaemia's interval as a picture."""
+        return interval_chart(*self._interval())
+
+    def _interval(self) -> tuple[float | None, float | None, float | None]:
+        low, high = self.report.get("ci_low"), self.report.get("ci_high")
+        return self.report.get("parasitaemia_fraction"), low, high
+
+
+def present(record: SpecimenRecord, progress: Progress | None) -> SpecimenView:
+    """Joins record and progress.
+
+    Args:
+        record: as stored.
+        progress: of this specimen while the service has it in hand, None otherwise.
+    """
+    if record.status != RUNNING:
+        return _view(record, record.status, record.report or {}, record.error)
+    if progress is None:
+        # Nobody is at work on it: what a power cut leaves until the store has been recovered.
+        return _view(record, INTERRUPTED, record.report or {}, record.error)
+    status = RUNNING if progress.running else FAILED
+    view = _view(record, status, progress.report.to_json(), progress.error)
+    return SpecimenView(**(vars(view) | {"last_refusal": progress.last_refusal}))
+
+
+def _view(record: SpecimenRecord, status: str, report: dict[str, Any], error: str) -> SpecimenView:
+    verdict, why = report.get("verdict", "none"), report.get("why", error)
+    if status == RUNNING:
+        return SpecimenView(record, status, report, PENDING, why, error=error)
+    if verdict == "negative" and status not in (DONE, STOPPED):
+        verdict, why = "inconclusive", error or _UNFINISHED_WHY
+    return SpecimenView(record, status, report, verdict, why or error, error=error)
+
+
+def view_specimen(service: ScreeningService, specimen_id: str) -> SpecimenView:
+    """The specimen as it is now.
+
+    Raises:
+        NotFoundError: no specimen has this id.
+    """
+    record = service.store.specimen(specimen_id)
+    if record.status != RUNNING:
+        return present(record, None)
+    progress = service.state().progress
+    if progress is not None and progress.specimen_id == specimen_id and progress.running:
+        return present(record, progress)
+    # It ended between the two looks, so its record has changed since.
+    mine = progress if progress and progress.specimen_id == specimen_id else None
+    return present(service.store.specimen(specimen_id), mine)
+
+
+def view_specimens(
+    service: ScreeningService, limit: int, before: str | None = None
+) -> list[SpecimenView]:
+    """The newest specimens, newest first."""
+    records = service.store.specimens(limit, before)
+    progress = service.state().progress
+    return [
+        present(
+            record, progress if progress and progress.specimen_id == record.specimen_id else None
+        )
+        for record in records
+    ]
