@@ -69,7 +69,7 @@ def describe_weights(content: bytes, *, file: str, parent: str, scale: float) ->
     if image["dtype"] != np.uint8 or in_zero != 0 or abs(in_scale - scale) > scale * 1e-3:
         raise DataError(
             f"INT8 input is {image['dtype'].__name__} with scale {in_scale:.6f} and zero point "
-            f"{in_zero}; expected uint8, {scale:.6f}, 0: the representative set must reach 0 and 255"
+            f"{in_zero}; expected uint8, {scale:.6f}, 0: the inputs must reach 0 and 255"
         )
     outputs = []
     for index, detail in enumerate(interpreter.get_output_details()):

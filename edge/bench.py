@@ -1,4 +1,4 @@
-"""Latency on this machine: the bundle's network beside other models in one run, and a field by stage.
+"""Latency here: the bundle's network beside other models in one run, and a field by stage.
 
 Models are interleaved, so that a change of clock or load meets all of them alike; figures are
 medians after a warm-up, and what counts is their ratio.
@@ -63,7 +63,9 @@ def time_models(screener: Screener, baselines: Sequence[Path], runs: int) -> lis
     medians = np.median(took, axis=0)
     slowest = np.percentile(took, 95, axis=0)
     return [
-        ModelTime(name, size, round(float(m), 4), round(float(p), 4), round(float(m / medians[0]), 2))
+        ModelTime(
+            name, size, round(float(m), 4), round(float(p), 4), round(float(m / medians[0]), 2)
+        )
         for name, size, m, p in zip(names, sizes, medians, slowest, strict=True)
     ]
 

@@ -114,7 +114,10 @@ def corrected_interval(
     # bound the truth whatever the specificity is on this slide.
     most_called = rate + Z95 * math.sqrt(rate * (1 - rate) / n)
     ceiling = most_called / (se - Z95 * math.sqrt(var_se))
-    low, high = _clip(true + shift - half), _clip(min(true + shift + half, ceiling))
+    # Fewer calls than the false alarms expected must not exclude everything: n cells without a
+    # parasite exclude no more than this.
+    floor = _shrunk(0.0, count, Z95**2)[0] * 2 / se
+    low, high = _clip(true + shift - half), _clip(max(min(true + shift + half, ceiling), floor))
     return Interval(min(max(_clip(plain), low), high), min(low, high), high)
 
 
@@ -183,7 +186,8 @@ def _decide_nothing_counted(tally: Tally) -> tuple[str, str]:
     if tally.fields_refused:
         reason, times = Counter(tally.reasons).most_common(1)[0]
         return "refused", (
-            f"No field could be read ({tally.fields_refused} refused); most often ({times}): {reason}"
+            f"No field could be read ({tally.fields_refused} refused); most often "
+            f"({times}): {reason}"
         )
     if tally.fields_read:
         return "inconclusive", "No whole red cell was found on the fields read."

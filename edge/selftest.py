@@ -31,7 +31,7 @@ def self_test(bundle: Bundle, runtime: Runtime) -> SelfTest:
     found = {"logit": scores.logits, "cam": scores.cams}
     worst = 0.0
     for name, file in golden.outputs.items():
-        expected = bundle.array(file)
+        expected = np.asarray(bundle.array(file), np.float32)
         if found[name].shape != expected.shape:
             raise GoldenMismatchError(
                 f"golden {name} has shape {expected.shape}, {runtime.name} gave {found[name].shape}"

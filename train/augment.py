@@ -12,7 +12,6 @@ import numpy as np
 
 from edge.contract.types import BoolArray, F32Array, U8Array
 
-
 # Interpolation blends the cell's rim with the black outside; darker than this is outside.
 EDGE_LEVEL = 24
 
@@ -22,7 +21,7 @@ class Augmentation:
     """Strengths and probabilities; 0 switches a step off.
 
     Attributes:
-        affine: probability of a free rotation with scale and shift (else only flips, quarter turns).
+        affine: probability of a free rotation, scale and shift (else flips and quarter turns).
         scale: range of the scale, 0.1 is 0.9 to 1.1.
         shift: largest shift as a fraction of the side.
         stain: strength of the jitter of dye amount and mixing, in optical density.

@@ -181,7 +181,7 @@ def batches(
                 rows = order[start : start + batch_size]
                 ready.put((augment(part.crops[rows], settings, rng), part.labels[rows]))
             ready.put(None)
-        except Exception as error:  # noqa: BLE001 - re-raised by the consumer
+        except Exception as error:  # handed over, and raised again by the consumer
             ready.put(error)
 
     threading.Thread(target=produce, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Choosing a threshold on validation patients, and saying how far its error rates can be trusted."""
+"""Choosing a threshold on validation patients, and how far its error rates can be trusted."""
 
 from __future__ import annotations
 

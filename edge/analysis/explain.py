@@ -13,8 +13,9 @@ from edge.contract.types import F32Array, U8Array
 
 VIEW_PX = 160
 _INFECTED_RGB, _HEALTHY_RGB, _OTHER_RGB = (214, 32, 32), (60, 150, 110), (40, 90, 200)
+_BEYOND_FIELD = 128
 # A logit contribution of this size saturates the heat map; fixed, so that maps can be compared.
-_FULL_HEAT_LOGITS = 12.0
+_FULL_HEAT_LOGITS = 40.0
 
 
 def annotate_field(image: U8Array, cells: Sequence[Mapping[str, Any]]) -> U8Array:
@@ -51,15 +52,16 @@ def cell_view(
     height_px: int,
     margin_fraction: float = 0.25,
 ) -> U8Array:
-    """A cell with some context, (VIEW_PX, VIEW_PX, 3) uint8 RGB; beyond the field is repeated."""
+    """A cell with some context, (VIEW_PX, VIEW_PX, 3) uint8 RGB; beyond the field it is grey."""
     side = max(width_px, height_px)
     margin = round(side * margin_fraction)
     left = left_px - (side - width_px) // 2 - margin
     top = top_px - (side - height_px) // 2 - margin
     full = side + 2 * margin
-    rows = np.clip(np.arange(top, top + full), 0, image.shape[0] - 1)
-    columns = np.clip(np.arange(left, left + full), 0, image.shape[1] - 1)
-    view = image[rows[:, None], columns[None, :]]
+    view = np.full((full, full, 3), _BEYOND_FIELD, np.uint8)
+    seen = image[max(top, 0) : top + full, max(left, 0) : left + full]
+    row, column = max(-top, 0), max(-left, 0)
+    view[row : row + seen.shape[0], column : column + seen.shape[1]] = seen
     return np.asarray(cv2.resize(view, (VIEW_PX, VIEW_PX), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 

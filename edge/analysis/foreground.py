@@ -243,7 +243,8 @@ def fill_pallor(mask: U8Array, diameter_px: float) -> U8Array:
             if links[3] >= 0 and _is_pallor(contour, cell_area):
                 cv2.drawContours(centres, [contour], -1, 255, cv2.FILLED)
     near = cv2.dilate(centres, np.ones((bridge, bridge), np.uint8))
-    return np.asarray(mask | centres | (closed & near), np.uint8)
+    rims = cv2.bitwise_and(closed, near)
+    return np.asarray(cv2.bitwise_or(cv2.bitwise_or(mask, centres), rims), np.uint8)
 
 
 def _disc(side_px: int) -> U8Array:

@@ -62,7 +62,7 @@ def distance_map(mask: U8Array) -> F32Array:
 
 def _peak_centres(peaks: np.ndarray, distance: F32Array) -> Seeds:
     count, _, _, centres = cv2.connectedComponentsWithStats(peaks.astype(np.uint8))
-    xy = centres[1:count]
+    xy = np.asarray(centres[1:count], np.float64)
     columns, rows = np.rint(xy).astype(int).T if count > 1 else (np.zeros(0, int),) * 2
     return Seeds(xy, distance[rows, columns].astype(np.float64))
 
@@ -97,7 +97,8 @@ def _saddles(distance: F32Array, start: F64Array, end: F64Array) -> F64Array:
     """Lowest value of the distance map on the straight line of each pair."""
     steps = np.linspace(0.0, 1.0, _SADDLE_SAMPLES)[1:-1, None, None]
     points = np.rint(start[None] + steps * (end - start)[None]).astype(int)
-    return distance[points[..., 1], points[..., 0]].min(axis=0).astype(np.float64)
+    lowest = distance[points[..., 1], points[..., 0]].min(axis=0)
+    return np.asarray(lowest, np.float64)
 
 
 def cut_at_waists(mask: U8Array, seeds: Seeds) -> I32Array:
@@ -158,8 +159,8 @@ def _scaled(seeds: Seeds, factor: float) -> Seeds:
 def _revised(
     labels: I32Array, seeds: Seeds, alone: BoolArray, diameter_px: float, settings: SplitSettings
 ) -> Seeds:
-    share = np.bincount(labels.ravel(), minlength=len(seeds.radius_px) + 1)[1:]
-    share = share / (np.pi / 4 * diameter_px**2)
+    areas = np.bincount(labels.ravel(), minlength=len(seeds.radius_px) + 1)[1:]
+    share = areas / (np.pi / 4 * diameter_px**2)
     keep = (share > settings.sliver_share) & (share < settings.several_share)
     keep |= (share <= settings.sliver_share) & alone
     xy, radius = [seeds.xy_px[keep]], [seeds.radius_px[keep]]
@@ -181,7 +182,8 @@ def _alone_in_component(mask: U8Array, seeds: Seeds) -> BoolArray:
 
 def _pixels_of(seeds: Seeds, shape: tuple[int, ...]) -> npt.NDArray[np.int_]:
     """(N,2) int: the pixel, x and y, in which each seed lies."""
-    return np.clip(np.rint(seeds.xy_px).astype(int), 0, (shape[1] - 1, shape[0] - 1))
+    limit = (shape[1] - 1, shape[0] - 1)
+    return np.asarray(np.clip(np.rint(seeds.xy_px), 0, limit), np.int_)
 
 
 def _centres_within(
@@ -201,9 +203,9 @@ def _centres_within(
     count = round(share)
     if count <= 2:
         if apart < 0.35 * diameter_px:
-            return seeds.xy_px[label - 1][None]
+            return seeds.xy_px[label - 1 : label]
         step = axes[:, 1] * apart / 2
-        return np.stack([middle - step, middle + step])
+        return np.asarray([middle - step, middle + step], np.float64)
     return _spread_centres(points, middle, axes[:, 1], count)
 
 

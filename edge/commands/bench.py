@@ -46,4 +46,6 @@ def bench(
             f"{model.name:40} {model.bytes:>10,} {model.median_ms:>10.4f} "
             f"{model.p95_ms:>8.4f} {model.ratio:>6.2f}x"
         )
-    click.echo(f"field of {field.cells:.0f} cells: {field.total_ms} ms {json.dumps(field.stages_ms)}")
+    click.echo(
+        f"field of {field.cells:.0f} cells: {field.total_ms} ms {json.dumps(field.stages_ms)}"
+    )

@@ -46,7 +46,9 @@ def call_cells(
         boxes: all objects of the field.
         scores: of the red cells among them, in the same order.
     """
-    values = iter(zip(scores_from_logits(scores.logits, manifest.score_calibration), scores.cams))
+    values = iter(
+        zip(scores_from_logits(scores.logits, manifest.score_calibration), scores.cams, strict=True)
+    )
     calls = []
     for box in boxes:
         if box.kind != "rbc":

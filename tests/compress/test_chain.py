@@ -103,7 +103,9 @@ def test_killed_fit_goes_on_to_the_same_weights(workshop: Workshop, run_dir: Pat
         found: dict[str, np.ndarray] = {}
         with h5py.File(path / "model.weights.h5") as file:
             file.visititems(
-                lambda name, item: found.update({name: item[()]}) if hasattr(item, "dtype") else None
+                lambda name, item: (
+                    found.update({name: item[()]}) if hasattr(item, "dtype") else None
+                )
             )
         return found
 
@@ -145,7 +147,9 @@ def test_bundle_is_full_int8_with_scales_for_each_channel(bundle_path: Path) -> 
     assert kernels
     assert all(len(kernel["quantization_parameters"]["scales"]) == 8 for kernel in kernels)
     floats = {
-        detail["name"] for detail in interpreter.get_tensor_details() if detail["dtype"] == np.float32
+        detail["name"]
+        for detail in interpreter.get_tensor_details()
+        if detail["dtype"] == np.float32
     }
     assert len(floats) <= 2, f"only the dequantised outputs may be float: {floats}"
     assert (weights.inputs[0].dtype, weights.inputs[0].zero_point) == ("uint8", 0)

@@ -1,4 +1,4 @@
-"""A person screens a slide: a real process, a real browser, and the simulation's truth beside it."""
+"""A person screens a slide: a real process, a real browser, and the simulation's truth."""
 
 from __future__ import annotations
 

@@ -63,6 +63,8 @@ def test_bundle(tmp_path: Path, bundle_copy: Path) -> None:
 
 def test_unwritable_home_is_reported_with_the_rest(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    states = {check.name: check.state for check in check_all(tmp_path / "file/home", DeviceConfig())}
+    states = {
+        check.name: check.state for check in check_all(tmp_path / "file/home", DeviceConfig())
+    }
     assert states["data directory"] == FAILED
     assert states["bundle"] == OK

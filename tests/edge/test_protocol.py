@@ -117,3 +117,16 @@ def test_tally_counts_whole_red_cells_of_usable_fields_only() -> None:
     tally = tally_fields([FieldResult("a", good, cells), FieldResult("b", bad)])
     assert (tally.rbc_count, tally.positive_count) == (2, 1)
     assert (tally.fields_read, tally.fields_refused, tally.reasons) == (1, 1, ("out of focus",))
+
+
+@pytest.mark.parametrize("count", [200, 1000, 5000])
+def test_no_calls_exclude_no_more_than_the_count_allows(count: int) -> None:
+    found = interval(0, count)
+    assert found.low == found.estimate == 0
+    # The rule of three, over the sensitivity.
+    assert found.high > 3 / count
+
+
+def test_fewer_calls_than_expected_false_alarms_do_not_exclude_everything() -> None:
+    careless = ErrorRate(0.98, 4000, 40, 1500.0)
+    assert corrected_interval(3, 1094, SENSITIVITY, careless).high > 0.002

@@ -37,7 +37,14 @@ def appliance(home: Path) -> Iterator[str]:
         port = probe.getsockname()[1]
     with (home.parent / "appliance.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", "from edge.cli import script; script()", "run", "--port", str(port)],
+            [
+                sys.executable,
+                "-c",
+                "from edge.cli import script; script()",
+                "run",
+                "--port",
+                str(port),
+            ],
             env={**os.environ, "CLINICSCOPE_HOME": str(home)},
             stdout=log,
             stderr=log,

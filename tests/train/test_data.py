@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.support.drawn_dataset import write_dataset
 
 from edge.contract.errors import ConfigError, DataError
 from edge.contract.preprocess import Preprocessing
+from tests.support.drawn_dataset import write_dataset
 from train.augment import Augmentation, augment
 from train.datasets.base import Example, data_root, list_examples, load_crops
 from train.datasets.nih_cells import patient_of
@@ -64,7 +64,7 @@ def test_unknown_fold_and_data_set_are_refused() -> None:
 
 def test_patient_that_no_fold_knows_is_refused() -> None:
     split = Split(("C1",), ("C2",), ("C3",))
-    with pytest.raises(DataError, match="1 patients are in no fold: .'C9'"):
+    with pytest.raises(DataError, match=r"1 patients are in no fold: .'C9'"):
         check_covered(split, [Example("a", Path(), 0, "C9")])
 
 

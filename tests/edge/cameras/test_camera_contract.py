@@ -91,5 +91,5 @@ def test_missing_and_empty_sources_are_refused(tmp_path: Path) -> None:
 
 
 def test_unknown_camera_says_which_are_known() -> None:
-    with pytest.raises(CameraError, match="no camera 'eyepiece'; .* replay, simulated"):
+    with pytest.raises(CameraError, match=r"no camera 'eyepiece'; .* replay, simulated"):
         open_camera("eyepiece")

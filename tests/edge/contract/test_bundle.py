@@ -74,7 +74,7 @@ def test_missing_and_extra_files_are_found(bundle_copy: Path) -> None:
         open_bundle(bundle_copy)
     (bundle_copy / "extra.bin").unlink()
     (bundle_copy / "MODEL_CARD.md").unlink()
-    with pytest.raises(IntegrityError, match="MODEL_CARD.md is missing"):
+    with pytest.raises(IntegrityError, match=r"MODEL_CARD.md is missing"):
         open_bundle(bundle_copy)
 
 
