@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import cv2
 import numpy as np
 
-from edge.analysis.foreground import MaskSettings, cell_mask
+from edge.analysis.cell_mask import MaskSettings, cell_mask
 from edge.analysis.nuclei import (
     FieldColours,
     field_colours,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edge.analysis.foreground import GREEN, stain_levels, stain_map, typical_diameter
+from edge.analysis.cell_size import typical_diameter
+from edge.analysis.foreground import GREEN, stain_levels, stain_map
 from edge.contract.types import BoolArray, FieldQuality, Frame, U8Array
 
 # Of the pixels at half height, so many belong to cells and the rest to stained plasma.
@@ -180,7 +181,7 @@ def _edge_scale(stained: BoolArray) -> float:
     is no cell.
     """
     mask = np.asarray(stained.view(np.uint8) * np.uint8(255), np.uint8)
-    diameter_px = typical_diameter(mask, None) or 0.0
+    diameter_px = typical_diameter(mask)
     return float(np.sqrt(diameter_px * _USUAL_DIAMETER_PX))
 
 

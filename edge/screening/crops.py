@@ -17,6 +17,7 @@ from edge.contract.types import U8Array
 from edge.screening.screener import Screener, scores_from_logits
 
 BATCH = 128
+GREY_SPREAD = 2
 COLUMNS = ("path", "score", "call", "novelty", "refused")
 
 
@@ -85,6 +86,10 @@ def _classify_chunk(
 
 def _prepare(path: Path, spec: Preprocessing) -> U8Array | str:
     try:
-        return prepare_crop(read_image(path), spec)
+        crop = prepare_crop(read_image(path), spec)
     except ImageError as error:
         return str(error)
+    # A grey image saved as colour; the palest of 22,276 real cells spreads by 3 levels.
+    if np.ptp(crop, axis=2).max() <= GREY_SPREAD:
+        return "image is grey: the stain cannot be judged; send a colour image"
+    return crop

@@ -1,0 +1,115 @@
+"""The mask of a field's cells: stained, pale centres filled, thin gaps between neighbours open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from edge.analysis.cell_size import CellSize, measure_cells
+from edge.analysis.foreground import GREEN, stain_levels, stain_map
+from edge.analysis.pallor import disc_kernel, fill_pallor
+from edge.contract.types import U8Array
+
+
+# A diameter that falls so far was that of a clump.
+_APART_RATIO = 0.65
+
+
+@dataclass(frozen=True)
+class MaskSettings:
+    """How stained pixels are told from glass. Lengths in red-cell diameters.
+
+    Attributes:
+        least_contrast: of red cells over glass, in `stain_map` units; less is an empty field.
+        edge_fractions: how far from glass to cell an edge may lie, 0 to 1, the usual one first.
+        better_by: a further fraction is taken where it gives so many times the round cells' area.
+        cap_fraction: stain above this share of a red cell's counts as no darker, so that the dark
+            parts of cells do not make valleys of the rest.
+        valley_fraction: depth, as a share of a red cell's stain, of the pale line between
+            neighbours that parts them.
+        valley_diameters: greatest width of such a line.
+        open_diameters: width of what is too thin for a cell: text, scale bars, fibres.
+    """
+
+    least_contrast: int = 10
+    edge_fractions: tuple[float, ...] = (0.3, 0.5, 0.7)
+    better_by: float = 1.3
+    cap_fraction: float = 0.9
+    valley_fraction: float = 0.2
+    valley_diameters: float = 0.4
+    open_diameters: float = 0.14
+
+
+def cell_mask(
+    image: U8Array, expected_px: float | None, settings: MaskSettings
+) -> tuple[U8Array, float] | None:
+    """The mask of what is stained, pale centres filled and thin gaps open, and a cell's diameter.
+
+    Args:
+        image: (H,W,3) uint8 RGB.
+        expected_px: diameter that a red cell should have, None where the scale is not known.
+
+    Returns:
+        (H,W) uint8 0 or 255, and the typical diameter in px; None where nothing is stained.
+    """
+    stain = stain_map(np.ascontiguousarray(image[:, :, GREEN]))
+    levels = stain_levels(stain)
+    if levels is None or levels[1] - levels[0] < settings.least_contrast:
+        return None
+    glass, cell = levels
+    raw, diameter_px = _best_mask(stain, glass, cell, settings)
+    if diameter_px <= 0:
+        return None
+    if expected_px is not None and not 0.6 < diameter_px / expected_px < 1.6:
+        diameter_px = expected_px
+    parted = _open_valleys(stain, raw, cell, diameter_px, settings)
+    side = max(3, int(settings.open_diameters * diameter_px) | 1)
+    whole = fill_pallor(parted, diameter_px)
+    return np.asarray(
+        cv2.morphologyEx(whole, cv2.MORPH_OPEN, disc_kernel(side)), np.uint8
+    ), diameter_px
+
+
+def _best_mask(
+    stain: U8Array, glass: int, cell: int, settings: MaskSettings
+) -> tuple[U8Array, float]:
+    """The mask, of one for each edge fraction, in which most of the field is round single cells.
+
+    A low edge keeps pale cells whole; where plasma is stained too it joins what is apart.
+    """
+    best, best_size = stain, CellSize(0.0, -1.0)
+    for fraction in settings.edge_fractions:
+        threshold = round(glass + fraction * (cell - glass))
+        raw = np.asarray((stain > threshold) * np.uint8(255), np.uint8)
+        size = measure_cells(raw)
+        if size is None:
+            continue
+        if size.round_area_fraction > settings.better_by * best_size.round_area_fraction:
+            best, best_size = raw, size
+        elif _comes_apart(best_size, size):
+            best, best_size = raw, size
+    return best, best_size.diameter_px
+
+
+def _comes_apart(lower: CellSize, higher: CellSize) -> bool:
+    """Whether a higher edge, where no round cells tell which is right, parts what was joined."""
+    return (
+        lower.round_area_fraction == higher.round_area_fraction == 0.0
+        and higher.diameter_px < _APART_RATIO * lower.diameter_px
+    )
+
+
+def _open_valleys(
+    stain: U8Array, raw: U8Array, cell: int, diameter_px: float, settings: MaskSettings
+) -> U8Array:
+    """The mask with its pale centres filled and the pale lines between neighbours cut."""
+    filled = fill_pallor(raw, diameter_px)
+    top = np.uint8(settings.cap_fraction * cell)
+    level = np.minimum(stain, top)
+    level[filled > raw] = top
+    side = max(3, int(settings.valley_diameters * diameter_px) | 1)
+    closed = cv2.morphologyEx(level, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    filled[cv2.subtract(closed, level) > settings.valley_fraction * cell] = 0
+    return filled

@@ -1,0 +1,87 @@
+"""How large a red cell is in a field, measured in the field itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from edge.analysis.pallor import fill_pallor
+from edge.contract.types import F64Array, U8Array
+
+# Pale centres up to about this share of the frame's sides are filled before the size is known.
+_WIDEST_CELL_SHARE = 0.05
+_ENOUGH_ROUND_ONES = 4
+# How far a round object may lie from the typical inscribed circle: clumps swell that, specks and
+# platelets are smaller than a cell.
+_NEAR_ROUGH = (0.4, 1.4)
+
+
+@dataclass(frozen=True)
+class CellSize:
+    """A red cell's diameter in one mask, and how much stands behind it.
+
+    Attributes:
+        diameter_px: typical of the mask.
+        round_area_fraction: share of the mask that round single objects cover.
+    """
+
+    diameter_px: float
+    round_area_fraction: float
+
+
+def measure_cells(raw: U8Array) -> CellSize | None:
+    """Typical diameter: the median of round single objects, else of the inscribed circles.
+
+    Args:
+        raw: (H,W) uint8 mask, 0 or 255, pale centres open.
+
+    Returns:
+        None where the mask holds nothing of a cell's width.
+    """
+    # Half the size is exact enough for a median over the field, and four times faster.
+    half = np.ascontiguousarray(raw[::2, ::2])
+    filled = fill_pallor(half, _WIDEST_CELL_SHARE * sum(half.shape))
+    rough = _inscribed_diameter(filled)
+    if rough is None:
+        return None
+    round_ones = np.sort(_round_diameters(filled))
+    low, high = _NEAR_ROUGH
+    near = round_ones[(round_ones > low * rough) & (round_ones < high * rough)]
+    if len(near) < _ENOUGH_ROUND_ONES:
+        return CellSize(2.0 * rough, 0.0)
+    share = float((near**2).sum()) * np.pi / 4 / half.size
+    return CellSize(2.0 * _median_by_area(near), share)
+
+
+def typical_diameter(raw: U8Array) -> float:
+    """As `measure_cells`, the diameter alone, px; 0 where there is none."""
+    size = measure_cells(raw)
+    return 0.0 if size is None else size.diameter_px
+
+
+def _median_by_area(diameters: F64Array) -> float:
+    """Median of sorted diameters, each weighted by its disc's area."""
+    running = np.cumsum(diameters**2)
+    return float(diameters[np.searchsorted(running, running[-1] / 2)])
+
+
+def _inscribed_diameter(mask: U8Array) -> float | None:
+    """Median of the inscribed circles' diameters, each weighted by its area."""
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    highest = cv2.dilate(distance, np.ones((5, 5), np.uint8))
+    peaks = np.logical_and(distance >= highest, distance >= 2.0)
+    radii = np.sort(distance[peaks]).astype(np.float64)
+    return _median_by_area(2.0 * radii) if radii.size else None
+
+
+def _round_diameters(mask: U8Array) -> F64Array:
+    """Diameters of the round objects that the frame does not cut."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask)
+    left, top, width, height, area = stats[1:].T.astype(np.float64)
+    inside = (left > 0) & (top > 0)
+    inside &= (left + width < mask.shape[1]) & (top + height < mask.shape[0])
+    even = np.abs(width - height) < 0.2 * np.maximum(width, height)
+    disc = inside & even & (area > 0.7 * width * height)
+    return np.asarray(np.sqrt(4 / np.pi * area[disc]), np.float64)
