@@ -1,6 +1,6 @@
 """Latency here: the bundle's network beside other models in one run, and a field by stage.
 
-Models are interleaved, so that a change of clock or load meets all of them alike; figures are
+Models take turns in blocks, so that a change of clock or load meets all of them alike; figures are
 medians after a warm-up, and what counts is their ratio.
 """
 
@@ -21,7 +21,9 @@ from edge.contract.images import decode_image, encode_image
 from edge.contract.types import Frame
 from edge.screening.screener import Screener
 
-WARM_UP = 20
+# A field's cells go through one after another, so each model gets its caches warm again in its turn.
+WARM_UP = 5
+BLOCK = 25
 
 
 @dataclass(frozen=True)
@@ -92,14 +94,18 @@ def _bare_call(path: Path) -> Callable[[], Any]:
 
 
 def _interleave(calls: Sequence[Callable[[], Any]], runs: int) -> np.ndarray:
-    """Milliseconds, (runs, models)."""
-    took = np.empty((runs + WARM_UP, len(calls)))
-    for run in range(runs + WARM_UP):
+    """Milliseconds, (at least runs, models): blocks of each model in turn, as a field runs."""
+    blocks = -(-runs // BLOCK)
+    took = np.empty((blocks, len(calls), BLOCK))
+    for block in range(blocks):
         for column, call in enumerate(calls):
-            started = time.perf_counter()
-            call()
-            took[run, column] = (time.perf_counter() - started) * 1000
-    return took[WARM_UP:]
+            for _ in range(WARM_UP):
+                call()
+            for at in range(BLOCK):
+                started = time.perf_counter()
+                call()
+                took[block, column, at] = (time.perf_counter() - started) * 1000
+    return took.transpose(0, 2, 1).reshape(-1, len(calls))
 
 
 def time_fields(screener: Screener, fields: int) -> FieldTime:

@@ -8,14 +8,19 @@ import cv2
 import numpy as np
 
 from edge.analysis.pallor import fill_pallor
-from edge.contract.types import F64Array, U8Array
+from edge.contract.types import F32Array, F64Array, U8Array
 
 # Pale centres up to about this share of the frame's sides are filled before the size is known.
 _WIDEST_CELL_SHARE = 0.05
+# The circle inscribed in a cell that is not quite round is smaller than the cell.
+_FROM_INSCRIBED = 1.05
 _ENOUGH_ROUND_ONES = 4
 # How far a round object may lie from the typical inscribed circle: clumps swell that, specks and
 # platelets are smaller than a cell.
-_NEAR_ROUGH = (0.4, 1.4)
+_NEAR_ROUGH = (.5, 1.4)
+# Of the inscribed circles weighted by area, which clumps swell to twice a cell's diameter.
+_CLEAR_RATIO = 1.0
+_SPECK_RATIO = .4
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ def measure_cells(raw: U8Array) -> CellSize | None:
     low, high = _NEAR_ROUGH
     near = round_ones[(round_ones > low * rough) & (round_ones < high * rough)]
     if len(near) < _ENOUGH_ROUND_ONES:
-        return CellSize(2.0 * rough, 0.0)
+        return CellSize(_FROM_INSCRIBED * 2.0 * rough, 0.0)
     share = float((near**2).sum()) * np.pi / 4 / half.size
     return CellSize(2.0 * _median_by_area(near), share)
 
@@ -62,18 +67,33 @@ def typical_diameter(raw: U8Array) -> float:
 
 
 def _median_by_area(diameters: F64Array) -> float:
-    """Median of sorted diameters, each weighted by its disc's area."""
+    """Median of sorted diameters, each weighted by its disc's area; 0 where there are none."""
+    if diameters.size == 0:
+        return 0.0
     running = np.cumsum(diameters**2)
     return float(diameters[np.searchsorted(running, running[-1] / 2)])
 
 
 def _inscribed_diameter(mask: U8Array) -> float | None:
-    """Median of the inscribed circles' diameters, each weighted by its area."""
-    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
-    highest = cv2.dilate(distance, np.ones((5, 5), np.uint8))
+    """Median of the inscribed circles' diameters, without specks and what lies beside a larger one.
+
+    Weighted by area they would give that of the clumps, which is twice a cell's and more; with the
+    circles in necks and broken rims, less than a cell's.
+    """
+    distance = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 5), np.float32)
+    by_area = _median_by_area(_peak_diameters(distance, 5))
+    if by_area <= 0.0:
+        return None
+    clear = _peak_diameters(distance, int(_CLEAR_RATIO * by_area) | 1)
+    return float(np.median(clear[clear > _SPECK_RATIO * by_area]))
+
+
+def _peak_diameters(distance: F32Array, side_px: int) -> F64Array:
+    """Sorted diameters of the circles that are the largest within a square of `side_px`."""
+    side = max(5, side_px)
+    highest = cv2.dilate(distance, np.ones((side, side), np.uint8))
     peaks = np.logical_and(distance >= highest, distance >= 2.0)
-    radii = np.sort(distance[peaks]).astype(np.float64)
-    return _median_by_area(2.0 * radii) if radii.size else None
+    return np.asarray(2.0 * np.sort(distance[peaks]), np.float64)
 
 
 def _round_diameters(mask: U8Array) -> F64Array:
