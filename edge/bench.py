@@ -21,7 +21,7 @@ from edge.contract.images import decode_image, encode_image
 from edge.contract.types import Frame
 from edge.screening.screener import Screener
 
-# A field's cells go through one after another, so each model gets its caches warm again in its turn.
+# Cells of a field go through one after another, so each model warms its caches in its turn.
 WARM_UP = 5
 BLOCK = 25
 

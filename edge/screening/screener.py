@@ -30,6 +30,8 @@ from edge.contract.types import (
 from edge.runtimes.base import Runtime, Scores
 from edge.selftest import self_test
 
+MIN_BOX_PX = 5
+
 
 def scores_from_logits(logits: F32Array, calibration: ScoreCalibration) -> F32Array:
     """P(positive label), (N,) float32 in 0 to 1."""
@@ -101,7 +103,7 @@ class Screener:
         if not quality.usable:
             return FieldResult(frame.name, quality, (), timings)
         with self._timed(timings, "cells"):
-            boxes = find_cells(frame)
+            boxes = [box for box in find_cells(frame) if _is_readable(box)]
         red = [box for box in boxes if box.kind == "rbc"]
         with self._timed(timings, "preprocess"):
             crops = [_cut(frame, box) for box in red]
@@ -124,6 +126,11 @@ class Screener:
 def _cut(frame: Frame, box: CellBox) -> np.ndarray:
     bottom, right = box.top_px + box.height_px, box.left_px + box.width_px
     return frame.image[box.top_px : bottom, box.left_px : right]
+
+
+def _is_readable(box: CellBox) -> bool:
+    """A sliver at the frame's edge holds nothing that could be called."""
+    return min(box.width_px, box.height_px) >= MIN_BOX_PX
 
 
 def refused_field(name: str, reason: str) -> FieldResult:

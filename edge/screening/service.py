@@ -44,7 +44,15 @@ def read_fields(camera: Camera, screener: Screener) -> Iterator[tuple[FieldResul
         except FrameError as error:
             yield refused_field(error.name, str(error)), None
         else:
-            yield screener.screen(frame), frame
+            yield _screen(screener, frame), frame
+
+
+def _screen(screener: Screener, frame: Frame) -> FieldResult:
+    """One field that cannot be read must not end the specimen."""
+    try:
+        return screener.screen(frame)
+    except DataError as error:
+        return refused_field(frame.name, str(error))
 
 
 def _inconclusive(report: SlideReport, why: str) -> SlideReport:
