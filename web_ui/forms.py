@@ -14,7 +14,7 @@ DEFAULTS = {
     "label": "",
     "source": "simulated",
     "seed": "1",
-    "parasitaemia_percent": "2",
+    "parasitaemia_percent": "4",
     "fields": "",
 }
 
