@@ -91,5 +91,6 @@ def heat_view(
     heat = np.clip(heat, 0, 1)
     bgr = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     colour = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
-    weight = (0.65 * np.sqrt(heat))[:, :, None]
+    # Faint evidence is left out, or the dark end of the palette would look like a stain.
+    weight = (0.6 * np.clip((heat - 0.15) / 0.5, 0, 1))[:, :, None]
     return np.asarray(view * (1 - weight) + colour * weight + 0.5, np.uint8)
