@@ -12,9 +12,8 @@ from edge.analysis.foreground import GREEN, stain_levels, stain_map
 from edge.analysis.pallor import disc_kernel, fill_pallor
 from edge.contract.types import U8Array
 
-
-# A diameter that falls so far was that of a clump.
-_APART_RATIO = 0.65
+# Of the field; a few round specks do not tell which edge is right.
+_LEAST_GAIN_FRACTION = 0.02
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,8 @@ def cell_mask(
     raw, diameter_px = _best_mask(stain, glass, cell, settings)
     if diameter_px <= 0:
         return None
-    if expected_px is not None and not 0.6 < diameter_px / expected_px < 1.6:
+    if expected_px is not None and not 0.7 < diameter_px / expected_px < 1.35:
+        # No smear's mean cell is so small or so large: clumps or specks were measured.
         diameter_px = expected_px
     parted = _open_valleys(stain, raw, cell, diameter_px, settings)
     side = max(3, int(settings.open_diameters * diameter_px) | 1)
@@ -79,26 +79,17 @@ def _best_mask(
 
     A low edge keeps pale cells whole; where plasma is stained too it joins what is apart.
     """
-    best, best_size = stain, CellSize(0.0, -1.0)
+    best, best_size = stain, CellSize(0.0, 0.0)
     for fraction in settings.edge_fractions:
         threshold = round(glass + fraction * (cell - glass))
         raw = np.asarray((stain > threshold) * np.uint8(255), np.uint8)
         size = measure_cells(raw)
         if size is None:
             continue
-        if size.round_area_fraction > settings.better_by * best_size.round_area_fraction:
-            best, best_size = raw, size
-        elif _comes_apart(best_size, size):
+        needed = settings.better_by * best_size.round_area_fraction + _LEAST_GAIN_FRACTION
+        if best_size.diameter_px <= 0.0 or size.round_area_fraction > needed:
             best, best_size = raw, size
     return best, best_size.diameter_px
-
-
-def _comes_apart(lower: CellSize, higher: CellSize) -> bool:
-    """Whether a higher edge, where no round cells tell which is right, parts what was joined."""
-    return (
-        lower.round_area_fraction == higher.round_area_fraction == 0.0
-        and higher.diameter_px < _APART_RATIO * lower.diameter_px
-    )
 
 
 def _open_valleys(

@@ -17,10 +17,10 @@ _FROM_INSCRIBED = 1.05
 _ENOUGH_ROUND_ONES = 4
 # How far a round object may lie from the typical inscribed circle: clumps swell that, specks and
 # platelets are smaller than a cell.
-_NEAR_ROUGH = (.5, 1.4)
+_NEAR_ROUGH = (0.5, 1.4)
 # Of the inscribed circles weighted by area, which clumps swell to twice a cell's diameter.
-_CLEAR_RATIO = 1.0
-_SPECK_RATIO = .4
+_CLEAR_RATIO = 0.6
+_SPECK_RATIO = 0.4
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,8 @@ def _inscribed_diameter(mask: U8Array) -> float | None:
     Weighted by area they would give that of the clumps, which is twice a cell's and more; with the
     circles in necks and broken rims, less than a cell's.
     """
+    if cv2.countNonZero(mask) == mask.size:
+        return None  # No edge anywhere, so no distance to one.
     distance = np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 5), np.float32)
     by_area = _median_by_area(_peak_diameters(distance, 5))
     if by_area <= 0.0:

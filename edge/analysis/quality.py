@@ -58,7 +58,7 @@ class QualitySettings:
     least_stained_fraction: float = 0.01
     most_stained_fraction: float = 0.85
     least_colour: float = 0.03
-    least_focus: float = 6.1
+    least_focus: float = 6.0
     least_coarse_share: float = 0.9
 
 

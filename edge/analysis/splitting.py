@@ -57,7 +57,9 @@ def find_seeds(mask: U8Array, diameter_px: float, settings: SplitSettings) -> Se
 
 def distance_map(mask: U8Array) -> F32Array:
     """Distance to the nearest pixel outside the mask, (H,W) float32 px."""
-    return np.asarray(cv2.distanceTransform(mask, cv2.DIST_L2, 5), np.float32)
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 5)
+    # Without any pixel outside, OpenCV gives the largest float.
+    return np.asarray(np.minimum(distance, sum(mask.shape)), np.float32)
 
 
 def _peak_centres(peaks: np.ndarray, distance: F32Array) -> Seeds:
