@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from edge.contract.errors import ConfigError
 from train.cli import data_option
 
 
@@ -22,12 +21,6 @@ def compress() -> None:
 @data_option
 def run(run_dir: Path, out: Path | None, data: Path | None) -> None:
     """Full INT8 of a fit: quantise, choose operating points, compare with float, evaluate."""
-    try:
-        import tf_keras  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(
-            f"compression needs TensorFlow ({error}); pip install clinicscope[train]"
-        ) from error
     from compress.run import RECORD_FILE, compress_run
 
     folder = compress_run(run_dir, out or run_dir / "compressed", data=data)

@@ -30,7 +30,6 @@ from train.operating_point import choose_operating_point
 from train.recipe import Recipe
 from train.splits import Split, load_split
 
-WEIGHTS_FILE = "malaria-cells.int8.tflite"
 RECORD_FILE = "compressed.json"
 
 
@@ -89,7 +88,8 @@ def compress_run(run_dir: Path, out_dir: Path, *, data: Path | None = None) -> P
     scale = recipe.preprocessing.scale
     content = quantise_int8(model, load_crops(chosen.examples, recipe.preprocessing, cache), scale)
     parent = hashlib.sha256(weights_path.read_bytes()).hexdigest()
-    weights = describe_weights(content, file=WEIGHTS_FILE, parent=parent, scale=scale)
+    file = f"{recipe.task}.int8.tflite"
+    weights = describe_weights(content, file=file, parent=parent, scale=scale)
     runtime = LiteRTRuntime(content, weights)
     parts = {
         name: _measure(recipe, model, runtime, split.part_of(examples, name), cache)
@@ -99,7 +99,7 @@ def compress_run(run_dir: Path, out_dir: Path, *, data: Path | None = None) -> P
         "representative_set": to_plain(chosen.describe())
     }
     out_dir.mkdir(parents=True, exist_ok=True)
-    (out_dir / WEIGHTS_FILE).write_bytes(content)
+    (out_dir / file).write_bytes(content)
     chosen.write_ids(out_dir / "representative_ids.txt")
     (out_dir / RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n")
     return out_dir

@@ -9,6 +9,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 
 import click
 
@@ -21,6 +22,8 @@ from edge.contract.errors import ClinicScopeError
 
 NOTICE = "For research and screening support, not for diagnosis."
 ENTRY_POINTS = "clinicscope.commands"
+# Commands that need an extra, and a module which is there only with it.
+EXTRAS = {"train": ("train", "tf_keras"), "compress": ("train", "tf_keras")}
 
 
 class Program(click.Group):
@@ -32,22 +35,36 @@ class Program(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Own commands, and those of installed extras."""
-        return sorted({*super().list_commands(ctx), *(point.name for point in self._points())})
+        joined = {name for name in self._points() if not _missing_extra(name)}
+        return sorted({*super().list_commands(ctx), *joined})
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """An own command, or one that an extra brings."""
+        """An own command, or one that a package above brings.
+
+        Raises:
+            click.UsageError: its extra is not installed.
+        """
         own = super().get_command(ctx, name)
-        if own is not None:
+        point = self._points().get(name)
+        if own is not None or point is None:
             return own
-        for point in self._points():
-            if point.name == name:
-                command: click.Command = point.load()
-                return command
-        return None
+        extra = _missing_extra(name)
+        if extra:
+            raise click.UsageError(
+                f"{name!r} is for the workstation; pip install 'clinicscope[{extra}]'"
+            )
+        command: click.Command = point.load()
+        return command
 
     @staticmethod
-    def _points() -> list[EntryPoint]:
-        return list(entry_points(group=ENTRY_POINTS))
+    def _points() -> dict[str, EntryPoint]:
+        return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+
+
+def _missing_extra(name: str) -> str:
+    """The extra that a command lacks here; empty where it can run."""
+    extra, module = EXTRAS.get(name, ("", ""))
+    return extra if module and find_spec(module) is None else ""
 
 
 @click.group(cls=Program, epilog=NOTICE)

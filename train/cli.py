@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
-from edge.contract.errors import ConfigError
 from edge.contract.records import to_plain
 from train.datasets.base import data_root, list_examples
 from train.datasets.nih_cells import suspects
@@ -39,9 +37,11 @@ def fit(
     recipe: str, out: Path | None, epochs: int | None, fold: int | None, data: Path | None
 ) -> None:
     """Fit RECIPE (a shipped name or a .toml file); goes on where an earlier call stopped."""
+    # TensorFlow takes seconds to load, and `--help` must not.
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    fit_run = _needs_tensorflow()
+    from train.fit import fit as fit_run
+
     given = {"epochs": epochs, "held_out_fold": fold}
     loaded = load_recipe(recipe, {key: value for key, value in given.items() if value is not None})
     run_dir = out or Path("runs") / Path(recipe).stem
@@ -59,18 +59,6 @@ def fit(
 
         weights = fit_run(loaded, run_dir, data=data, on_epoch=show)
     click.echo(f"weights: {weights}")
-
-
-def _needs_tensorflow() -> Any:
-    try:
-        import tf_keras  # noqa: F401
-    except ImportError as error:
-        raise ConfigError(
-            f"training needs TensorFlow ({error}); pip install clinicscope[train]"
-        ) from error
-    from train.fit import fit as fit_run
-
-    return fit_run
 
 
 @train.command()

@@ -242,3 +242,17 @@ def test_config_with_a_mistake_is_refused(
     code, _, err = clinicscope("selftest")
     assert code == 3
     assert re.search(message, err), err
+
+
+def test_device_without_the_workshop_has_a_smaller_program(
+    clinicscope: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edge import cli
+
+    monkeypatch.setitem(cli.EXTRAS, "train", ("train", "no_such_module"))
+    out = clinicscope("--help")[1]
+    assert "\n  train " not in out
+    assert "\n  screen " in out
+    code, _, err = clinicscope("train", "fit", "x")
+    assert code == 2
+    assert "pip install 'clinicscope[train]'" in err
