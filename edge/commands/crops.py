@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import sys
 from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from edge.commands.shared import model_options, open_screener, progress_bar
 from edge.screening.crops import COLUMNS, expand
 from edge.screening.crops import classify as classify_paths
+from edge.store.files import disk_errors
 
 
 @click.command()
@@ -32,9 +35,8 @@ def classify(
     """
     files = expand(paths)
     screener = open_screener(bundle, runtime, threads)
-    target = csv_path.open("w", newline="") if csv_path else sys.stdout
     counts: Counter[str] = Counter()
-    try:
+    with disk_errors(csv_path or Path("standard output"), 0), _open_csv(csv_path) as target:
         writer = csv.writer(target)
         writer.writerow(COLUMNS)
         with progress_bar() as bar:
@@ -43,7 +45,8 @@ def classify(
             ):
                 writer.writerow(result.row())
                 counts[result.call or "refused"] += 1
-    finally:
-        if csv_path:
-            target.close()
     click.echo(", ".join(f"{count} {call}" for call, count in sorted(counts.items())), err=True)
+
+
+def _open_csv(path: Path | None) -> AbstractContextManager[TextIO]:
+    return path.open("w", newline="") if path else nullcontext(sys.stdout)

@@ -37,7 +37,8 @@ _ADVICE = {
 def write_durably(path: Path, data: bytes) -> None:
     """Writes a whole file that survives a power cut: after this returns it is on the disk.
 
-    At every instant `path` is absent, its old self, or complete. Missing folders are made.
+    At every instant `path` is absent, its old self, or complete. Missing folders are made. A link,
+    a pipe or a device (/dev/stdout) is written to as it is: a file must not take its place.
 
     Raises:
         StorageFullError: no room; what was there before is untouched.
@@ -45,6 +46,9 @@ def write_durably(path: Path, data: bytes) -> None:
     """
     temp = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMP_SUFFIX}")
     with disk_errors(path, len(data)):
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.write_bytes(data)
+            return
         make_folder(path.parent)
         try:
             _write_synced(temp, data)
@@ -98,7 +102,8 @@ def disk_errors(path: Path, size_bytes: int) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in _FULL_ERRNOS:
-            raise _full(path, f"{size_bytes:,} bytes are needed") from error
+            need = f"{size_bytes:,} bytes are needed" if size_bytes else "it was not written whole"
+            raise _full(path, need) from error
         raise StoreError(
             f"{path} cannot be written ({error.strerror}); check that its folder may be written"
         ) from error

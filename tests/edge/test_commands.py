@@ -256,3 +256,20 @@ def test_device_without_the_workshop_has_a_smaller_program(
     code, _, err = clinicscope("train", "fit", "x")
     assert code == 2
     assert "pip install 'clinicscope[train]'" in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="this system has no /dev/full")
+@pytest.mark.parametrize(
+    "argv", [["screen", "camera:simulated?fields=1", "--json"], ["classify", "{cell}", "--csv"]]
+)
+def test_full_disk_is_said_with_the_file_and_nothing_takes_its_place(
+    clinicscope: Run, tmp_path: Path, argv: list[str]
+) -> None:
+    image, mask = draw_cell("ring", 1, 120)
+    (tmp_path / "cell.png").write_bytes(encode_image(image * mask[:, :, None]))
+    words = [word.format(cell=tmp_path / "cell.png") for word in argv]
+    code, out, err = clinicscope(*words, "/dev/full")
+    assert code == 3
+    assert "no room for /dev/full" in err
+    assert "negative" not in out.lower()
+    assert Path("/dev/full").is_char_device()

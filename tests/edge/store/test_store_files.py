@@ -64,3 +64,10 @@ def test_umask_decides_who_may_read(tmp_path: Path) -> None:
     (tmp_path / "y").write_bytes(b"data")
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in "xy"}
     assert len(modes) == 1
+
+
+def test_link_is_written_through_and_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write_durably(tmp_path / "link", b"seen")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"seen"
