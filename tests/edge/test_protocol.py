@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.contract.bundle import open_bundle
 from edge.contract.errors import ConfigError
 from edge.contract.labels import PARASITISED, UNINFECTED
 from edge.contract.manifest import ErrorRate
 from edge.contract.types import CellBox, CellCall, FieldQuality, FieldResult
 from edge.protocol import Interval, Protocol, Tally, corrected_interval, decide, tally_fields
+from tests.conftest import SHIPPED
 
 SENSITIVITY = ErrorRate(0.9, 2000, 40, 500.0)
 SPECIFICITY = ErrorRate(0.995, 4000, 40, 1500.0)
@@ -130,3 +132,15 @@ def test_no_calls_exclude_no_more_than_the_count_allows(count: int) -> None:
 def test_fewer_calls_than_expected_false_alarms_do_not_exclude_everything() -> None:
     careless = ErrorRate(0.98, 4000, 40, 1500.0)
     assert corrected_interval(3, 1094, SENSITIVITY, careless).high > 0.002
+
+
+@pytest.mark.parametrize(
+    ("truth", "expected"), [(0.0, "inconclusive"), (0.01, "inconclusive"), (0.03, "positive")]
+)
+def test_shipped_bundle_tells_three_percent_from_none(truth: float, expected: str) -> None:
+    point = open_bundle(SHIPPED).manifest.field_operating_point
+    se, sp = point.sensitivity_cell, point.specificity_cell
+    called = round(5000 * (truth * se.rate + (1 - truth) * (1 - sp.rate)))
+    found = corrected_interval(called, 5000, se, sp)
+    assert decide(Tally(5000, called, 40, 0), found, Protocol())[0] == expected
+    assert found.low <= truth <= found.high
