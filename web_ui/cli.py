@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import signal
+import sys
 from pathlib import Path
 
 import click
 
 from edge.config import data_home, load_config
-from edge.contract.errors import ClinicScopeError
+from edge.contract.errors import ClinicScopeError, ConfigError
 from edge.installed import load_screener
+from edge.screening.lock import own_device
 from edge.screening.service import ScreeningService
 from edge.store.store import Store
 from web_ui import create_app
@@ -25,9 +28,26 @@ log = logging.getLogger(__name__)
 def run(host: str, port: int) -> None:
     """Start the appliance: screening service and web page."""
     home = data_home()
+    # systemd ends a service so; the specimen at work is then stopped and stored, not cut off.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        with own_device(home):
+            run_owned(home, host, port)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {host}:{port} ({error.strerror}); give another --host or --port"
+        ) from error
+
+
+def run_owned(home: Path, host: str, port: int) -> None:
+    """Serves the page until asked to end; where the service cannot start, a page that says why.
+
+    Raises:
+        OSError: host or port cannot be had.
+    """
     try:
         service = open_service(home)
-    except (ClinicScopeError, OSError) as error:
+    except ClinicScopeError as error:
         # The address that the operator knows must say what is wrong, not just be dead.
         log.error("the service cannot start: %s", error)
         click.echo(f"cannot start: {error}", err=True)
@@ -47,6 +67,5 @@ def open_service(home: Path) -> ScreeningService:
         ClinicScopeError: the records cannot be opened or the config is wrong. A bundle that fails
             leaves the service up, not ready, with the reason.
     """
-    home.mkdir(parents=True, exist_ok=True)
     config = load_config(home)
     return ScreeningService(Store(home), lambda: load_screener(home, config), config.protocol)

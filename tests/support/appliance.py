@@ -29,12 +29,18 @@ FLAGS = [
 ]
 
 
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 @contextmanager
 def appliance(home: Path) -> Iterator[str]:
     """`clinicscope run` on a free port; gives its address once it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with (home.parent / "appliance.log").open("wb") as log:
         process = subprocess.Popen(
             [
