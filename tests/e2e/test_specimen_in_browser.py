@@ -13,6 +13,8 @@ from edge.contract.images import encode_image
 from tests.support.appliance import appliance, chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+# A busy machine draws slowly; what is asked for still has to come.
+expect.set_options(timeout=20_000)
 PHONE = {"width": 360, "height": 740}
 PARASITAEMIA_PERCENT = 10
 SEED = 11
@@ -88,9 +90,9 @@ def test_result_shows_its_evidence(page: Page) -> None:
     page.get_by_role("link", name="S-0001").first.click()
     expect(page.get_by_text("not for diagnosis").first).to_be_visible()
     pictures = page.locator(".gallery img")
-    assert pictures.count() > 0
-    loaded = pictures.first.evaluate("image => image.complete && image.naturalWidth")
-    assert loaded
+    pictures.first.scroll_into_view_if_needed()
+    expect(pictures.first).to_have_js_property("complete", True)
+    expect(pictures.first).not_to_have_js_property("naturalWidth", 0)
     page.locator("label[for=heat-all]").click()
     heat = page.locator(".gallery img[src*='heat']").first
     expect(heat).to_be_visible()
