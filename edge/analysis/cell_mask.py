@@ -14,6 +14,8 @@ from edge.contract.types import U8Array
 
 # Of the field; a few round specks do not tell which edge is right.
 _LEAST_GAIN_FRACTION = 0.02
+_RED, _BLUE = 0, 2
+_CHANNELS = (GREEN, _RED, _BLUE)
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class MaskSettings:
             neighbours that parts them.
         valley_diameters: greatest width of such a line.
         open_diameters: width of what is too thin for a cell: text, scale bars, fibres.
+        enough_round_fraction: share of the field under round single cells from which on the green
+            channel is not doubted.
     """
 
     least_contrast: int = 10
@@ -39,6 +43,17 @@ class MaskSettings:
     valley_fraction: float = 0.2
     valley_diameters: float = 0.4
     open_diameters: float = 0.14
+    enough_round_fraction: float = 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class _Stained:
+    """What one channel shows: (H,W) stain and mask, a red cell's stain, and the cells' size."""
+
+    stain: U8Array
+    raw: U8Array
+    cell: int
+    size: CellSize
 
 
 def cell_mask(
@@ -53,14 +68,15 @@ def cell_mask(
     Returns:
         (H,W) uint8 0 or 255, and the typical diameter in px; None where nothing is stained.
     """
-    stain = stain_map(np.ascontiguousarray(image[:, :, GREEN]))
-    levels = stain_levels(stain)
-    if levels is None or levels[1] - levels[0] < settings.least_contrast:
+    stained = _clearest_channel(image, settings)
+    if stained is None:
         return None
-    glass, cell = levels
-    raw, diameter_px = _best_mask(stain, glass, cell, settings)
-    if diameter_px <= 0:
-        return None
+    stain, raw, cell, diameter_px = (
+        stained.stain,
+        stained.raw,
+        stained.cell,
+        stained.size.diameter_px,
+    )
     if expected_px is not None and not 0.7 < diameter_px / expected_px < 1.35:
         # No smear's mean cell is so small or so large: clumps or specks were measured.
         diameter_px = expected_px
@@ -72,9 +88,38 @@ def cell_mask(
     ), diameter_px
 
 
+def _clearest_channel(image: U8Array, settings: MaskSettings) -> _Stained | None:
+    """Green, as a rule; another channel where green shows few round cells and it shows more.
+
+    Stained plasma absorbs green as cells do, and then only red light tells them apart.
+    """
+    best = None
+    for channel in _CHANNELS:
+        if best is not None and best.size.round_area_fraction >= settings.enough_round_fraction:
+            break
+        found = _stained_in(image, channel, settings)
+        if found is not None and (best is None or _is_clearer(found.size, best.size, settings)):
+            best = found
+    return best
+
+
+def _stained_in(image: U8Array, channel: int, settings: MaskSettings) -> _Stained | None:
+    stain = stain_map(np.ascontiguousarray(image[:, :, channel]))
+    levels = stain_levels(stain)
+    if levels is None or levels[1] - levels[0] < settings.least_contrast:
+        return None
+    raw, size = _best_mask(stain, *levels, settings)
+    return _Stained(stain, raw, levels[1], size) if size.diameter_px > 0 else None
+
+
+def _is_clearer(size: CellSize, best: CellSize, settings: MaskSettings) -> bool:
+    needed = settings.better_by * best.round_area_fraction + _LEAST_GAIN_FRACTION
+    return best.diameter_px <= 0.0 or size.round_area_fraction > needed
+
+
 def _best_mask(
     stain: U8Array, glass: int, cell: int, settings: MaskSettings
-) -> tuple[U8Array, float]:
+) -> tuple[U8Array, CellSize]:
     """The mask, of one for each edge fraction, in which most of the field is round single cells.
 
     A low edge keeps pale cells whole; where plasma is stained too it joins what is apart.
@@ -84,12 +129,9 @@ def _best_mask(
         threshold = round(glass + fraction * (cell - glass))
         raw = np.asarray((stain > threshold) * np.uint8(255), np.uint8)
         size = measure_cells(raw)
-        if size is None:
-            continue
-        needed = settings.better_by * best_size.round_area_fraction + _LEAST_GAIN_FRACTION
-        if best_size.diameter_px <= 0.0 or size.round_area_fraction > needed:
+        if size is not None and _is_clearer(size, best_size, settings):
             best, best_size = raw, size
-    return best, best_size.diameter_px
+    return best, best_size
 
 
 def _open_valleys(
