@@ -28,17 +28,25 @@ class Protocol:
         minimum_rbc_count: red cells before a slide may be called negative; WHO counts 5,000
             (Malar J s12936-021-03889-7, fig. 3).
         negative_limit_fraction: a negative slide's interval must lie below this parasitaemia.
+        minimum_positive_count: suspect cells before a slide may be called positive; in a field
+            with a handful of cells a single false alarm would be enough for the interval.
     """
 
     name: str = "who-thin-5000"
     minimum_rbc_count: int = 5000
     negative_limit_fraction: float = 0.002
+    minimum_positive_count: int = 3
 
     def __post_init__(self) -> None:
-        if self.minimum_rbc_count < 1 or not 0 < self.negative_limit_fraction < 1:
+        for name in ("minimum_rbc_count", "minimum_positive_count"):
+            if getattr(self, name) < 1:
+                raise ConfigError(
+                    f"protocol {self.name}: {name} is {getattr(self, name)}; at least 1"
+                )
+        if not 0 < self.negative_limit_fraction < 1:
             raise ConfigError(
-                f"protocol {self.name}: minimum_rbc_count is {self.minimum_rbc_count} (at least "
-                f"1), negative_limit_fraction is {self.negative_limit_fraction} (between 0 and 1)"
+                f"protocol {self.name}: negative_limit_fraction is {self.negative_limit_fraction}; "
+                "between 0 and 1"
             )
 
 
@@ -165,7 +173,7 @@ def decide(tally: Tally, interval: Interval | None, protocol: Protocol) -> tuple
     if interval is None:
         return _decide_nothing_counted(tally)
     counted = f"{tally.positive_count:,} of {tally.rbc_count:,} red cells look infected"
-    if interval.low > 0:
+    if interval.low > 0 and tally.positive_count >= protocol.minimum_positive_count:
         return "positive", f"{counted}, more than this classifier's false alarms explain."
     missing = protocol.minimum_rbc_count - tally.rbc_count
     if missing > 0:

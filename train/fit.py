@@ -108,7 +108,9 @@ def _run(
         checkpoint.restore(manager.latest_checkpoint).assert_existing_objects_matched()
     step = _make_step(model, optimiser, recipe)
     for epoch in range(int(epochs_done.numpy()), recipe.fit.epochs):
-        row = _fit_epoch(recipe, step, train, epoch) | _validate(model, validation)
+        row = _fit_epoch(recipe, step, train, epoch) | _validate(
+            model, validation, recipe.preprocessing.scale
+        )
         epochs_done.assign(epoch + 1)
         manager.save()
         _append_log(run_dir / "log.csv", row)
@@ -203,10 +205,10 @@ def predict_logits(model: Any, crops: U8Array, scale: float, batch_size: int = 2
     )
 
 
-def _validate(model: Any, validation: LabelledCrops) -> dict[str, float]:
+def _validate(model: Any, validation: LabelledCrops, scale: float) -> dict[str, float]:
     from sklearn.metrics import roc_auc_score
 
-    logit = predict_logits(model, validation.crops, 1 / 255)
+    logit = predict_logits(model, validation.crops, scale)
     return {
         "validation_auc": float(roc_auc_score(validation.labels, logit)),
         "validation_accuracy": float(np.mean((logit > 0) == (validation.labels > 0.5))),

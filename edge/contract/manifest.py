@@ -156,11 +156,18 @@ class Parity:
 
 @dataclass(frozen=True)
 class Golden:
-    """Stored tensors and how far a runtime may be from them, in logits."""
+    """Stored tensors and how far a runtime may be from each, in logits."""
 
     input_file: str
     outputs: dict[str, str]
-    tolerance: float
+    tolerances: dict[str, float]
+
+    def __post_init__(self) -> None:
+        if self.outputs.keys() != self.tolerances.keys():
+            raise ManifestError(
+                f"golden has outputs {sorted(self.outputs)} but tolerances for "
+                f"{sorted(self.tolerances)}"
+            )
 
 
 @dataclass(frozen=True)

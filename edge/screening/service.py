@@ -64,7 +64,7 @@ class ScreeningService:
 
     Args:
         store: where every field goes before anyone sees it.
-        load: opens bundle and runtime and proves them; called once, in `open`.
+        load: opens bundle and runtime and proves them; called once, here.
         protocol: decides when there is enough.
     """
 

@@ -80,6 +80,12 @@ def test_many_suspects_are_positive_also_below_the_minimum_count() -> None:
     assert verdict(100, 1000) == "positive"
 
 
+@pytest.mark.parametrize(("positive", "count"), [(1, 1), (1, 5), (2, 10), (2, 30)])
+def test_one_or_two_suspect_cells_are_never_positive(positive: int, count: int) -> None:
+    assert interval(positive, count).low > 0 or count > 5
+    assert verdict(positive, count, read=1) == "inconclusive"
+
+
 def test_only_refused_fields_are_refused_with_the_commonest_reason() -> None:
     result, why = decide(Tally(0, 0, 0, 3, ("dark", "soft", "soft")), None, Protocol())
     assert (result, "soft" in why) == ("refused", True)
@@ -102,7 +108,10 @@ def test_useless_classifier_is_refused() -> None:
         corrected_interval(5, 100, coin, coin)
 
 
-@pytest.mark.parametrize("settings", [{"minimum_rbc_count": 0}, {"negative_limit_fraction": 1.0}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"minimum_rbc_count": 0}, {"minimum_positive_count": 0}, {"negative_limit_fraction": 1.0}],
+)
 def test_impossible_protocol_is_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match="protocol"):
         Protocol(**settings)  # type: ignore[arg-type]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edge.contract.bundle import open_bundle
 from edge.contract.errors import ConfigError, DataError
 from edge.contract.preprocess import Preprocessing
+from edge.contract.records import from_plain
+from tests.conftest import SHIPPED
 from tests.support.drawn_dataset import write_dataset
+from train import splits
 from train.augment import Augmentation, augment
 from train.datasets.base import Example, data_root, list_examples, load_crops
 from train.datasets.nih_cells import patient_of
-from train.recipe import RECIPES_DIR, load_recipe
+from train.recipe import RECIPES_DIR, Recipe, load_recipe
 from train.splits import Split, check_covered, load_split, make_folds
 
 
@@ -139,3 +145,17 @@ def test_recipe_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
         load_recipe(str(path))
     with pytest.raises(ConfigError, match="no recipe 'nothing'"):
         load_recipe("nothing")
+
+
+def test_shipped_bundle_comes_from_the_committed_fit() -> None:
+    record = Path(splits.__file__).parent / "records/malaria-cells"
+    recipe = from_plain(Recipe, json.loads((record / "recipe.json").read_text()), "recipe.json")
+    assert recipe == load_recipe("malaria-cells")
+    split = json.loads((record / "split.json").read_text())
+    assert Split(**{part: tuple(ids) for part, ids in split.items()}) == load_split("nih-cells", 0)
+    weights = open_bundle(SHIPPED).manifest.weights[0]
+    assert weights.parent == sha256((record / "model.weights.h5").read_bytes()).hexdigest()
+    ids = (record / "compressed/representative_ids.txt").read_bytes()
+    described = open_bundle(SHIPPED).manifest.representative_set
+    assert described.ids_sha256 == sha256(ids).hexdigest()
+    assert {patient_of(name) for name in ids.decode().split()} <= set(split["train"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,17 +11,18 @@ import pytest
 
 from edge.cameras.smear import SmearSettings, draw_field
 from edge.config import DeviceConfig
-from edge.contract.errors import BusyError, DataError, SourceError, StorageFullError
+from edge.contract.errors import BusyError, DataError, SourceError
 from edge.contract.images import encode_image
 from edge.installed import load_screener
 from edge.protocol import Protocol
 from edge.screening.service import ScreeningService
 from edge.screening.state import SpecimenRequest
-from edge.store import store as store_module
 from edge.store.records import DONE, FAILED, STOPPED
 from edge.store.store import Store
 
 CONFIG = DeviceConfig(threads=1)
+# Room for the records and a small field, not for a large one.
+FILE_LIMIT_BYTES = 1_000_000
 
 
 @pytest.fixture()
@@ -151,24 +153,30 @@ def test_progress_shows_only_what_is_stored(service: ScreeningService) -> None:
 
 
 def test_full_disk_fails_the_specimen_and_never_calls_it_negative(
-    service: ScreeningService, monkeypatch: pytest.MonkeyPatch
+    service: ScreeningService, tmp_path: Path
 ) -> None:
-    real, calls = store_module.Store.save_field, []
-
-    def full_after_two(self: Store, *args: object, **named: object) -> None:
-        calls.append(1)
-        if len(calls) > 2:
-            raise StorageFullError("disk is full: 0 bytes free; delete old specimens")
-        real(self, *args, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(store_module.Store, "save_field", full_after_two)
-    specimen_id = screened(service, simulated(parasitaemia_fraction=0.0))
+    small = SmearSettings(width_px=480, height_px=360, cells_per_field=12, parasitaemia_fraction=0)
+    large = SmearSettings(width_px=2560, height_px=1920, noise=8.0, parasitaemia_fraction=0)
+    for index, settings in enumerate((small, small, large, small)):
+        jpeg = encode_image(draw_field(settings, 3, index).image, ".jpg")
+        (tmp_path / f"{index}.jpg").write_bytes(jpeg)
+    sources = [str(tmp_path / f"{index}.jpg") for index in range(4)]
+    # The system refuses larger files, as it refuses all of them where the disk is full.
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_LIMIT_BYTES, hard))
+    try:
+        specimen_id = screened(service, SpecimenRequest("S-4", "upload", {"sources": sources}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     record = service.store.specimen(specimen_id)
     assert record.status == FAILED
-    assert "disk is full" in record.error
+    assert "no room for" in record.error
     assert record.report is not None
     assert record.report["verdict"] == "inconclusive"
-    assert len(service.store.fields(specimen_id)) == 2
+    assert [field.index for field in service.store.fields(specimen_id)] == [0, 1]
+    assert service.store.check_integrity(deep=True) == []
+    again = screened(service, SpecimenRequest("S-5", "upload", {"sources": sources}))
+    assert service.store.specimen(again).status == DONE
 
 
 def test_bundle_that_fails_leaves_the_service_up_but_not_ready(
