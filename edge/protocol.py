@@ -1,7 +1,7 @@
 """Counts, parasitaemia with its 95 % interval, and the verdict. Pure functions of what was counted.
 
-A failure never becomes negative: negative needs the protocol's minimum count on usable fields and
-an interval that excludes more parasites than the protocol tolerates.
+A failure never becomes negative: negative needs the protocol's minimum count on usable fields, no
+suspect cell, and an interval that excludes more parasites than the protocol tolerates.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.contract.errors import ConfigError
 from edge.contract.labels import is_infected
@@ -61,30 +61,34 @@ class Interval:
 
 @dataclass(frozen=True)
 class Tally:
-    """What has been counted of one specimen; add fields to it one by one."""
+    """What has been counted of one specimen; add fields to it one by one.
+
+    Attributes:
+        reasons: of the refused fields, one each.
+        cut_suspects: cells that look infected but are cut by a field's edge, so not counted.
+    """
 
     rbc_count: int = 0
     positive_count: int = 0
     fields_read: int = 0
     fields_refused: int = 0
     reasons: tuple[str, ...] = ()
+    cut_suspects: int = 0
 
     def add(self, result: FieldResult) -> Tally:
         """The tally with one more field; a refused field adds its reason and no cell."""
         if not result.quality.usable:
             reasons = (*self.reasons, result.quality.reason)
-            return Tally(*self._counts(), self.fields_read, self.fields_refused + 1, reasons)
-        rbc, positive = self._counts()
-        return Tally(
-            rbc + result.rbc_count,
-            positive + count_positive(result),
-            self.fields_read + 1,
-            self.fields_refused,
-            self.reasons,
+            return replace(self, fields_refused=self.fields_refused + 1, reasons=reasons)
+        positive = count_positive(result)
+        suspects = sum(is_infected(cell.label) for cell in result.cells)
+        return replace(
+            self,
+            rbc_count=self.rbc_count + result.rbc_count,
+            positive_count=self.positive_count + positive,
+            fields_read=self.fields_read + 1,
+            cut_suspects=self.cut_suspects + suspects - positive,
         )
-
-    def _counts(self) -> tuple[int, int]:
-        return self.rbc_count, self.positive_count
 
 
 def count_positive(result: FieldResult) -> int:
@@ -172,7 +176,9 @@ def decide(tally: Tally, interval: Interval | None, protocol: Protocol) -> tuple
     """Verdict and the reason in one sentence."""
     if interval is None:
         return _decide_nothing_counted(tally)
-    counted = f"{tally.positive_count:,} of {tally.rbc_count:,} red cells look infected"
+    looks = "look" if tally.positive_count > 1 else "looks"
+    number = f"{tally.positive_count:,}" if tally.positive_count else "None"
+    counted = f"{number} of {tally.rbc_count:,} red cells {looks} infected"
     if interval.low > 0 and tally.positive_count >= protocol.minimum_positive_count:
         return "positive", f"{counted}, more than this classifier's false alarms explain."
     missing = protocol.minimum_rbc_count - tally.rbc_count
@@ -182,11 +188,13 @@ def decide(tally: Tally, interval: Interval | None, protocol: Protocol) -> tuple
             f"{tally.rbc_count:,} red cells counted, {protocol.name} asks for "
             f"{protocol.minimum_rbc_count:,}: about {fields} more fields are needed."
         )
+    excluded = f"a parasitaemia of up to {interval.high:.1%} cannot be excluded"
+    if tally.positive_count or tally.cut_suspects:
+        # One parasite makes a slide positive, so nobody may call it negative over a suspect cell.
+        cut = f", and {tally.cut_suspects:,} cut by a field's edge" if tally.cut_suspects else ""
+        return "inconclusive", f"{counted}{cut}; {excluded}: have the suspect cells reviewed."
     if interval.high > protocol.negative_limit_fraction:
-        return "inconclusive", (
-            f"{counted}; a parasitaemia of up to {interval.high:.1%} cannot be excluded: "
-            "have the suspect cells reviewed."
-        )
+        return "inconclusive", f"{counted}; {excluded}: read more fields."
     return "negative", f"{counted}; a parasitaemia above {interval.high:.2%} is excluded at 95 %."
 
 

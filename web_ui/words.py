@@ -58,8 +58,14 @@ _ADVICE = {
     "look at the slide.",
     "refused": "This is not a negative result. Check focus, light and stain, then screen again.",
 }
-# From the calibrated probability to a word; the lower end of each step.
-_SCORE_WORDS = ((0.95, "very likely"), (0.8, "likely"), (0.5, "possible"), (0.0, "doubtful"))
+# How strongly a cell stands out; the lower end of each step. Not how likely an infection is: on a
+# slide with few parasites most suspect cells are false alarms, whatever their score.
+_SCORE_WORDS = (
+    (0.97, "very suspicious"),
+    (0.8, "suspicious"),
+    (0.5, "slightly suspicious"),
+    (0.0, "not suspicious"),
+)
 _LABEL_WORDS = {
     "uninfected": "not infected",
     "parasitised": "infected",
@@ -115,7 +121,7 @@ def interval_words(estimate: float | None, low: float | None, high: float | None
 
 
 def score_words(score: float | None) -> str:
-    """How likely an infection is, in a word."""
+    """How suspicious a cell is, in a word."""
     if score is None:
         return "not scored"
     return next(word for least, word in _SCORE_WORDS if score >= least)

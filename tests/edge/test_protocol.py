@@ -80,9 +80,21 @@ def test_many_suspects_are_positive_also_below_the_minimum_count() -> None:
     assert verdict(100, 1000) == "positive"
 
 
+@pytest.mark.parametrize("positive", [1, 2, 5])
+def test_slide_with_an_unreviewed_suspect_cell_is_never_negative(positive: int) -> None:
+    assert verdict(positive, 100_000) == "inconclusive"
+
+
+def test_suspect_cell_at_the_edge_forbids_negative_too() -> None:
+    tally = Tally(5000, 0, 40, 0, cut_suspects=1)
+    found, why = decide(tally, interval(0, 5000), Protocol())
+    assert found == "inconclusive"
+    assert "1 cut by a field's edge" in why
+
+
 @pytest.mark.parametrize(("positive", "count"), [(1, 1), (1, 5), (2, 10), (2, 30)])
 def test_one_or_two_suspect_cells_are_never_positive(positive: int, count: int) -> None:
-    assert interval(positive, count).low > 0 or count > 5
+    assert interval(positive, count).low > 0
     assert verdict(positive, count, read=1) == "inconclusive"
 
 
@@ -126,7 +138,7 @@ def test_tally_counts_whole_red_cells_of_usable_fields_only() -> None:
     bad = FieldQuality(False, "out of focus", 0.1, 200.0, 0.0, 0.3)
     cells = (cell(PARASITISED, True), cell(PARASITISED, False), cell(UNINFECTED, True))
     tally = tally_fields([FieldResult("a", good, cells), FieldResult("b", bad)])
-    assert (tally.rbc_count, tally.positive_count) == (2, 1)
+    assert (tally.rbc_count, tally.positive_count, tally.cut_suspects) == (2, 1, 1)
     assert (tally.fields_read, tally.fields_refused, tally.reasons) == (1, 1, ("out of focus",))
 
 

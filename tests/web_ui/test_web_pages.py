@@ -60,7 +60,7 @@ def test_finished_specimen_shows_verdict_counts_and_evidence(
     low, mid, high = (float(value_of(page, f)) for f in ("ci-low", "parasitaemia", "ci-high"))
     assert 0 < low < mid < high < 1
     assert "too dark (brightness" in page and "dark.png" in page
-    assert "Very likely" in page and "0.99" in page and 'class="heat-toggle"' in page
+    assert "Very suspicious" in page and "0.99" in page and 'class="heat-toggle"' in page
     assert "abababababab" in page and "litert" in page
 
 

@@ -29,10 +29,10 @@ def test_percent_has_the_digits_it_deserves(fraction: float | None, expected: st
     ("score", "expected"),
     [
         (None, "not scored"),
-        (0.0, "doubtful"),
-        (0.5, "possible"),
-        (0.8, "likely"),
-        (1, "very likely"),
+        (0.0, "not suspicious"),
+        (0.5, "slightly suspicious"),
+        (0.8, "suspicious"),
+        (1, "very suspicious"),
     ],
 )
 def test_score_words(score: float | None, expected: str) -> None:
