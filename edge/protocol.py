@@ -180,7 +180,7 @@ def decide(tally: Tally, interval: Interval | None, protocol: Protocol) -> tuple
     number = f"{tally.positive_count:,}" if tally.positive_count else "None"
     counted = f"{number} of {tally.rbc_count:,} red cells {looks} infected"
     if interval.low > 0 and tally.positive_count >= protocol.minimum_positive_count:
-        return "positive", f"{counted}, more than this classifier's false alarms explain."
+        return "positive", f"{counted}, more than false alarms alone would give."
     missing = protocol.minimum_rbc_count - tally.rbc_count
     if missing > 0:
         fields = math.ceil(missing / max(tally.rbc_count / max(tally.fields_read, 1), 1))
