@@ -24,7 +24,7 @@ from edge.contract.types import F32Array
 from edge.runtimes.litert import LiteRTRuntime
 from train.datasets.base import Example, labels_of, list_examples, load_crops
 from train.evaluate import evaluate
-from train.fit import predict_logits
+from train.batches import predict_logits
 from train.models import build_model
 from train.operating_point import choose_operating_point
 from train.recipe import Recipe

@@ -57,7 +57,7 @@ def test_classify_on_the_held_out_fold_reproduces_the_manifest(
 @pytest.mark.train
 @pytest.mark.filterwarnings("ignore")
 def test_shipped_int8_is_as_good_as_its_float_parent(real_data: Path, manifest: Manifest) -> None:
-    from train.fit import predict_logits
+    from train.batches import predict_logits
     from train.models import build_model
 
     recipe = load_recipe("malaria-cells")

@@ -31,6 +31,7 @@ class Augmentation:
         blur: probability of a blur (sigma up to 1.3 px).
         jpeg: probability of JPEG artefacts (quality 35 to 95).
         background: probability that the black background is filled with a bright plain one.
+        style: probability that a cell takes on part of another cell's colour statistics.
     """
 
     affine: float = 0.5
@@ -43,12 +44,15 @@ class Augmentation:
     blur: float = 0.2
     jpeg: float = 0.2
     background: float = 0.15
+    style: float = 0.0
 
 
 def augment(batch: U8Array, settings: Augmentation, rng: np.random.Generator) -> U8Array:
     """A randomly changed copy of the batch; the same generator state gives the same copy."""
     moved = np.stack([_move(image, settings, rng) for image in batch])
     cell = moved.max(axis=3, keepdims=True) > EDGE_LEVEL
+    if settings.style:
+        moved = _mix_style(moved, cell, settings, rng)
     coloured = _jitter_colour(_jitter_stain(moved, settings, rng), settings, rng)
     out = np.where(cell, np.clip(coloured + 0.5, 1, 255), 0).astype(np.uint8)
     for index in range(len(out)):
@@ -67,6 +71,27 @@ def _move(image: U8Array, settings: Augmentation, rng: np.random.Generator) -> U
         matrix = matrix @ np.array([[-1, 0, side - 1], [0, 1, 0], [0, 0, 1]], float)
     matrix[:, 2] += rng.uniform(-1, 1, 2) * settings.shift * side
     return np.asarray(cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR), np.uint8)
+
+
+def _mix_style(
+    batch: U8Array, cell: BoolArray, settings: Augmentation, rng: np.random.Generator
+) -> U8Array:
+    """Moves mean and spread of a cell's colours towards those of another cell of the batch.
+
+    The statistics of the image stand in for a slide's style, as those of feature maps do in
+    MixStyle (Zhou 2021, arXiv:2104.02008).
+    """
+    pixels, inside = batch.astype(np.float32), cell.astype(np.float32)
+    count = np.maximum(inside.sum(axis=(1, 2), keepdims=True), 1)
+    mean = (pixels * inside).sum(axis=(1, 2), keepdims=True) / count
+    spread = np.sqrt(((pixels - mean) ** 2 * inside).sum(axis=(1, 2), keepdims=True) / count) + 1
+    other = rng.permutation(len(batch))
+    share = rng.beta(0.5, 0.5, (len(batch), 1, 1, 1)).astype(np.float32)
+    share *= rng.random((len(batch), 1, 1, 1)) < settings.style
+    new_mean = mean + share * (mean[other] - mean)
+    new_spread = spread + share * (spread[other] - spread)
+    mixed = (pixels - mean) / spread * new_spread + new_mean
+    return np.where(cell, np.clip(mixed + 0.5, EDGE_LEVEL + 1, 255), batch).astype(np.uint8)
 
 
 def _jitter_stain(batch: U8Array, settings: Augmentation, rng: np.random.Generator) -> F32Array:

@@ -1,22 +1,23 @@
-"""Figures of a binary classifier, each with a 95 % interval by bootstrap over patients.
+"""Figures that the fitting loop, bundles and `train evaluate` ask for; scores read from a CSV.
 
-Cells of one patient resemble each other; resampling cells would give intervals that are too narrow.
+The arithmetic of intervals is in `train.metrics`.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from edge.contract.errors import DataError
 from edge.contract.manifest import Metric
-from edge.contract.types import BoolArray, F64Array
+from edge.contract.types import BoolArray, F32Array, F64Array
 from train.datasets.base import Example
+from train.metrics import RESAMPLES, Figure, measure
 
-RESAMPLES = 1000
+BUNDLE_FIGURES = ("auc", "accuracy", "sensitivity_cell", "specificity_cell", "mcc")
 
 
 def auc(scores: F64Array, positive: BoolArray) -> float:
@@ -30,6 +31,22 @@ def auc(scores: F64Array, positive: BoolArray) -> float:
         return float("nan")
     rank_sum = rank[ranks_at][positive].sum()
     return float((rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+
+
+def macro_auc(logit: F32Array, labels: np.ndarray) -> float:
+    """AUC of (N,) logits, or the mean over classes of one against the rest for (N,K)."""
+    if logit.ndim == 1:
+        return auc(logit, labels > 0)
+    return float(np.mean([auc(logit[:, k], labels == k) for k in range(logit.shape[1])]))
+
+
+def log_loss(logit: F32Array, labels: np.ndarray) -> float:
+    """Mean cross-entropy of (N,) or (N,K) logits, in nats."""
+    values = logit.astype(np.float64)
+    if values.ndim == 1:
+        values = np.stack([np.zeros_like(values), values], axis=1)
+    log_sum = np.logaddexp.reduce(values, axis=1)
+    return float(np.mean(log_sum - values[np.arange(len(values)), labels]))
 
 
 def cell_metrics(scores: F64Array, positive: BoolArray, threshold: float) -> dict[str, float]:
@@ -56,7 +73,7 @@ def evaluate(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Metric]:
-    """Figures with intervals.
+    """The figures that a bundle carries, with intervals; `train.metrics.measure` has them all.
 
     Args:
         scores: (N,) P(positive).
@@ -69,35 +86,20 @@ def evaluate(
     positive = np.asarray(labels) > 0
     if positive.all() or not positive.any():
         raise DataError(f"all {len(positive)} cells are of one class; nothing can be measured")
-    figures = cell_metrics(scores, positive, threshold)
-    drawn = _bootstrap(
-        lambda rows: cell_metrics(scores[rows], positive[rows], threshold),
-        np.asarray(patients),
-        np.random.default_rng(seed),
-        resamples,
+    figures = measure(
+        np.column_stack([1 - scores, scores]),
+        positive.astype(int),
+        patients,
+        threshold=threshold,
+        resamples=resamples,
+        seed=seed,
     )
-    return {
-        name: Metric(
-            *(round(float(x), 5) for x in (value, *np.nanpercentile(drawn[name], (2.5, 97.5))))
-        )
-        for name, value in figures.items()
-    }
+    return {name: as_metric(figures.overall[name]) for name in BUNDLE_FIGURES}
 
 
-def _bootstrap(
-    measure: Callable[[np.ndarray], dict[str, float]],
-    patients: np.ndarray,
-    rng: np.random.Generator,
-    resamples: int,
-) -> dict[str, list[float]]:
-    names, owner = np.unique(patients, return_inverse=True)
-    rows_of = [np.flatnonzero(owner == index) for index in range(len(names))]
-    drawn: dict[str, list[float]] = {}
-    for _ in range(resamples):
-        chosen = rng.integers(0, len(names), len(names))
-        for name, value in measure(np.concatenate([rows_of[index] for index in chosen])).items():
-            drawn.setdefault(name, []).append(value)
-    return drawn
+def as_metric(figure: Figure) -> Metric:
+    """Rounded as manifests keep it."""
+    return Metric(*(round(x, 5) for x in (figure.value, figure.ci_low, figure.ci_high)))
 
 
 def read_scores(path: Path, examples: Sequence[Example]) -> tuple[list[Example], F64Array]:

@@ -18,11 +18,21 @@ RECIPES_DIR = Path(__file__).parent / "recipes"
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Which network, and its size."""
+    """Which network, and what it lets one choose.
+
+    Attributes:
+        name: a key of `train.models.MODELS`.
+        widths: channels of each convolution, where the network lets one choose.
+        strides: strides of the same convolutions.
+        dropout: rate before the last layer.
+        weights: "" (random), "imagenet" (where the network has them), or a weights file.
+    """
 
     name: str
-    widths: tuple[int, ...]
-    strides: tuple[int, ...]
+    widths: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+    dropout: float = 0.0
+    weights: str = ""
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.strides):
@@ -33,18 +43,62 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class FitSpec:
-    """How it is fitted: AdamW with a linear warm-up and a cosine to zero."""
+    """How it is fitted.
+
+    Attributes:
+        optimiser: "adamw" or "adam".
+        schedule: "cosine" to zero, "step" (times `factor` every `step_epochs`), "plateau" (times
+            `factor` after `plateau_patience` epochs without a lower validation loss), "constant".
+        warmup_epochs: linear rise of the learning rate at the start.
+        class_weights: weigh examples by n / (k * n_of_their_class).
+        use_validation: fit on the validation part too; for a teacher whose schedule is fixed
+            beforehand and whose thresholds come from out-of-fold scores.
+        keep_best: keep the weights of the lowest validation loss instead of the last ones.
+        stop_patience: stop after so many epochs without a lower validation loss; 0 is never.
+        frozen_epochs: first phase, in which only the head learns.
+        unfreeze_last: layers that learn in the second phase, from the end; 0 is all.
+        unfrozen_rate: learning rate of the second phase.
+        precision: "float32", or "mixed_bfloat16" / "mixed_float16" where the hardware has it.
+    """
 
     epochs: int
     batch_size: int
     learning_rate: float
-    warmup_epochs: float = 1.0
+    warmup_epochs: float = 0.0
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
+    optimiser: str = "adamw"
+    schedule: str = "cosine"
+    step_epochs: int = 5
+    factor: float = 0.5
+    plateau_patience: int = 3
+    class_weights: bool = False
+    use_validation: bool = False
+    keep_best: bool = False
+    stop_patience: int = 0
+    frozen_epochs: int = 0
+    unfreeze_last: int = 0
+    unfrozen_rate: float = 1e-5
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
             raise ConfigError(f"epochs is {self.epochs}, batch_size {self.batch_size}; at least 1")
+        for name, allowed in (
+            ("optimiser", {"adam", "adamw"}),
+            ("schedule", {"constant", "cosine", "plateau", "step"}),
+            ("precision", {"float32", "mixed_bfloat16", "mixed_float16"}),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ConfigError(
+                    f"fit.{name} is {getattr(self, name)!r}; known: {', '.join(sorted(allowed))}"
+                )
+        needs_validation = self.schedule == "plateau" or self.keep_best or self.stop_patience
+        if self.use_validation and needs_validation:
+            raise ConfigError(
+                "fit.use_validation leaves nothing to validate on; plateau, keep_best and "
+                "stop_patience need it"
+            )
 
 
 @dataclass(frozen=True)
@@ -57,7 +111,11 @@ class OperatingTargets:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides a fit, besides the data itself."""
+    """Everything that decides a fit, besides the data itself.
+
+    `test_views` is how many flips and quarter turns of a crop are averaged when the held-out part
+    is scored; a student on a device has one.
+    """
 
     task: str
     dataset: str
@@ -68,6 +126,7 @@ class Recipe:
     fit: FitSpec
     augmentation: Augmentation = field(default_factory=Augmentation)
     operating_targets: OperatingTargets = field(default_factory=OperatingTargets)
+    test_views: int = 1
 
 
 def load_recipe(name_or_path: str, overrides: Mapping[str, Any] | None = None) -> Recipe:

@@ -31,10 +31,14 @@ class Split:
             if both:
                 raise DataError(f"patients {sorted(both)} are in both {first} and {second}")
 
+    def rows_of(self, examples: Sequence[Example], part: str) -> list[int]:
+        """Indices of the examples whose patient is in `part`."""
+        patients = set(getattr(self, part))
+        return [row for row, example in enumerate(examples) if example.patient in patients]
+
     def part_of(self, examples: Sequence[Example], part: str) -> list[Example]:
         """The examples whose patient is in `part`."""
-        patients = set(getattr(self, part))
-        return [example for example in examples if example.patient in patients]
+        return [examples[row] for row in self.rows_of(examples, part)]
 
 
 def make_folds(examples: Sequence[Example], n_folds: int, seed: int) -> list[list[str]]:

@@ -1,37 +1,36 @@
 """A plain student: 3x3 convolutions, batch norm, ReLU6, a class activation map, its mean.
 
 No squeeze-and-excitation and no swish: both quantise badly (EfficientNet-B0's INT8 logits
-correlate .716 with float). The class activation map (Zhou 2016, arXiv:1512.04150) comes before the
-pooling, so one pass gives both, and the logit is exactly the map's mean.
+correlate .716 with float).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-ARCHITECTURE = "plain_cnn"
+from train.models.heads import cam_head, load_weights_file
+
+if TYPE_CHECKING:
+    from train.recipe import ModelSpec
 
 
-def build(size_px: int, widths: Sequence[int], strides: Sequence[int]) -> Any:
-    """The network.
+def build(size_px: int, n_outputs: int, spec: ModelSpec) -> Any:
+    """The network, (N,size,size,3) float32 [0,1] RGB to `logit` and `cam`.
 
-    Args:
-        size_px: side of the input, (N,size,size,3) float32 [0,1] RGB.
-        widths: channels of each convolution.
-        strides: stride of each convolution, 1 or 2.
+    `spec.widths` and `spec.strides` give the channels and stride of each convolution,
+    `spec.weights` a file of `train pretrain`.
 
-    Returns:
-        A Keras model with outputs `logit` (N,1) of the positive label and `cam` (N,h,w,1).
+    Raises:
+        ConfigError: the weights file is missing or of another network.
     """
     from tf_keras import Model, layers
 
     inputs = layers.Input((size_px, size_px, 3), name="image")
     x = inputs
-    for width, stride in zip(widths, strides, strict=True):
+    for width, stride in zip(spec.widths, spec.strides, strict=True):
         x = layers.Conv2D(width, 3, stride, padding="same", use_bias=False)(x)
         x = layers.BatchNormalization(momentum=0.95)(x)
         x = layers.ReLU(6.0)(x)
-    cam = layers.Conv2D(1, 1, name="cam")(x)
-    logit = layers.GlobalAveragePooling2D(name="logit")(cam)
-    return Model(inputs, {"logit": logit, "cam": cam}, name=ARCHITECTURE)
+    model = Model(inputs, cam_head(x, n_outputs, spec.dropout), name="plain_cnn")
+    load_weights_file(model, spec.weights)
+    return model

@@ -1,0 +1,81 @@
+"""Crops into batches: shuffled and augmented for fitting, plain for scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge.contract.types import F32Array, U8Array
+from train.augment import augment
+
+if TYPE_CHECKING:
+    from train.recipe import Recipe
+
+SCORING_BATCH = 128
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledCrops:
+    """(N,H,W,3) uint8 RGB and (N,) class indices."""
+
+    crops: U8Array
+    labels: F32Array
+
+
+def batches(part: LabelledCrops, recipe: Recipe, epoch: int) -> Iterator[tuple[Any, Any]]:
+    """Shuffled, augmented batches of one epoch; the incomplete last one is dropped.
+
+    tf.data prepares them on all cores while the step runs. Each batch draws from a generator of its
+    own, seeded by (seed, epoch, batch), so the order in which threads finish changes nothing.
+    """
+    import tensorflow as tf
+
+    size = recipe.fit.batch_size
+    order = np.random.default_rng((recipe.seed, epoch)).permutation(len(part.labels))
+
+    def prepare(index: np.int64) -> tuple[U8Array, F32Array]:
+        rows = order[index * size : (index + 1) * size]
+        rng = np.random.default_rng((recipe.seed, epoch, int(index)))
+        return augment(part.crops[rows], recipe.augmentation, rng), part.labels[rows]
+
+    shape = (size, *part.crops.shape[1:])
+
+    def load(index: Any) -> tuple[Any, Any]:
+        crops, labels = tf.numpy_function(prepare, [index], (tf.uint8, tf.float32))
+        return tf.ensure_shape(crops, shape), tf.ensure_shape(labels, (size,))
+
+    steps = tf.data.Dataset.range(steps_of(part, size))
+    return iter(steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(4))
+
+
+def steps_of(part: LabelledCrops, batch_size: int) -> int:
+    """Steps of an epoch, at least one."""
+    return max(1, len(part.labels) // batch_size)
+
+
+def predict_logits(model: Any, crops: U8Array, scale: float, views: int = 1) -> F32Array:
+    """Float logits of uint8 crops (N,H,W,3): (N,) for one output, else (N,K).
+
+    Args:
+        views: 1, or the mean over this many of the eight flips and quarter turns.
+    """
+    import tensorflow as tf
+
+    run = tf.function(lambda x: model(tf.cast(x, tf.float32) * scale, training=False)["logit"])
+    parts = [crops[at : at + SCORING_BATCH] for at in range(0, len(crops), SCORING_BATCH)]
+    logits = np.concatenate(
+        [
+            np.mean([run(np.ascontiguousarray(v)).numpy() for v in turned(part, views)], axis=0)
+            for part in parts
+        ]
+    )
+    return np.asarray(logits[:, 0] if logits.shape[1] == 1 else logits, np.float32)
+
+
+def turned(crops: U8Array, views: int) -> list[U8Array]:
+    """The first `views` of: as is, half turn, two flips, and the same a quarter turn on."""
+    flips = [crops, crops[:, ::-1, ::-1], crops[:, ::-1], crops[:, :, ::-1]]
+    return (flips + [np.rot90(view, axes=(1, 2)) for view in flips])[:views]

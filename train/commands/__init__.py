@@ -1,0 +1,1 @@
+"""The commands of `train`, one file a verb. They parse, call, and print; nothing else."""

@@ -1,0 +1,219 @@
+"""The fitting loop: steps, epochs, phases, checkpoints and logs of one run folder."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.contract.errors import ConfigError, DataError
+from train.batches import LabelledCrops, batches, predict_logits, steps_of
+from train.evaluate import log_loss, macro_auc
+from train.models import HEAD_LAYERS
+from train.recipe import Recipe
+from train.schedule import best_epoch, is_frozen, learning_rate, stops_early
+
+LOG_COLUMNS = (
+    "epoch",
+    "learning_rate",
+    "loss",
+    "accuracy",
+    "validation_loss",
+    "validation_auc",
+    "validation_accuracy",
+    "seconds",
+)
+BEST_FILE = "best.weights.h5"
+
+
+class Loop:
+    """Fits `model` in `run_dir`, from the last checkpoint on."""
+
+    def __init__(self, recipe: Recipe, run_dir: Path, model: Any, n_classes: int) -> None:
+        import tensorflow as tf
+        import tf_keras
+
+        self.recipe, self.run_dir, self.model, self.n_classes = recipe, run_dir, model, n_classes
+        kind = {"adam": tf_keras.optimizers.Adam, "adamw": tf_keras.optimizers.AdamW}
+        decay = {"weight_decay": recipe.fit.weight_decay} if recipe.fit.weight_decay else {}
+        self.optimiser = kind[recipe.fit.optimiser](recipe.fit.learning_rate, **decay)
+        self.optimiser.build(model.trainable_variables)
+        self.epochs_done = tf.Variable(0, dtype=tf.int64)
+        self.checkpoint = tf.train.Checkpoint(
+            model=model, optimiser=self.optimiser, epochs_done=self.epochs_done
+        )
+        self.manager = tf.train.CheckpointManager(
+            self.checkpoint, str(run_dir / "checkpoint"), max_to_keep=1
+        )
+        self.board = tf.summary.create_file_writer(str(run_dir / "tensorboard"))
+        self._restore()
+
+    def _restore(self) -> None:
+        path = self.manager.latest_checkpoint
+        if not path:
+            return
+        try:
+            self.checkpoint.restore(path).assert_existing_objects_matched()
+        except (AssertionError, ValueError) as error:
+            raise ConfigError(
+                f"{path} is a checkpoint of another network than model {self.recipe.model.name!r}; "
+                "give another --out"
+            ) from error
+        # A kill between the checkpoint and the log, or the reverse, must not leave a row too many.
+        rows = read_log(self.run_dir / "log.csv")[: int(self.epochs_done.numpy())]
+        write_log(self.run_dir / "log.csv", rows)
+
+    def run(
+        self,
+        train: LabelledCrops,
+        validation: LabelledCrops | None,
+        on_epoch: Callable[[dict[str, float]], None],
+    ) -> None:
+        """All epochs that are left; then the weights to keep are in the model."""
+        fit, history = self.recipe.fit, read_log(self.run_dir / "log.csv")
+        for epoch in range(int(self.epochs_done.numpy()), fit.epochs):
+            if stops_early(fit, history):
+                break
+            row = _as_logged(self._epoch(train, epoch, history) | self._validate(validation))
+            history.append(row)
+            if fit.keep_best and best_epoch(history) == epoch:
+                self.model.save_weights(self.run_dir / BEST_FILE)
+            self.epochs_done.assign(epoch + 1)
+            self._record(history)
+            on_epoch(row)
+        if fit.keep_best:
+            self.model.load_weights(self.run_dir / BEST_FILE)
+
+    def _record(self, history: list[dict[str, float]]) -> None:
+        import tensorflow as tf
+
+        try:
+            write_log(self.run_dir / "log.csv", history)
+            self.manager.save()
+        except (OSError, tf.errors.OpError) as error:
+            raise DataError(
+                f"{self.run_dir} cannot be written: {error}; free some space and run again, the "
+                "fit goes on from its last checkpoint"
+            ) from error
+        with self.board.as_default(step=len(history)):
+            for name, value in history[-1].items():
+                tf.summary.scalar(name, value)
+
+    def _epoch(
+        self, train: LabelledCrops, epoch: int, history: list[dict[str, float]]
+    ) -> dict[str, float]:
+        started, fit = time.monotonic(), self.recipe.fit
+        step, steps = self._make_step(train, epoch), steps_of(train, fit.batch_size)
+        seen, rate = [], 0.0
+        for index, (crops, labels) in enumerate(batches(train, self.recipe, epoch)):
+            rate = learning_rate(fit, epoch * steps + index, steps, history)
+            self.optimiser.learning_rate.assign(rate)
+            seen.append([float(value) for value in step(crops, labels)])
+            if not math.isfinite(seen[-1][0]):
+                raise DataError(
+                    f"loss is {seen[-1][0]} in epoch {epoch + 1}, step {index + 1} at learning "
+                    f"rate {rate:.2g}; lower fit.learning_rate"
+                )
+        loss, accuracy = np.mean(seen, axis=0)
+        seconds = round(time.monotonic() - started, 1)
+        row = {"epoch": epoch + 1, "learning_rate": rate, "loss": loss, "accuracy": accuracy}
+        return row | {"seconds": seconds}
+
+    def _make_step(self, train: LabelledCrops, epoch: int) -> Any:
+        import tensorflow as tf
+
+        self._set_trainable(epoch)
+        model, variables = self.model, self.model.trainable_variables
+        loss_of, weight_of = self._loss(), self._class_weights(train)
+        scale, binary = self.recipe.preprocessing.scale, self.n_classes == 2
+
+        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+        def step(crops: Any, labels: Any) -> Any:
+            classes = tf.cast(labels, tf.int32)
+            with tf.GradientTape() as tape:
+                logit = model(tf.cast(crops, tf.float32) * scale, training=True)["logit"]
+                loss = tf.reduce_mean(loss_of(classes, logit) * tf.gather(weight_of, classes))
+                if model.losses:
+                    loss += tf.add_n(model.losses)
+            self.optimiser.apply_gradients(
+                zip(tape.gradient(loss, variables), variables, strict=True)
+            )
+            called = tf.cast(logit[:, 0] > 0, tf.int32) if binary else tf.argmax(logit, 1, tf.int32)
+            return loss, tf.reduce_mean(tf.cast(called == classes, tf.float32))
+
+        return step
+
+    def _set_trainable(self, epoch: int) -> None:
+        fit, layers = self.recipe.fit, self.model.layers
+        frozen = is_frozen(fit, epoch)
+        first = len(layers) - fit.unfreeze_last if fit.unfreeze_last and not frozen else 0
+        for index, layer in enumerate(layers):
+            is_head = layer.name.startswith(HEAD_LAYERS)
+            layer.trainable = is_head or (not frozen and index >= first)
+
+    def _loss(self) -> Callable[[Any, Any], Any]:
+        import tensorflow as tf
+
+        smoothing = self.recipe.fit.label_smoothing
+
+        def loss_of(classes: Any, logit: Any) -> Any:
+            if self.n_classes == 2:
+                target = tf.cast(classes, tf.float32) * (1 - smoothing) + smoothing / 2
+                return tf.nn.sigmoid_cross_entropy_with_logits(target, logit[:, 0])
+            target = tf.one_hot(classes, self.n_classes) * (1 - smoothing)
+            return tf.nn.softmax_cross_entropy_with_logits(
+                target + smoothing / self.n_classes, logit
+            )
+
+        return loss_of
+
+    def _class_weights(self, train: LabelledCrops) -> np.ndarray:
+        if not self.recipe.fit.class_weights:
+            return np.ones(self.n_classes, np.float32)
+        counts = np.bincount(train.labels.astype(int), minlength=self.n_classes)
+        return (len(train.labels) / (self.n_classes * counts)).astype(np.float32)
+
+    def _validate(self, validation: LabelledCrops | None) -> dict[str, float]:
+        if validation is None:
+            return dict.fromkeys(LOG_COLUMNS[4:7], math.nan)
+        logit = predict_logits(self.model, validation.crops, self.recipe.preprocessing.scale)
+        labels = validation.labels.astype(int)
+        called = logit > 0 if logit.ndim == 1 else logit.argmax(axis=1)
+        return {
+            "validation_loss": log_loss(logit, labels),
+            "validation_auc": macro_auc(logit, labels),
+            "validation_accuracy": float(np.mean(called == labels)),
+        }
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """Rows of `log.csv`; none where there is no such file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def write_log(path: Path, rows: list[dict[str, float]]) -> None:
+    """Writes `log.csv` whole."""
+    partial = path.with_suffix(".part")
+    with partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, LOG_COLUMNS)
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({key: _as_text(row[key]) for key in LOG_COLUMNS})
+    partial.replace(path)
+
+
+def _as_text(value: float) -> str:
+    return f"{value:.6g}"
+
+
+def _as_logged(row: dict[str, float]) -> dict[str, float]:
+    """The row as it will be read back, so that a resumed fit decides on the same numbers."""
+    return {key: float(_as_text(value)) for key, value in row.items()}

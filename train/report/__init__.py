@@ -1,0 +1,1 @@
+"""Self-contained HTML reports: of a data set, and of fits."""
