@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.contract.types import F32Array, U8Array
 from train.augment import augment
+from train.augment_image import augment_images
 
 if TYPE_CHECKING:
     from train.recipe import Recipe
@@ -39,7 +40,7 @@ def batches(part: LabelledCrops, recipe: Recipe, epoch: int) -> Iterator[tuple[A
     def prepare(index: np.int64) -> tuple[U8Array, F32Array]:
         rows = order[index * size : (index + 1) * size]
         rng = np.random.default_rng((recipe.seed, epoch, int(index)))
-        return augment(part.crops[rows], recipe.augmentation, rng), part.labels[rows]
+        return _augmented(part.crops[rows], recipe, rng), part.labels[rows]
 
     shape = (size, *part.crops.shape[1:])
 
@@ -49,6 +50,13 @@ def batches(part: LabelledCrops, recipe: Recipe, epoch: int) -> Iterator[tuple[A
 
     steps = tf.data.Dataset.range(steps_of(part, size))
     return iter(steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(4))
+
+
+def _augmented(crops: U8Array, recipe: Recipe, rng: np.random.Generator) -> U8Array:
+    """As whole pictures where the recipe says how, else as cells on black."""
+    if recipe.image_augmentation is not None:
+        return augment_images(crops, recipe.image_augmentation, rng)
+    return augment(crops, recipe.augmentation, rng)
 
 
 def steps_of(part: LabelledCrops, batch_size: int) -> int:
@@ -62,9 +70,22 @@ def predict_logits(model: Any, crops: U8Array, scale: float, views: int = 1) -> 
     Args:
         views: 1, or the mean over this many of the eight flips and quarter turns.
     """
+    return logits_of(logit_function(model, scale), crops, views)
+
+
+def logit_function(model: Any, scale: float) -> Any:
+    """What `logits_of` runs: uint8 (N,H,W,3) to logits (N,K), traced once for any N."""
     import tensorflow as tf
 
-    run = tf.function(lambda x: model(tf.cast(x, tf.float32) * scale, training=False)["logit"])
+    signature = [tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8)]
+    return tf.function(
+        lambda x: model(tf.cast(x, tf.float32) * scale, training=False)["logit"],
+        input_signature=signature,
+    )
+
+
+def logits_of(run: Any, crops: U8Array, views: int = 1) -> F32Array:
+    """As `predict_logits`, for many calls with the same network."""
     parts = [crops[at : at + SCORING_BATCH] for at in range(0, len(crops), SCORING_BATCH)]
     logits = np.concatenate(
         [

@@ -5,9 +5,14 @@ from __future__ import annotations
 import click
 
 from train.commands.evaluate import evaluate
+from train.commands.explain import explain
+from train.commands.fetch import fetch
 from train.commands.fit import fit
+from train.commands.oof import oof
 from train.commands.pretrain import pretrain
+from train.commands.report import report
 from train.commands.score import score
+from train.commands.travel import travel
 
 
 @click.group()
@@ -15,5 +20,5 @@ def train() -> None:
     """Fit, measure and explain full models (workstation)."""
 
 
-for command in (fit, evaluate, score, pretrain):
+for command in (fetch, fit, evaluate, explain, score, report, oof, pretrain, travel):
     train.add_command(command)

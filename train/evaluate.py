@@ -14,8 +14,9 @@ import numpy as np
 from edge.contract.errors import DataError
 from edge.contract.manifest import Metric
 from edge.contract.types import BoolArray, F32Array, F64Array
+from train.bootstrap import RESAMPLES, Figure
 from train.datasets.base import Example
-from train.metrics import RESAMPLES, Figure, measure
+from train.metrics import measure
 
 BUNDLE_FIGURES = ("auc", "accuracy", "sensitivity_cell", "specificity_cell", "mcc")
 

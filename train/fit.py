@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from edge.contract.errors import ConfigError, DataError
-from edge.contract.records import to_plain
+from edge.contract.errors import ConfigError, DataError, ManifestError
+from edge.contract.records import from_plain, to_plain
 from edge.contract.types import U8Array
 from train.batches import LabelledCrops, predict_logits
 from train.datasets.base import Example, labels_of, list_examples, load_crops
-from train.loop import Loop
+from train.loop import Loop, check_finite, writing
 from train.models import build_model
 from train.recipe import Recipe
 from train.scores import Scores, write_scores
@@ -53,10 +53,10 @@ def fit(
     """
     claim(run_dir, recipe)
     examples = list_examples(recipe.dataset, data)
-    split = load_split(recipe.dataset, recipe.held_out_fold)
-    check_covered(split, examples)
-    crops = load_crops(examples, recipe.preprocessing, run_dir.parent / "cache")
-    (run_dir / "split.json").write_text(json.dumps(to_plain(split)) + "\n")
+    split = split_for(recipe, examples)
+    with writing(run_dir):
+        crops = load_crops(examples, recipe.preprocessing, run_dir.parent / "cache")
+        (run_dir / "split.json").write_text(json.dumps(to_plain(split)) + "\n")
     n_classes = len(labels_of(recipe.dataset))
     parts = {
         name: _part(examples, crops, split, name, n_classes) for name in ("train", "validation")
@@ -64,13 +64,30 @@ def fit(
     fitted = parts["train"]
     if recipe.fit.use_validation:
         fitted = _joined(fitted, parts.pop("validation"))
+    if len(fitted.labels) < recipe.fit.batch_size:
+        raise ConfigError(
+            f"fit.batch_size is {recipe.fit.batch_size}, more than the {len(fitted.labels)} crops "
+            "to fit on"
+        )
     model = build_for(recipe, n_classes)
     Loop(recipe, run_dir, model, n_classes).run(fitted, parts.get("validation"), on_epoch)
-    weights = run_dir / WEIGHTS_FILE
-    model.save_weights(run_dir / "partial.weights.h5")
-    (run_dir / "partial.weights.h5").replace(weights)
-    _score_held_out(recipe, run_dir, model, examples, crops, split)
-    return weights
+    rows = split.rows_of(examples, "test")
+    logit = predict_logits(model, crops[rows], recipe.preprocessing.scale, recipe.test_views)
+    check_finite(logit, "held-out part")
+    with writing(run_dir):
+        model.save_weights(run_dir / "partial.weights.h5")
+        (run_dir / "partial.weights.h5").replace(run_dir / WEIGHTS_FILE)
+        write_scores(run_dir / SCORES_FILE, Scores.of([examples[row] for row in rows], logit))
+    return run_dir / WEIGHTS_FILE
+
+
+def split_for(recipe: Recipe, examples: list[Example]) -> Split:
+    """The recipe's split of these examples. Raises DataError where it does not cover them."""
+    split = load_split(
+        recipe.dataset, recipe.held_out_fold, recipe.split, examples=examples, seed=recipe.seed
+    )
+    check_covered(split, examples)
+    return split.holding_out(examples, recipe.held_out_sources)
 
 
 def build_for(recipe: Recipe, n_classes: int) -> Any:
@@ -97,10 +114,18 @@ def claim(run_dir: Path, recipe: Recipe) -> None:
         ConfigError: the folder holds a run of another recipe.
     """
     path, content = run_dir / "recipe.json", json.dumps(to_plain(recipe), indent=1) + "\n"
-    if path.is_file() and path.read_text() != content:
+    if path.is_file() and not _is_recipe(path, recipe):
         raise ConfigError(f"{run_dir} holds a run of another recipe; give another --out")
     run_dir.mkdir(parents=True, exist_ok=True)
     path.write_text(content)
+
+
+def _is_recipe(path: Path, recipe: Recipe) -> bool:
+    # By value: a setting that came later and has its default is no other recipe.
+    try:
+        return from_plain(Recipe, json.loads(path.read_text()), path.name) == recipe
+    except (ValueError, ManifestError, ConfigError):
+        return False
 
 
 def _part(
@@ -120,16 +145,3 @@ def _joined(first: LabelledCrops, second: LabelledCrops) -> LabelledCrops:
     return LabelledCrops(
         np.concatenate([first.crops, second.crops]), np.concatenate([first.labels, second.labels])
     )
-
-
-def _score_held_out(
-    recipe: Recipe,
-    run_dir: Path,
-    model: Any,
-    examples: list[Example],
-    crops: U8Array,
-    split: Split,
-) -> None:
-    rows = split.rows_of(examples, "test")
-    logit = predict_logits(model, crops[rows], recipe.preprocessing.scale, recipe.test_views)
-    write_scores(run_dir / SCORES_FILE, Scores.of([examples[row] for row in rows], logit))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edge.contract.errors import ConfigError, DataError
-from train.batches import LabelledCrops, batches, predict_logits, steps_of
+from edge.contract.types import F32Array
+from train.batches import LabelledCrops, batches, logit_function, logits_of, steps_of
 from train.evaluate import log_loss, macro_auc
 from train.models import HEAD_LAYERS
 from train.recipe import Recipe
@@ -43,6 +45,8 @@ class Loop:
         decay = {"weight_decay": recipe.fit.weight_decay} if recipe.fit.weight_decay else {}
         self.optimiser = kind[recipe.fit.optimiser](recipe.fit.learning_rate, **decay)
         self.optimiser.build(model.trainable_variables)
+        self._steps: dict[bool, Any] = {}
+        self._logit_of = logit_function(model, recipe.preprocessing.scale)
         self.epochs_done = tf.Variable(0, dtype=tf.int64)
         self.checkpoint = tf.train.Checkpoint(
             model=model, optimiser=self.optimiser, epochs_done=self.epochs_done
@@ -54,19 +58,24 @@ class Loop:
         self._restore()
 
     def _restore(self) -> None:
-        path = self.manager.latest_checkpoint
-        if not path:
-            return
+        if path := self.manager.latest_checkpoint:
+            self._restore_from(path)
+        # A kill between the checkpoint and the log, or the reverse, must not leave a row too many.
+        path, done = self.run_dir / "log.csv", int(self.epochs_done.numpy())
+        if len(rows := read_log(path)) > done:
+            write_log(path, rows[:done])
+
+    def _restore_from(self, path: str) -> None:
+        import tensorflow as tf
+
         try:
             self.checkpoint.restore(path).assert_existing_objects_matched()
-        except (AssertionError, ValueError) as error:
+        # TensorFlow raises IndexError for a file cut short.
+        except (AssertionError, IndexError, ValueError, tf.errors.OpError) as error:
             raise ConfigError(
-                f"{path} is a checkpoint of another network than model {self.recipe.model.name!r}; "
-                "give another --out"
+                f"{path} is damaged, or a checkpoint of another network than model "
+                f"{self.recipe.model.name!r}; give another --out"
             ) from error
-        # A kill between the checkpoint and the log, or the reverse, must not leave a row too many.
-        rows = read_log(self.run_dir / "log.csv")[: int(self.epochs_done.numpy())]
-        write_log(self.run_dir / "log.csv", rows)
 
     def run(
         self,
@@ -81,10 +90,9 @@ class Loop:
                 break
             row = _as_logged(self._epoch(train, epoch, history) | self._validate(validation))
             history.append(row)
-            if fit.keep_best and best_epoch(history) == epoch:
-                self.model.save_weights(self.run_dir / BEST_FILE)
             self.epochs_done.assign(epoch + 1)
-            self._record(history)
+            with writing(self.run_dir):
+                self._record(history)
             on_epoch(row)
         if fit.keep_best:
             self.model.load_weights(self.run_dir / BEST_FILE)
@@ -92,14 +100,10 @@ class Loop:
     def _record(self, history: list[dict[str, float]]) -> None:
         import tensorflow as tf
 
-        try:
-            write_log(self.run_dir / "log.csv", history)
-            self.manager.save()
-        except (OSError, tf.errors.OpError) as error:
-            raise DataError(
-                f"{self.run_dir} cannot be written: {error}; free some space and run again, the "
-                "fit goes on from its last checkpoint"
-            ) from error
+        if self.recipe.fit.keep_best and best_epoch(history) == len(history) - 1:
+            self.model.save_weights(self.run_dir / BEST_FILE)
+        write_log(self.run_dir / "log.csv", history)
+        self.manager.save()
         with self.board.as_default(step=len(history)):
             for name, value in history[-1].items():
                 tf.summary.scalar(name, value)
@@ -108,7 +112,7 @@ class Loop:
         self, train: LabelledCrops, epoch: int, history: list[dict[str, float]]
     ) -> dict[str, float]:
         started, fit = time.monotonic(), self.recipe.fit
-        step, steps = self._make_step(train, epoch), steps_of(train, fit.batch_size)
+        step, steps = self._step_of(train, epoch), steps_of(train, fit.batch_size)
         seen, rate = [], 0.0
         for index, (crops, labels) in enumerate(batches(train, self.recipe, epoch)):
             rate = learning_rate(fit, epoch * steps + index, steps, history)
@@ -124,10 +128,17 @@ class Loop:
         row = {"epoch": epoch + 1, "learning_rate": rate, "loss": loss, "accuracy": accuracy}
         return row | {"seconds": seconds}
 
-    def _make_step(self, train: LabelledCrops, epoch: int) -> Any:
+    def _step_of(self, train: LabelledCrops, epoch: int) -> Any:
+        # Tracing a deep network takes as long as many steps: once a phase is enough.
+        phase = is_frozen(self.recipe.fit, epoch)
+        if phase not in self._steps:
+            self._set_trainable(epoch)
+            self._steps[phase] = self._make_step(train)
+        return self._steps[phase]
+
+    def _make_step(self, train: LabelledCrops) -> Any:
         import tensorflow as tf
 
-        self._set_trainable(epoch)
         model, variables = self.model, self.model.trainable_variables
         loss_of, weight_of = self._loss(), self._class_weights(train)
         scale, binary = self.recipe.preprocessing.scale, self.n_classes == 2
@@ -181,7 +192,8 @@ class Loop:
     def _validate(self, validation: LabelledCrops | None) -> dict[str, float]:
         if validation is None:
             return dict.fromkeys(LOG_COLUMNS[4:7], math.nan)
-        logit = predict_logits(self.model, validation.crops, self.recipe.preprocessing.scale)
+        logit = logits_of(self._logit_of, validation.crops)
+        check_finite(logit, f"validation after epoch {int(self.epochs_done.numpy()) + 1}")
         labels = validation.labels.astype(int)
         called = logit > 0 if logit.ndim == 1 else logit.argmax(axis=1)
         return {
@@ -189,6 +201,29 @@ class Loop:
             "validation_auc": macro_auc(logit, labels),
             "validation_accuracy": float(np.mean(called == labels)),
         }
+
+
+@contextmanager
+def writing(run_dir: Path) -> Iterator[None]:
+    """Turns what a full disk makes of writing below `run_dir` into a DataError."""
+    import tensorflow as tf
+
+    try:
+        yield
+    # h5py raises RuntimeError where a file cannot be closed.
+    except (OSError, RuntimeError, tf.errors.OpError) as error:
+        raise DataError(
+            f"{run_dir} cannot be written: {error}; free some space and run again, the fit goes on "
+            "from its last checkpoint"
+        ) from error
+
+
+def check_finite(logit: F32Array, where: str) -> None:
+    """Raises DataError, naming `where`, when the weights have run away."""
+    if bad := int((~np.isfinite(logit)).sum()):
+        raise DataError(
+            f"{bad} of {logit.size} logits of the {where} are not finite; lower fit.learning_rate"
+        )
 
 
 def read_log(path: Path) -> list[dict[str, float]]:

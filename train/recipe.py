@@ -12,6 +12,8 @@ from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.preprocess import Preprocessing
 from edge.contract.records import from_plain
 from train.augment import Augmentation
+from train.augment_image import ImageAugmentation
+from train.splits import BY_PATIENT, check_kind
 
 RECIPES_DIR = Path(__file__).parent / "recipes"
 
@@ -25,7 +27,8 @@ class ModelSpec:
         widths: channels of each convolution, where the network lets one choose.
         strides: strides of the same convolutions.
         dropout: rate before the last layer.
-        weights: "" (random), "imagenet" (where the network has them), or a weights file.
+        weights: "" (random), "imagenet" (where the network has them), or a weights file: a run's
+            `.weights.h5`, or what the network's own docstring names.
     """
 
     name: str
@@ -114,7 +117,10 @@ class Recipe:
     """Everything that decides a fit, besides the data itself.
 
     `test_views` is how many flips and quarter turns of a crop are averaged when the held-out part
-    is scored; a student on a device has one.
+    is scored; a student on a device has one. `split` is "patients", or a name of
+    `train.splits.RANDOM_SPLITS`, which leaks patients. `image_augmentation` takes the place of
+    `augmentation`, which is for single cells on black. `held_out_sources` are collections of which
+    every example is in the test part, to see what a figure owes to knowing the collection.
     """
 
     task: str
@@ -127,13 +133,19 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     operating_targets: OperatingTargets = field(default_factory=OperatingTargets)
     test_views: int = 1
+    split: str = BY_PATIENT
+    image_augmentation: ImageAugmentation | None = None
+    held_out_sources: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_kind(self.split)
 
 
 def load_recipe(name_or_path: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
     """A recipe by the name of a shipped one, or by path.
 
     Args:
-        overrides: values for keys of `[fit]` or the top level, as the command line gives them.
+        overrides: values by dotted key, `fit.epochs`; None leaves the recipe's.
 
     Raises:
         ConfigError: no such recipe, not TOML, an unknown key or a wrong type.
@@ -149,8 +161,34 @@ def load_recipe(name_or_path: str, overrides: Mapping[str, Any] | None = None) -
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     for key, value in (overrides or {}).items():
-        (content["fit"] if key in FitSpec.__dataclass_fields__ else content)[key] = value
+        _override(content, key, value)
     try:
         return from_plain(Recipe, content, path.name)
     except ManifestError as error:
         raise ConfigError(str(error)) from error
+
+
+def _override(content: dict[str, Any], key: str, value: Any) -> None:
+    if value is None:
+        return
+    *rooms, last = key.split(".")
+    for room in rooms:
+        content = content.setdefault(room, {})
+        if not isinstance(content, dict):
+            raise ConfigError(f"cannot set {key!r}: {room!r} is {content!r}, not a table")
+    content[last] = value
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """`fit.epochs=3` to a key and a TOML value; what is no TOML value is a string.
+
+    Raises:
+        ConfigError: no `=`, or no key before it.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"setting is {text!r}; expected KEY=VALUE, e.g. fit.epochs=3")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()

@@ -10,7 +10,7 @@ import numpy as np
 
 from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.records import from_plain
-from edge.contract.types import U8Array
+from edge.contract.types import F32Array, U8Array
 from train.batches import predict_logits
 from train.datasets.base import Example, labels_of, list_examples, load_crops
 from train.fit import WEIGHTS_FILE, build_for
@@ -91,17 +91,23 @@ def _by_field(
     recipe: Recipe,
     views: int,
     adapt: Adaptation,
-) -> np.ndarray:
-    if adapt.input is None and adapt.network is None and adapt.output is None:
-        return predict_logits(model, crops, recipe.preprocessing.scale, views)
-    logit = np.zeros(len(crops), np.float32)
-    fields = np.unique([str(example.path) for example in examples], return_inverse=True)[1]
-    for field in range(fields.max() + 1):
-        rows = np.flatnonzero(fields == field)
-        inside = adapt.input(crops[rows]) if adapt.input else crops[rows]
-        network = (
-            adapt.network(model, inside, recipe.preprocessing.scale) if adapt.network else model
-        )
-        found = predict_logits(network, inside, recipe.preprocessing.scale, views)
-        logit[rows] = adapt.output(found) if adapt.output else found
+) -> F32Array:
+    """Logits; whatever the adaptation changes, it changes field by field."""
+    scale = recipe.preprocessing.scale
+    owner = np.unique([str(example.path) for example in examples], return_inverse=True)[1]
+    fields = [np.flatnonzero(owner == field) for field in range(owner.max() + 1)]
+    if adapt.input:
+        crops = crops.copy()
+        for rows in fields:
+            crops[rows] = adapt.input(crops[rows])
+    if adapt.network:
+        logit = np.zeros(len(crops), np.float32)
+        for rows in fields:
+            network = adapt.network(model, crops[rows], scale)
+            logit[rows] = predict_logits(network, crops[rows], scale, views)
+    else:
+        logit = predict_logits(model, crops, scale, views)
+    if adapt.output:
+        for rows in fields:
+            logit[rows] = adapt.output(logit[rows])
     return logit

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -65,9 +67,10 @@ def read_npz_scores(path: Path) -> Scores:
         DataError: missing, no such file, or arrays that do not belong together.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # np.load leaves a file open that is no archive; this one is closed whatever it holds.
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             found = Scores(file["name"], file["patient"], file["label"], file["logit"])
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
         raise DataError(f"{path} holds no scores of a fit: {error}") from error
     if len({len(found.name), len(found.patient), len(found.label), len(found.logit)}) != 1:
         raise DataError(f"{path}: name, patient, label and logit differ in length")

@@ -23,11 +23,16 @@ MAX_FILE_BYTES = 256 * 1024 * 1024
 _DECODE = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
 
 
-def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> U8Array:
+def decode_image(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, may_be_grey: bool = False
+) -> U8Array:
     """Decodes an image to (H,W,3) uint8 RGB.
 
     16-bit samples are scaled by 1/257 whatever their range, so that a dark image stays dark. Where
     there is an alpha channel, transparent pixels become black: the mask of a cut-out cell.
+
+    Args:
+        may_be_grey: one channel is repeated three times (X-rays, masks) instead of refused.
 
     Raises:
         ImageError: not an image, truncated, larger than `max_pixels`, grey, or undecodable.
@@ -41,7 +46,7 @@ def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> U8Array:
         )
     if not header.complete:
         raise ImageError(f"{header.format} image is truncated ({len(data)} bytes); copy it again")
-    return _to_rgb(_decode(data))
+    return _to_rgb(_decode(data), may_be_grey)
 
 
 def _decode(data: bytes) -> np.ndarray:
@@ -54,11 +59,13 @@ def _decode(data: bytes) -> np.ndarray:
     return image
 
 
-def _to_rgb(image: np.ndarray) -> U8Array:
+def _to_rgb(image: np.ndarray, may_be_grey: bool) -> U8Array:
     if image.dtype == np.uint16:
         image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if image.dtype != np.uint8:
         raise ImageError(f"image has {image.dtype} samples; use 8 or 16 bits a channel")
+    if image.ndim == 2 and may_be_grey:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), np.uint8)
     if image.ndim == 2 or image.shape[2] < 3:
         raise ImageError("image is grey: the stain cannot be judged; send a colour image")
     if image.shape[2] == 4:
@@ -66,13 +73,13 @@ def _to_rgb(image: np.ndarray) -> U8Array:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def read_image(path: Path) -> U8Array:
+def read_image(path: Path, *, may_be_grey: bool = False) -> U8Array:
     """Reads and decodes one file. Raises ImageError, which names no path: the caller knows it."""
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise ImageError(f"file has {size:,} bytes, more than {MAX_FILE_BYTES:,}; not read")
-        return decode_image(path.read_bytes())
+        return decode_image(path.read_bytes(), may_be_grey=may_be_grey)
     except OSError as error:
         raise ImageError(f"file cannot be read: {error.strerror}") from error
 

@@ -259,4 +259,9 @@ def parse_manifest(text: str | bytes) -> Manifest:
 
 def format_manifest(manifest: Manifest) -> str:
     """The text of manifest.json; the same manifest gives the same bytes."""
-    return json.dumps(to_plain(manifest), indent=1, ensure_ascii=False) + "\n"
+    content = to_plain(manifest)
+    # Devices from before these settings refuse keys that they do not know; unused, they need not.
+    for name, unused in (("contrast", "none"), ("trim", 0.0)):
+        if content["preprocessing"][name] == unused:
+            del content["preprocessing"][name]
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

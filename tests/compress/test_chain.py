@@ -118,7 +118,7 @@ def test_run_of_another_recipe_is_not_overwritten(workshop: Workshop, run_dir: P
     from train.fit import fit
     from train.recipe import load_recipe
 
-    other = load_recipe(str(workshop.recipe), {"epochs": 9})
+    other = load_recipe(str(workshop.recipe), {"fit.epochs": 9})
     with pytest.raises(ConfigError, match="holds a run of another recipe"):
         fit(other, run_dir, data=workshop.data)
 
@@ -127,7 +127,7 @@ def test_loss_that_is_not_finite_stops_the_fit(workshop: Workshop) -> None:
     from train.fit import fit
     from train.recipe import load_recipe
 
-    wild = load_recipe(str(workshop.recipe), {"learning_rate": float("inf")})
+    wild = load_recipe(str(workshop.recipe), {"fit.learning_rate": float("inf")})
     with pytest.raises(DataError, match=r"loss is (nan|inf) in epoch"):
         fit(wild, workshop.root / "wild", data=workshop.data)
     assert not (workshop.root / "wild/model.weights.h5").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from train.commands.shared import data_option
-from train.recipe import load_recipe
+from train.recipe import load_recipe, parse_setting
 
 
 @click.command()
@@ -15,9 +15,15 @@ from train.recipe import load_recipe
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder; default: runs/RECIPE.")
 @click.option("--epochs", type=int, help="Instead of the recipe's.")
 @click.option("--fold", type=int, help="Held-out fold, instead of the recipe's.")
+@click.option("--set", "settings", multiple=True, help="KEY=VALUE, e.g. augmentation.stain=0.")
 @data_option
 def fit(
-    recipe: str, out: Path | None, epochs: int | None, fold: int | None, data: Path | None
+    recipe: str,
+    out: Path | None,
+    epochs: int | None,
+    fold: int | None,
+    settings: tuple[str, ...],
+    data: Path | None,
 ) -> None:
     """Fit RECIPE (a shipped name or a .toml file); goes on where an earlier call stopped."""
     # TensorFlow takes seconds to load, and `--help` must not.
@@ -25,8 +31,8 @@ def fit(
 
     from train.fit import fit as fit_run
 
-    given = {"epochs": epochs, "held_out_fold": fold}
-    loaded = load_recipe(recipe, {key: value for key, value in given.items() if value is not None})
+    given = {"fit.epochs": epochs, "held_out_fold": fold}
+    loaded = load_recipe(recipe, given | dict(map(parse_setting, settings)))
     run_dir = out or Path("runs") / Path(recipe).stem
     with Progress(
         "{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()

@@ -24,7 +24,7 @@ def pretrain(
 
     if not out.name.endswith(".weights.h5"):
         raise click.BadParameter(f"{out} must end in .weights.h5", param_hint="--out")
-    loaded = load_recipe(recipe, {"epochs": epochs} if epochs else {})
+    loaded = load_recipe(recipe, {"fit.epochs": epochs})
     pretrain_network(
         loaded,
         unlabelled,

@@ -1,33 +1,97 @@
-"""What every data set gives: examples with a label and the patient they came from."""
+"""What every data set gives: examples with a label and the patient they came from.
+
+An example is an image file, or a box in a larger one. A data set's module says its `FOLDER` below
+the folder of data sets, its `LABELS` in order, and lists its examples; it holds no training.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache as remember
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 
 from edge.contract.errors import ConfigError, DataError, ImageError
 from edge.contract.images import read_image
 from edge.contract.preprocess import Preprocessing, prepare_crop
-from edge.contract.types import U8Array
+from edge.contract.types import BoolArray, U8Array
 
-DATASETS = {"nih-cells": "train.datasets.nih_cells"}
+DATASETS = {
+    "bbbc041": "train.datasets.bbbc041",
+    "cxr-covid": "train.datasets.cxr_covid",
+    "cxr-pneumonia": "train.datasets.cxr_pneumonia",
+    "iml-cells": "train.datasets.iml_cells",
+    "iml-stages": "train.datasets.iml_stages",
+    "kermany": "train.datasets.kermany",
+    "mp-idb": "train.datasets.mp_idb",
+    "nih-cells": "train.datasets.nih_cells",
+}
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in an image, px; it may reach past the edges, where pixels count as black.
+
+    Attributes:
+        outline: "ellipse": what is outside the inscribed ellipse is no part of the cell, and black
+            where the preprocessing masks; "box": the whole rectangle belongs to it.
+    """
+
+    left_px: int
+    top_px: int
+    width_px: int
+    height_px: int
+    outline: str = "ellipse"
+
+    def __post_init__(self) -> None:
+        if self.outline not in {"box", "ellipse"}:
+            raise DataError(f"outline is {self.outline!r}; known: 'box', 'ellipse'")
+        if min(self.width_px, self.height_px) < 1:
+            raise DataError(f"box is {self.width_px} x {self.height_px} px; at least 1")
+
+    def cut(self, image: U8Array) -> U8Array:
+        """The pixels inside the box, (height_px,width_px,3), black outside the image."""
+        crop = np.zeros((self.height_px, self.width_px, 3), np.uint8)
+        top, left = max(0, self.top_px), max(0, self.left_px)
+        found = image[top : self.top_px + self.height_px, left : self.left_px + self.width_px]
+        top, left = top - self.top_px, left - self.left_px
+        crop[top : top + found.shape[0], left : left + found.shape[1]] = found
+        return crop
+
+    def mask(self) -> BoolArray | None:
+        """(height_px,width_px) bool, True inside the outline; None where that is everywhere."""
+        return _ellipse(self.width_px, self.height_px) if self.outline == "ellipse" else None
 
 
 @dataclass(frozen=True)
 class Example:
-    """One labelled crop. `name` is unique in its data set and has no ending."""
+    """One labelled crop.
+
+    Attributes:
+        name: unique in its data set, without ending.
+        path: the image file.
+        label: index into the data set's LABELS.
+        patient: the group that must not be split: a patient, or what stands for one.
+        box: the part of the image, where it is not the whole.
+        source: hospital or collection, where a data set has several.
+        may_be_grey: one channel is no fault (X-rays); a stained cell without colour is.
+    """
 
     name: str
     path: Path
     label: int
     patient: str
+    box: Box | None = None
+    source: str = ""
+    may_be_grey: bool = False
 
 
 def data_root(root: Path | None = None) -> Path:
@@ -45,30 +109,57 @@ def data_root(root: Path | None = None) -> Path:
     return path.resolve()
 
 
+def module_of(dataset: str) -> ModuleType:
+    """The module of a data set. Raises ConfigError where there is no such data set."""
+    if dataset not in DATASETS:
+        raise ConfigError(f"data set is {dataset!r}; known: {', '.join(sorted(DATASETS))}")
+    return import_module(DATASETS[dataset])
+
+
+def labels_of(dataset: str) -> tuple[str, ...]:
+    """The labels of a data set, in order. Raises ConfigError where there is no such data set."""
+    labels: tuple[str, ...] = module_of(dataset).LABELS
+    return labels
+
+
+def folder_of(dataset: str, root: Path | None = None) -> Path:
+    """Where a data set lies below the folder of data sets; two may share one folder."""
+    return data_root(root) / str(module_of(dataset).FOLDER)
+
+
 def list_examples(dataset: str, root: Path | None = None) -> list[Example]:
     """All examples of a data set, sorted by name.
 
     Raises:
         ConfigError: no such data set.
-        DataError: it is not in the folder, or a class is empty.
+        DataError: it is not in the folder, a class is empty, a label is outside the list, or two
+            examples have one name.
     """
-    labels, module = labels_of(dataset), import_module(DATASETS[dataset])
+    labels, folder = labels_of(dataset), folder_of(dataset, root)
+    if not folder.is_dir():
+        raise DataError(f"data set {dataset} is not at {folder}; fetch it, or check --data")
     examples: list[Example] = sorted(
-        module.list_examples(data_root(root) / dataset), key=lambda example: example.name
+        module_of(dataset).list_examples(folder), key=lambda example: example.name
     )
-    counts = np.bincount([example.label for example in examples], minlength=len(labels))
-    for label, count in zip(labels, counts, strict=True):
-        if not count:
-            raise DataError(f"data set {dataset} has no image labelled {label!r} below {root}")
+    check_examples(dataset, examples, labels)
     return examples
 
 
-def labels_of(dataset: str) -> tuple[str, ...]:
-    """The labels of a data set, in order. Raises ConfigError where there is no such data set."""
-    if dataset not in DATASETS:
-        raise ConfigError(f"data set is {dataset!r}; known: {', '.join(sorted(DATASETS))}")
-    labels: tuple[str, ...] = import_module(DATASETS[dataset]).LABELS
-    return labels
+def check_examples(dataset: str, examples: Sequence[Example], labels: Sequence[str]) -> None:
+    """Raises DataError: a label outside the list, a name twice, or an empty class."""
+    for example in examples:
+        if not 0 <= example.label < len(labels):
+            raise DataError(
+                f"{example.path}: label {example.label} of {example.name} is outside the "
+                f"{len(labels)} labels of {dataset}"
+            )
+    for name, count in Counter(example.name for example in examples).most_common(1):
+        if count > 1:
+            raise DataError(f"data set {dataset} has {count} examples named {name!r}")
+    counts = np.bincount([example.label for example in examples], minlength=len(labels))
+    for label, count in zip(labels, counts, strict=True):
+        if not count:
+            raise DataError(f"data set {dataset} has no image labelled {label!r}")
 
 
 def load_crops(
@@ -76,18 +167,28 @@ def load_crops(
 ) -> U8Array:
     """Prepared crops of the examples, (N,size,size,3) uint8 RGB, cached on disk as one file.
 
+    A file that holds many boxes is decoded once, and let go before the next.
+
     Raises:
         DataError: an image cannot be read; the message names every such file.
     """
     path = cache / f"crops-{_cache_key(examples, spec)}.npy" if cache else None
     if path and path.is_file():
         return np.asarray(np.load(path, allow_pickle=False))
+    crops = np.zeros((len(examples), spec.size_px, spec.size_px, 3), np.uint8)
+    rows_of: dict[Path, list[int]] = {}
+    for row, example in enumerate(examples):
+        rows_of.setdefault(example.path, []).append(row)
     with ThreadPoolExecutor() as pool:
-        prepared = list(pool.map(lambda example: _prepare(example, spec), examples))
-    bad = [item for item in prepared if isinstance(item, str)]
+        bad = [
+            fault
+            for fault in pool.map(
+                lambda rows: _prepare(examples, rows, spec, crops), rows_of.values()
+            )
+            if fault
+        ]
     if bad:
         raise DataError(f"{len(bad)} images cannot be read: " + "; ".join(bad[:10]))
-    crops = np.stack([item for item in prepared if not isinstance(item, str)])
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".part.npy")
@@ -96,15 +197,46 @@ def load_crops(
     return crops
 
 
-def _prepare(example: Example, spec: Preprocessing) -> U8Array | str:
+def read_example(example: Example) -> U8Array:
+    """The pixels of one example, (H,W,3) uint8 RGB, at their own size and unmasked.
+
+    Raises:
+        ImageError: its file cannot be read.
+    """
+    return cut_example(read_image(example.path, may_be_grey=example.may_be_grey), example)
+
+
+def cut_example(image: U8Array, example: Example) -> U8Array:
+    """The pixels of an example, (H,W,3) uint8 RGB, at their own size and unmasked."""
+    return example.box.cut(image) if example.box else image
+
+
+def _prepare(
+    examples: Sequence[Example], rows: list[int], spec: Preprocessing, crops: U8Array
+) -> str:
+    """Fills the rows of `crops` that one file gives; the fault, or ""."""
+    first = examples[rows[0]]
     try:
-        return prepare_crop(read_image(example.path), spec)
+        image = read_image(first.path, may_be_grey=first.may_be_grey)
+        for row in rows:
+            box = examples[row].box
+            mask = box.mask() if box else None
+            crops[row] = prepare_crop(cut_example(image, examples[row]), spec, mask)
     except ImageError as error:
-        return f"{example.path}: {error}"
+        return f"{first.path}: {error}"
+    return ""
+
+
+@remember
+def _ellipse(width_px: int, height_px: int) -> BoolArray:
+    y = (np.arange(height_px) + 0.5) / height_px * 2 - 1
+    x = (np.arange(width_px) + 0.5) / width_px * 2 - 1
+    return np.asarray(x[None, :] ** 2 + y[:, None] ** 2 <= 1)
 
 
 def _cache_key(examples: Sequence[Example], spec: Preprocessing) -> str:
     digest = hashlib.sha256(repr(spec).encode())
     for example in examples:
-        digest.update(f"{example.name}\0{example.path.stat().st_size}\n".encode())
+        box = f"\0{example.box}" if example.box else ""
+        digest.update(f"{example.name}\0{example.path.stat().st_size}{box}\n".encode())
     return digest.hexdigest()[:16]

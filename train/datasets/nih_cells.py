@@ -15,6 +15,7 @@ from edge.contract.images import list_images
 from edge.contract.labels import PARASITISED, UNINFECTED
 from train.datasets.base import Example
 
+FOLDER = "nih-cells"
 LABELS = (UNINFECTED, PARASITISED)
 POSITIVE = PARASITISED
 # The original archive spells its folders with capitals and a z.

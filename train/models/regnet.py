@@ -1,4 +1,4 @@
-"""RegNetX-400MF (Radosavovic 2020, arXiv:2003.13678, table 9), from scratch.
+"""RegNetX-400MF (Radosavovic 2020, arXiv:2003.13678, appendix), from scratch.
 
 The X family has no squeeze-and-excitation, which quantises badly; 400MF is the size of the
 sources' other networks.

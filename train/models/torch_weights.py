@@ -7,6 +7,7 @@ through (format: torch/serialization.py, `_legacy_load`).
 
 from __future__ import annotations
 
+import math
 import pickle
 import struct
 from collections import OrderedDict
@@ -15,9 +16,23 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from edge.contract.errors import DataError
+from edge.contract.errors import ConfigError, DataError
 
 _MAGIC = 0x1950A86A20F9469CFC6C
+# What unpickling and cutting raise on bytes that are no such file.
+_MALFORMED = (
+    pickle.UnpicklingError,
+    AttributeError,
+    EOFError,
+    IndexError,
+    KeyError,
+    MemoryError,
+    OverflowError,
+    TypeError,
+    UnicodeDecodeError,
+    ValueError,
+    struct.error,
+)
 _DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
@@ -44,7 +59,9 @@ class _Tensor:
         """A copy. Strides matter: converted weights are often stored transposed."""
         values = self.storage.values[self.offset :]
         last = sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True))
-        if min((*self.shape, *self.strides, 1)) < 0 or last >= len(values):
+        # A stride of 0 would let a small file ask for any amount of memory.
+        too_many = math.prod(self.shape) > len(values)
+        if min((*self.shape, *self.strides, 1)) < 0 or last >= len(values) or too_many:
             raise ValueError(f"tensor of shape {self.shape} reaches outside its storage")
         steps = [stride * values.itemsize for stride in self.strides]
         return np.lib.stride_tricks.as_strided(values, self.shape, steps).copy()
@@ -73,8 +90,11 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
     """Names and arrays of a legacy `.pth`.
 
     Raises:
+        ConfigError: there is no such file.
         DataError: not such a file, cut short, or holding anything but plain tensors.
     """
+    if not path.is_file():
+        raise ConfigError(f"weights file is {str(path)!r}: there is no such file")
     storages: dict[str, _Storage] = {}
     try:
         with path.open("rb") as file:
@@ -85,7 +105,7 @@ def read_state_dict(path: Path) -> dict[str, np.ndarray]:
             for key in _StateUnpickler(file, {}).load():
                 _fill(storages[key], file)
         return {name: tensor.cut() for name, tensor in state.items()}
-    except (pickle.UnpicklingError, EOFError, struct.error, KeyError, ValueError) as error:
+    except (*_MALFORMED, OSError) as error:
         raise DataError(f"{path} cannot be read as PyTorch weights: {error!r}") from error
 
 

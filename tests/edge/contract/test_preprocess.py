@@ -56,8 +56,33 @@ def test_what_is_no_crop_is_refused(crop: np.ndarray) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("mask", "white"), ("channel_order", "BGR"), ("resize_filter", "lanczos"), ("size_px", 4)],
+    [
+        ("mask", "white"),
+        ("channel_order", "BGR"),
+        ("resize_filter", "lanczos"),
+        ("size_px", 4),
+        ("contrast", "more"),
+        ("trim", 0.5),
+    ],
 )
 def test_unknown_setting_is_refused(key: str, value: object) -> None:
     with pytest.raises(ManifestError, match=key):
         Preprocessing(**{"size_px": 64, key: value})
+
+
+def test_trim_leaves_the_middle() -> None:
+    crop = np.zeros((100, 50, 3), np.uint8)
+    crop[20:80, 10:40] = 200
+    assert (prepare_crop(crop, Preprocessing(64, padding="none", trim=0.2)) == 200).all()
+    assert not (prepare_crop(crop, Preprocessing(64, padding="none", trim=0.1)) == 200).all()
+
+
+def test_equalised_image_forgets_gain_and_offset_and_keeps_black() -> None:
+    image = np.repeat(np.random.default_rng(0).integers(1, 200, (64, 64, 1), np.uint8), 3, axis=2)
+    image[:8] = 0
+    spec = Preprocessing(64, mask="none", contrast="equalise")
+    dimmed = np.where(image > 0, image // 2 + 40, 0).astype(np.uint8)
+    plain, other = (prepare_crop(x, spec).astype(int) for x in (image, dimmed))
+    assert not plain[:8].any()
+    assert np.abs(plain[8:] - other[8:]).mean() < 4
+    assert plain[8:].std() > 60

@@ -1,0 +1,1 @@
+"""Downloading public data sets: the catalogue, the transfer, unpacking. No images are read."""
