@@ -22,9 +22,9 @@ from edge.contract.manifest import Evaluation, Metric, OperatingPoint, Weights
 from edge.contract.records import from_plain, to_plain
 from edge.contract.types import F32Array
 from edge.runtimes.litert import LiteRTRuntime
+from train.batches import predict_logits
 from train.datasets.base import Example, labels_of, list_examples, load_crops
 from train.evaluate import evaluate
-from train.batches import predict_logits
 from train.models import build_model
 from train.operating_point import choose_operating_point
 from train.recipe import Recipe
