@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from train.cli import data_option
+from train.commands.shared import data_option
 
 
 @click.group()

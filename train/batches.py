@@ -40,7 +40,7 @@ def batches(part: LabelledCrops, recipe: Recipe, epoch: int) -> Iterator[tuple[A
     def prepare(index: np.int64) -> tuple[U8Array, F32Array]:
         rows = order[index * size : (index + 1) * size]
         rng = np.random.default_rng((recipe.seed, epoch, int(index)))
-        return _augmented(part.crops[rows], recipe, rng), part.labels[rows]
+        return augmented(part.crops[rows], recipe, rng), part.labels[rows]
 
     shape = (size, *part.crops.shape[1:])
 
@@ -52,7 +52,7 @@ def batches(part: LabelledCrops, recipe: Recipe, epoch: int) -> Iterator[tuple[A
     return iter(steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(4))
 
 
-def _augmented(crops: U8Array, recipe: Recipe, rng: np.random.Generator) -> U8Array:
+def augmented(crops: U8Array, recipe: Recipe, rng: np.random.Generator) -> U8Array:
     """As whole pictures where the recipe says how, else as cells on black."""
     if recipe.image_augmentation is not None:
         return augment_images(crops, recipe.image_augmentation, rng)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import click
 
+from train.commands.cost import cost
 from train.commands.evaluate import evaluate
 from train.commands.explain import explain
 from train.commands.fetch import fetch
 from train.commands.fit import fit
+from train.commands.folds import folds
 from train.commands.oof import oof
 from train.commands.pretrain import pretrain
 from train.commands.report import report
@@ -20,5 +22,5 @@ def train() -> None:
     """Fit, measure and explain full models (workstation)."""
 
 
-for command in (fetch, fit, evaluate, explain, score, report, oof, pretrain, travel):
+for command in (fetch, folds, fit, evaluate, explain, score, report, oof, pretrain, travel, cost):
     train.add_command(command)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from train.batches import LabelledCrops, predict_logits
 from train.datasets.base import Example, labels_of, list_examples, load_crops
 from train.loop import Loop, check_finite, writing
 from train.models import build_model
+from train.models.start_weights import RUN_WEIGHTS
 from train.recipe import Recipe
 from train.scores import Scores, write_scores
 from train.splits import Split, check_covered, load_split
@@ -47,17 +49,18 @@ def fit(
         The path of the weights.
 
     Raises:
-        ConfigError: the folder holds a run of another recipe, or weights of another network.
+        ConfigError: the folder holds a run of another recipe, or weights of another network; or a
+            data set of one label.
         DataError: a split leaks, an image is unreadable, the loss is not finite, or the disk is
             full; what was written before stays and a later call goes on from it.
     """
+    n_classes = _n_classes(recipe.dataset)
     claim(run_dir, recipe)
     examples = list_examples(recipe.dataset, data)
     split = split_for(recipe, examples)
     with writing(run_dir):
         crops = load_crops(examples, recipe.preprocessing, run_dir.parent / "cache")
         (run_dir / "split.json").write_text(json.dumps(to_plain(split)) + "\n")
-    n_classes = len(labels_of(recipe.dataset))
     parts = {
         name: _part(examples, crops, split, name, n_classes) for name in ("train", "validation")
     }
@@ -81,6 +84,16 @@ def fit(
     return run_dir / WEIGHTS_FILE
 
 
+def _n_classes(dataset: str) -> int:
+    labels = labels_of(dataset)
+    if len(labels) < 2:
+        raise ConfigError(
+            f"data set {dataset} has the label {labels[0]!r} alone, and a network tells two apart; "
+            "score it with `clinicscope train score`"
+        )
+    return len(labels)
+
+
 def split_for(recipe: Recipe, examples: list[Example]) -> Split:
     """The recipe's split of these examples. Raises DataError where it does not cover them."""
     split = load_split(
@@ -100,6 +113,14 @@ def build_for(recipe: Recipe, n_classes: int) -> Any:
         return build_model(recipe.model, recipe.preprocessing, n_outputs_of(n_classes))
     finally:
         tf_keras.mixed_precision.set_global_policy("float32")
+
+
+def build_to_load(recipe: Recipe, n_classes: int) -> Any:
+    """The recipe's network for a run's weights: what the fit started from may be gone by now."""
+    started = recipe.model.weights
+    if started == "imagenet" or started.endswith(RUN_WEIGHTS):
+        recipe = replace(recipe, model=replace(recipe.model, weights=""))
+    return build_for(recipe, n_classes)
 
 
 def n_outputs_of(n_classes: int) -> int:

@@ -15,7 +15,7 @@ import numpy as np
 
 from edge.contract.errors import ConfigError, DataError
 from edge.contract.types import U8Array
-from train.augment import augment
+from train.batches import augmented
 from train.datasets.base import list_examples, load_crops
 from train.fit import build_for
 from train.recipe import Recipe
@@ -40,9 +40,12 @@ def pretrain(
         on_epoch: called with the epoch (from 1) and its mean loss.
 
     Raises:
-        ConfigError: the network has no class activation map to take features from.
-        DataError: the loss is not finite, or there are fewer crops than a batch.
+        ConfigError: the network has no class activation map to take features from, or a batch of
+            one, in which there is no other cell to tell apart.
+        DataError: the loss is not finite, there are fewer crops than a batch, or the disk is full.
     """
+    if recipe.fit.batch_size < 2:
+        raise ConfigError(f"fit.batch_size is {recipe.fit.batch_size}; contrast needs at least 2")
     cache = out.parent / "cache"
     crops = np.concatenate(
         [load_crops(list_examples(name, data), recipe.preprocessing, cache) for name in unlabelled]
@@ -53,11 +56,19 @@ def pretrain(
     step = _make_step(recipe, model, len(crops))
     for epoch in range(recipe.fit.epochs):
         on_epoch(epoch + 1, _fit_epoch(recipe, step, crops, epoch))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_name(f"partial.{out.name}")
-    model.save_weights(partial)
-    partial.replace(out)
+    _save(model, out)
     return out
+
+
+def _save(model: Any, out: Path) -> None:
+    partial = out.with_name(f"partial.{out.name}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        model.save_weights(partial)
+        partial.replace(out)
+    # h5py raises RuntimeError where a file cannot be closed.
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"{out} cannot be written: {error}; free some space") from error
 
 
 def _fit_epoch(recipe: Recipe, step: Any, crops: U8Array, epoch: int) -> float:
@@ -65,7 +76,7 @@ def _fit_epoch(recipe: Recipe, step: Any, crops: U8Array, epoch: int) -> float:
     order, losses = rng.permutation(len(crops)), []
     for start in range(0, len(order) - size + 1, size):
         batch = crops[order[start : start + size]]
-        views = [augment(batch, recipe.augmentation, rng) for _ in range(2)]
+        views = [augmented(batch, recipe, rng) for _ in range(2)]
         losses.append(float(step(np.concatenate(views))))
         if not math.isfinite(losses[-1]):
             raise DataError(f"loss is {losses[-1]} in epoch {epoch + 1}; lower fit.learning_rate")

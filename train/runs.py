@@ -28,6 +28,7 @@ from train.splits import BY_PATIENT, Split
 RECORDS_DIR = Path(__file__).parent / "records"
 # Tables of studies, not runs; see train.report.studies.
 STUDIES = "studies"
+COST_FILE = "cost.json"
 T = TypeVar("T")
 
 
@@ -157,7 +158,7 @@ def read_fold(folder: Path) -> FoldRun:
     scores = read_npz_scores(path) if path.is_file() else None
     if scores is not None:
         _check_scores(scores, len(_labels(recipe, folder)), path)
-    cost_path = folder / "cost.json"
+    cost_path = folder / COST_FILE
     cost = _read_json(cost_path, Cost) if cost_path.is_file() else None
     return FoldRun(folder, recipe, split, _read_log(folder / "log.csv"), scores, cost)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,15 @@ from edge.contract.records import from_plain
 from edge.contract.types import F32Array, U8Array
 from train.batches import predict_logits
 from train.datasets.base import Example, labels_of, list_examples, load_crops
-from train.fit import WEIGHTS_FILE, build_for
+from train.fit import WEIGHTS_FILE, build_to_load
 from train.models.heads import load_weights_file
 from train.recipe import Recipe
+from train.runs import fold_folders
 from train.scores import Scores
 from train.travel import ADAPTATIONS, Adaptation
+
+# Flips and quarter turns of a square.
+MAX_VIEWS = 8
 
 
 def read_recipe(run_dir: Path) -> Recipe:
@@ -45,9 +50,23 @@ def load_network(run_dir: Path) -> tuple[Recipe, Any]:
             f"{run_dir} has no {WEIGHTS_FILE}; large weights are not kept, fit the recipe again "
             f"with `clinicscope train fit … --out {run_dir}`"
         )
-    model = build_for(recipe, len(labels_of(recipe.dataset)))
+    model = build_to_load(recipe, len(labels_of(recipe.dataset)))
     load_weights_file(model, str(path))
     return recipe, model
+
+
+def load_members(run_dir: Path) -> tuple[Recipe, list[Any]]:
+    """The recipe and the network of a run folder, or those of all folds in it.
+
+    Raises:
+        ConfigError: as `load_network`, or the folds are of different recipes.
+        DataError: neither a run nor a folder of folds.
+    """
+    members = [load_network(folder) for folder in fold_folders(run_dir)]
+    first = members[0][0]
+    if any(replace(other, held_out_fold=first.held_out_fold) != first for other, _ in members):
+        raise ConfigError(f"{run_dir} holds folds of different recipes; score them one by one")
+    return first, [model for _, model in members]
 
 
 def score(
@@ -59,29 +78,46 @@ def score(
     adaptation: str = "none",
     cache: Path | None = None,
 ) -> Scores:
-    """Scores of every example of `dataset`.
+    """Scores of every example of `dataset`; labels are indices into those of the run's data set.
 
     Args:
-        views: flips and quarter turns that are averaged.
+        run_dir: a run folder, or one of folds: their logits are averaged.
+        dataset: its labels are among the run's, by name; it may lack some of them.
+        views: flips and quarter turns that are averaged, 1 to 8.
         adaptation: a key of `train.travel.ADAPTATIONS`; done field by field, without labels.
         cache: folder for prepared crops.
 
     Raises:
-        ConfigError: no such data set or adaptation, other labels, or no weights.
-        DataError: an image cannot be read.
+        ConfigError: no such data set, adaptation or number of views; a label that the run does
+            not know; no weights; or folds that were fitted on this very data set.
+        DataError: no run, or an image cannot be read.
     """
     if adaptation not in ADAPTATIONS:
         raise ConfigError(f"adaptation is {adaptation!r}; known: {', '.join(sorted(ADAPTATIONS))}")
-    recipe, model = load_network(run_dir)
-    if labels_of(dataset) != labels_of(recipe.dataset):
+    if not 1 <= views <= MAX_VIEWS:
+        raise ConfigError(f"views is {views}; allowed: 1 to {MAX_VIEWS}")
+    recipe, models = load_members(run_dir)
+    if len(models) > 1 and dataset == recipe.dataset:
         raise ConfigError(
-            f"{dataset} has labels {labels_of(dataset)}, the run was fitted on "
-            f"{labels_of(recipe.dataset)}"
+            f"{run_dir} holds {len(models)} folds, which together were fitted on all of {dataset}; "
+            "score a single fold, or join their held-out scores with `clinicscope train oof`"
         )
-    examples = list_examples(dataset, data)
+    examples = _in_labels_of(recipe.dataset, dataset, list_examples(dataset, data))
     crops = load_crops(examples, recipe.preprocessing, cache)
-    logit = _by_field(model, examples, crops, recipe, views, ADAPTATIONS[adaptation])
-    return Scores.of(examples, logit)
+    adapt = ADAPTATIONS[adaptation]
+    logits = [_by_field(model, examples, crops, recipe, views, adapt) for model in models]
+    return Scores.of(examples, np.mean(logits, axis=0))
+
+
+def _in_labels_of(fitted: str, dataset: str, examples: list[Example]) -> list[Example]:
+    """The examples of `dataset`, their labels as indices into those of `fitted`."""
+    known, found = labels_of(fitted), labels_of(dataset)
+    if strange := [label for label in found if label not in known]:
+        raise ConfigError(
+            f"{dataset} has labels {', '.join(strange)} that the run cannot give: it was fitted on "
+            f"{fitted} ({', '.join(known)})"
+        )
+    return [replace(example, label=known.index(found[example.label])) for example in examples]
 
 
 def _by_field(

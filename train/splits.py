@@ -189,6 +189,12 @@ def load_split(
     return Split(tuple(train), tuple(validation), tuple(folds[held_out]))
 
 
+def n_folds_of(dataset: str) -> int:
+    """How many folds the data set has; 0 where none were made."""
+    path = FOLDS_DIR / f"{dataset}.json"
+    return len(json.loads(path.read_text())["folds"]) if path.is_file() else 0
+
+
 def _random_split(examples: Sequence[Example], kind: str, seed: tuple[int, int]) -> Split:
     if len(examples) < 3:
         raise DataError(f"split {kind} needs the examples to shuffle; {len(examples)} were given")

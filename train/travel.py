@@ -30,8 +30,13 @@ class Adaptation:
 
 
 def colour_statistics(crops: U8Array) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and spread of cell pixels of (N,H,W,3) crops, (3,) each; spread within a cell."""
+    """Mean and spread of cell pixels of (N,H,W,3) crops, (3,) each; spread within a cell.
+
+    Those of the reference where every crop is black and there is nothing to adapt.
+    """
     inside = crops.max(axis=3) > EDGE_LEVEL
+    if not inside.any():
+        return np.array(REFERENCE_MEAN), np.array(REFERENCE_SPREAD)
     pixels = crops[inside].astype(np.float64)
     owner = np.repeat(np.arange(len(crops)), inside.sum(axis=(1, 2)))
     counts = np.maximum(np.bincount(owner, minlength=len(crops)), 1)

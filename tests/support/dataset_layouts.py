@@ -112,3 +112,34 @@ def write_mp_idb(root: Path) -> Path:
         (folder / "img" / f"{stem}.jpg").write_bytes(encode_image(field, ".jpg"))
         cv2.imwrite(str(folder / "gt" / f"{stem}.jpg"), mask)
     return root
+
+
+def write_bccd(root: Path, fields: int = 4) -> Path:
+    """`root/bccd-fields`: a field with three red cells, one white and a platelet each."""
+    folder = root / "bccd-fields"
+    (folder / "images").mkdir(parents=True)
+    content = []
+    for number in range(fields):
+        labels = ["RBC", "WBC", "RBC", "Platelets", "RBC"]
+        image = draw_field([(20 + 30 * n, 40) for n in range(5)], (180, 110 + 10 * number, 140))
+        (folder / "images" / f"B{number}.jpg").write_bytes(encode_image(image, ".jpg"))
+        content.append({"file": f"B{number}.jpg", "cells": [
+            {"left_px": 5 + 30 * n, "top_px": 25, "width_px": 30, "height_px": 30, "label": label}
+            for n, label in enumerate(labels)
+        ]})  # fmt: skip
+    (folder / "cells.json").write_text(json.dumps(content))
+    return root
+
+
+def write_chula(root: Path) -> Path:
+    """`root/chula-fields`: two fields of three cells, one of them cut by the frame's corner."""
+    folder = root / "chula-fields"
+    (folder / "images").mkdir(parents=True)
+    lines = ["file,x_px,y_px,rbc_type"]
+    for name in ("5.jpg", "12.jpg"):
+        centres = [(0, 2), (60, 60), (120, 70)]
+        image = draw_field(centres, (200, 90, 110))
+        (folder / "images" / name).write_bytes(encode_image(image, ".jpg"))
+        lines += [f"{name},{x},{y},{kind}" for kind, (x, y) in enumerate(centres)]
+    (folder / "points.csv").write_text("\n".join(lines) + "\n")
+    return root

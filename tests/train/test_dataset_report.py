@@ -122,7 +122,7 @@ def test_boxes_and_grey_x_rays_are_reported_too(tmp_path: Path) -> None:
 def test_unknown_target_lists_the_data_sets(clinicscope: Run, tmp_path: Path) -> None:
     code, _, err = clinicscope("train", "report", tmp_path / "moon")
     assert code == 3
-    assert "neither a run folder nor a data set; data sets (one alone): bbbc041, cxr-covid" in err
+    assert "neither a run folder nor a data set; data sets (one alone): bbbc041, bccd-cells" in err
 
 
 def near_copies(folder: Path, source: Path) -> dict[str, Path]:

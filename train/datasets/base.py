@@ -26,6 +26,8 @@ from edge.contract.types import BoolArray, U8Array
 
 DATASETS = {
     "bbbc041": "train.datasets.bbbc041",
+    "bccd-cells": "train.datasets.bccd_cells",
+    "chula-cells": "train.datasets.chula_cells",
     "cxr-covid": "train.datasets.cxr_covid",
     "cxr-pneumonia": "train.datasets.cxr_pneumonia",
     "iml-cells": "train.datasets.iml_cells",

@@ -1,6 +1,6 @@
 """Fields with boxes in a JSON list: `[{"file", "block", "cells": [{"left_px", …, "label"}]}]`.
 
-Used by the data sets that cut their examples from `iml-fields`.
+Used by the data sets that cut their examples from `iml-fields` and `bccd-fields`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class LabelledBox:
 
     Attributes:
         name: field and place in its list, so unique: `PA171690-17`.
-        group: consecutive frames, which may show one slide and so stay together.
+        group: consecutive frames, which may show one slide and so stay together; or the field.
     """
 
     name: str
@@ -33,8 +33,11 @@ class LabelledBox:
     box: Box
 
 
-def read_boxes(folder: Path) -> Iterator[LabelledBox]:
+def read_boxes(folder: Path, *, in_blocks: bool = True) -> Iterator[LabelledBox]:
     """Every box of `folder/cells.json`; images lie in `folder/images`.
+
+    Args:
+        in_blocks: a field says its `block`; else each field is a group of its own.
 
     Raises:
         DataError: missing, no JSON, or not of this form; the message names the field.
@@ -42,11 +45,10 @@ def read_boxes(folder: Path) -> Iterator[LabelledBox]:
     for number, field in enumerate(_read_list(folder / "cells.json")):
         try:
             path = folder / "images" / Path(str(field["file"])).name
+            group = f"block{field['block']}" if in_blocks else path.stem
             for index, cell in enumerate(field["cells"]):
                 box = Box(*(int(cell[key]) for key in _SIDES))
-                yield LabelledBox(
-                    f"{path.stem}-{index}", path, f"block{field['block']}", cell["label"], box
-                )
+                yield LabelledBox(f"{path.stem}-{index}", path, group, cell["label"], box)
         except (KeyError, TypeError, ValueError, DataError) as error:
             named = field.get("file", number) if isinstance(field, dict) else number
             raise DataError(f"{folder / 'cells.json'}, field {named}: {error!r}") from error

@@ -81,7 +81,7 @@ def open_network(run_dir: Path, recipe: Recipe, baseline: str, seed: int) -> Net
     Raises:
         ConfigError: no weights in the folder, or weights of another network.
     """
-    from train.fit import build_for
+    from train.fit import build_to_load
 
     path = run_dir / _WEIGHTS_FILE
     if not path.is_file():
@@ -90,7 +90,7 @@ def open_network(run_dir: Path, recipe: Recipe, baseline: str, seed: int) -> Net
             f"again with `clinicscope train fit {_recipe_name(run_dir)} --fold "
             f"{recipe.held_out_fold}` and explain that run"
         )
-    model = build_for(recipe, len(labels_of(recipe.dataset)))
+    model = build_to_load(recipe, len(labels_of(recipe.dataset)))
     _load_weights(model, path)
     masked = recipe.preprocessing.mask == "black"
     return Network(model, Baseline(baseline, masked), seed)

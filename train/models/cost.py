@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,23 +41,31 @@ def cost_of(model: Any) -> Cost:
     )
 
 
-def ms_per_image(model: Any, *, runs: int = 50, seed: int = 0) -> float:
+def ms_per_image(models: Sequence[Any], *, rounds: int = 50, seed: int = 0) -> list[float]:
     """Median milliseconds of one image at a time, float, on this machine.
 
+    The networks take turns, so that whatever else the machine does slows all of them alike.
+
     Args:
-        runs: timed runs, after a few that are not.
-        seed: of the noise image.
+        rounds: timed turns of each, after a few that are not.
+        seed: of the noise images.
     """
+    runs = [_single_image(model, seed) for model in models]
+    taken = np.zeros((_WARM_UP_RUNS + rounds, len(runs)))
+    for turn in taken:
+        for index, run in enumerate(runs):
+            started = time.perf_counter()
+            run()
+            turn[index] = 1000 * (time.perf_counter() - started)
+    return [float(value) for value in np.median(taken[_WARM_UP_RUNS:], axis=0)]
+
+
+def _single_image(model: Any, seed: int) -> Callable[[], Any]:
     import tensorflow as tf
 
     noise = np.random.default_rng(seed).random((1, *model.input_shape[1:]), np.float32)
     image, run = tf.constant(noise), tf.function(lambda x: model(x, training=False)["logit"])
-    taken = []
-    for _ in range(_WARM_UP_RUNS + runs):
-        started = time.perf_counter()
-        run(image).numpy()
-        taken.append(1000 * (time.perf_counter() - started))
-    return float(np.median(taken[_WARM_UP_RUNS:]))
+    return lambda: run(image).numpy()
 
 
 def _parameters(layer: Any) -> int:

@@ -11,7 +11,7 @@ from train.datasets.base import Example
 from train.report.plots import SHADES, plot
 from train.report.survey import Survey
 from train.report.table import Table
-from train.splits import FOLDS_DIR, load_split
+from train.splits import load_split, n_folds_of
 
 _LARGEST_GROUPS = 12
 # Apart even where small and crowded.
@@ -83,10 +83,8 @@ def largest_groups(examples: Sequence[Example], labels: Sequence[str]) -> Table:
 
 def fold_counts(dataset: str, examples: Sequence[Example], labels: Sequence[str]) -> Table:
     """Images of each class in the parts of every committed fold; no rows without folds."""
-    if not (FOLDS_DIR / f"{dataset}.json").is_file():
-        return Table((), ())
     rows = []
-    for number in range(5):
+    for number in range(n_folds_of(dataset)):
         split = load_split(dataset, number)
         for part in ("train", "validation", "test"):
             of_part = split.part_of(examples, part)

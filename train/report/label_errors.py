@@ -18,7 +18,7 @@ from train.datasets.base import Example
 from train.report.survey import Survey
 from train.runs import RECORDS_DIR, find_runs, read_run
 from train.scores import Scores
-from train.splits import FOLDS_DIR, load_split
+from train.splits import load_split, n_folds_of
 
 OOF_FILES = {"nih-cells": Path(__file__).parent.parent / "oof/malaria-cells.npz"}
 # Below this share of the examples a record says too little about the data set.
@@ -51,7 +51,9 @@ class LabelErrors:
 def find_label_errors(
     dataset: str, seen: Survey, n_classes: int, *, records: Path = RECORDS_DIR
 ) -> LabelErrors | None:
-    """Suspected labels; None where there are too few groups to judge one by the others."""
+    """Suspected labels; None for one label, or too few groups to judge one by the others."""
+    if n_classes < 2:
+        return None
     found = _committed(dataset, seen.examples, records) or _cross_validated(
         dataset, seen, n_classes
     )
@@ -146,8 +148,8 @@ def _cross_validated(dataset: str, seen: Survey, n_classes: int) -> tuple[F64Arr
 def _folds(dataset: str, examples: Sequence[Example]) -> np.ndarray:
     """(N,) the fold of each example: the committed ones where they know every patient."""
     patients = np.array([example.patient for example in examples])
-    if (FOLDS_DIR / f"{dataset}.json").is_file():
-        tested = [load_split(dataset, number).test for number in range(_FOLDS)]
+    if n_folds := n_folds_of(dataset):
+        tested = [load_split(dataset, number).test for number in range(n_folds)]
         known = {patient: number for number, part in enumerate(tested) for patient in part}
         if set(patients) <= set(known):
             return np.array([known[patient] for patient in patients])
