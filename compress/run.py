@@ -19,16 +19,17 @@ from compress.quantise import describe_weights, quantise_int8
 from compress.representative import choose_representatives
 from edge.contract.errors import ConfigError
 from edge.contract.manifest import Evaluation, Metric, OperatingPoint, Weights
-from edge.contract.records import from_plain, to_plain
+from edge.contract.records import to_plain
 from edge.contract.types import F32Array
 from edge.runtimes.litert import LiteRTRuntime
 from train.batches import predict_logits
 from train.datasets.base import Example, labels_of, list_examples, load_crops
 from train.evaluate import evaluate
-from train.models import build_model
+from train.fit import split_for
+from train.networks import WEIGHTS_FILE, load_network
 from train.operating_point import choose_operating_point
 from train.recipe import Recipe
-from train.splits import Split, load_split
+from train.splits import Split
 
 RECORD_FILE = "compressed.json"
 
@@ -57,37 +58,28 @@ class Measured:
         return np.asarray(1 / (1 + np.exp(-self.int8_logits.astype(np.float64))), np.float32)
 
 
-def load_run(run_dir: Path) -> tuple[Recipe, Path]:
-    """The recipe of a fit and its weights.
-
-    Raises:
-        ConfigError: no finished fit is there.
-    """
-    recipe_path, weights = run_dir / "recipe.json", run_dir / "model.weights.h5"
-    if not recipe_path.is_file() or not weights.is_file():
-        raise ConfigError(f"{run_dir} holds no finished fit; run `clinicscope train fit` first")
-    return from_plain(Recipe, json.loads(recipe_path.read_text()), str(recipe_path)), weights
-
-
 def compress_run(run_dir: Path, out_dir: Path, *, data: Path | None = None) -> Path:
     """Quantises, chooses, measures; writes weights, ids and one JSON record into `out_dir`.
 
     Raises:
-        ConfigError: see `load_run`.
+        ConfigError: no finished fit, or one that leaves no patients to choose thresholds on.
         DataError: parity fails, an op is not quantised, a class is too small.
     """
-    recipe, weights_path = load_run(run_dir)
-    model = build_model(recipe.model, recipe.preprocessing)
-    model.load_weights(weights_path)
+    recipe, model = load_network(run_dir)
+    if recipe.fit.use_validation:
+        raise ConfigError(
+            f"{run_dir} was fitted on its validation part too (fit.use_validation), so no patients "
+            "are left to choose thresholds on; fit without it"
+        )
     examples = list_examples(recipe.dataset, data)
-    split = load_split(recipe.dataset, recipe.held_out_fold)
+    split = split_for(recipe, examples)
     cache = run_dir.parent / "cache"
     chosen = choose_representatives(
         split.part_of(examples, "train"), labels_of(recipe.dataset), recipe.seed
     )
     scale = recipe.preprocessing.scale
     content = quantise_int8(model, load_crops(chosen.examples, recipe.preprocessing, cache), scale)
-    parent = hashlib.sha256(weights_path.read_bytes()).hexdigest()
+    parent = hashlib.sha256((run_dir / WEIGHTS_FILE).read_bytes()).hexdigest()
     file = f"{recipe.task}.int8.tflite"
     weights = describe_weights(content, file=file, parent=parent, scale=scale)
     runtime = LiteRTRuntime(content, weights)

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from edge.contract.records import to_plain
 from train.datasets.base import labels_of
-from train.fit import build_to_load
 from train.models.cost import cost_of, ms_per_image
+from train.networks import build_to_load, read_recipe
 from train.runs import COST_FILE, Cost, fold_folders
-from train.score import read_recipe
 
 
 def measure_costs(run_dirs: Sequence[Path], rounds: int) -> list[tuple[Path, Cost]]:

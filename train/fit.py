@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -22,13 +20,11 @@ from edge.contract.types import U8Array
 from train.batches import LabelledCrops, predict_logits
 from train.datasets.base import Example, labels_of, list_examples, load_crops
 from train.loop import Loop, check_finite, writing
-from train.models import build_model
-from train.models.start_weights import RUN_WEIGHTS
+from train.networks import WEIGHTS_FILE, build_for
 from train.recipe import Recipe
 from train.scores import Scores, write_scores
 from train.splits import Split, check_covered, load_split
 
-WEIGHTS_FILE = "model.weights.h5"
 SCORES_FILE = "held_out.npz"
 
 
@@ -101,31 +97,6 @@ def split_for(recipe: Recipe, examples: list[Example]) -> Split:
     )
     check_covered(split, examples)
     return split.holding_out(examples, recipe.held_out_sources)
-
-
-def build_for(recipe: Recipe, n_classes: int) -> Any:
-    """The recipe's network, its seed and precision set."""
-    import tf_keras
-
-    tf_keras.utils.set_random_seed(recipe.seed)
-    tf_keras.mixed_precision.set_global_policy(recipe.fit.precision)
-    try:
-        return build_model(recipe.model, recipe.preprocessing, n_outputs_of(n_classes))
-    finally:
-        tf_keras.mixed_precision.set_global_policy("float32")
-
-
-def build_to_load(recipe: Recipe, n_classes: int) -> Any:
-    """The recipe's network for a run's weights: what the fit started from may be gone by now."""
-    started = recipe.model.weights
-    if started == "imagenet" or started.endswith(RUN_WEIGHTS):
-        recipe = replace(recipe, model=replace(recipe.model, weights=""))
-    return build_for(recipe, n_classes)
-
-
-def n_outputs_of(n_classes: int) -> int:
-    """Two classes need one logit, that of the positive label."""
-    return 1 if n_classes == 2 else n_classes
 
 
 def claim(run_dir: Path, recipe: Recipe) -> None:

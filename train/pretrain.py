@@ -17,7 +17,7 @@ from edge.contract.errors import ConfigError, DataError
 from edge.contract.types import U8Array
 from train.batches import augmented
 from train.datasets.base import list_examples, load_crops
-from train.fit import build_for
+from train.networks import build_for
 from train.recipe import Recipe
 
 TEMPERATURE = 0.2

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge.contract.errors import ConfigError, ManifestError
-from edge.contract.records import from_plain
+from edge.contract.errors import ConfigError
 from edge.contract.types import F32Array, U8Array
 from train.batches import predict_logits
 from train.datasets.base import Example, labels_of, list_examples, load_crops
-from train.fit import WEIGHTS_FILE, build_to_load
-from train.models.heads import load_weights_file
+from train.networks import load_network
 from train.recipe import Recipe
 from train.runs import fold_folders
 from train.scores import Scores
@@ -23,36 +20,6 @@ from train.travel import ADAPTATIONS, Adaptation
 
 # Flips and quarter turns of a square.
 MAX_VIEWS = 8
-
-
-def read_recipe(run_dir: Path) -> Recipe:
-    """The recipe of a run folder.
-
-    Raises:
-        ConfigError: there is none, or it is of another version.
-    """
-    path = run_dir / "recipe.json"
-    try:
-        return from_plain(Recipe, json.loads(path.read_text()), str(path))
-    except (OSError, ValueError, ManifestError) as error:
-        raise ConfigError(f"{run_dir} is no run of `train fit`: {error}") from error
-
-
-def load_network(run_dir: Path) -> tuple[Recipe, Any]:
-    """The recipe and the fitted network of a run folder.
-
-    Raises:
-        ConfigError: no run, no weights in it, or weights of another network.
-    """
-    recipe, path = read_recipe(run_dir), run_dir / WEIGHTS_FILE
-    if not path.is_file():
-        raise ConfigError(
-            f"{run_dir} has no {WEIGHTS_FILE}; large weights are not kept, fit the recipe again "
-            f"with `clinicscope train fit … --out {run_dir}`"
-        )
-    model = build_to_load(recipe, len(labels_of(recipe.dataset)))
-    load_weights_file(model, str(path))
-    return recipe, model
 
 
 def load_members(run_dir: Path) -> tuple[Recipe, list[Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -219,12 +220,26 @@ def test_lost_parity_is_refused() -> None:
 
 def test_nothing_to_compress_or_pack_is_said(tmp_path: Path) -> None:
     from compress.pack import pack_bundle
-    from compress.run import load_run
+    from compress.run import compress_run
 
-    with pytest.raises(ConfigError, match="holds no finished fit"):
-        load_run(tmp_path)
+    with pytest.raises(ConfigError, match="is no run of `clinicscope train fit`"):
+        compress_run(tmp_path, tmp_path / "out")
     with pytest.raises(ConfigError, match=r"holds no compressed\.json"):
         pack_bundle(tmp_path, tmp_path / "out", version=1)
+
+
+def test_run_that_left_no_validation_patients_is_not_compressed(
+    run_dir: Path, workshop: Workshop, tmp_path: Path
+) -> None:
+    from compress.run import compress_run
+
+    run = Path(shutil.copytree(run_dir, tmp_path / "run"))
+    recipe = json.loads((run / "recipe.json").read_text())
+    recipe["fit"]["use_validation"] = True
+    (run / "recipe.json").write_text(json.dumps(recipe))
+    with pytest.raises(ConfigError, match="no patients are left to choose thresholds on"):
+        compress_run(run, tmp_path / "out", data=workshop.data)
+    assert not (tmp_path / "out").exists()
 
 
 def test_scores_csv_has_the_agreed_header(

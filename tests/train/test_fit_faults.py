@@ -16,9 +16,10 @@ import pytest
 from edge.contract.errors import ConfigError, DataError
 from tests.support.drawn_dataset import TINY_RECIPE
 from tests.support.drawn_task import PLAIN, drawn_task, start_fit, tiny_recipe
-from train.fit import build_for, fit
+from train.fit import fit
 from train.loop import LOG_COLUMNS, Loop, read_log, write_log
 from train.models import build_model
+from train.networks import build_for
 from train.recipe import ModelSpec, load_recipe
 
 pytestmark = pytest.mark.train

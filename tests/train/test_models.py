@@ -14,9 +14,9 @@ from edge.contract.errors import ConfigError, DataError
 from edge.contract.preprocess import Preprocessing
 from tests.support.drawn_task import PLAIN, tiny_recipe
 from train.datasets.base import DATASETS
-from train.fit import build_for
 from train.models import HEAD_LAYERS, MODELS, build_model
 from train.models.cost import cost_of, ms_per_image
+from train.networks import build_for
 from train.recipe import RECIPES_DIR, ModelSpec, load_recipe
 
 pytestmark = pytest.mark.train

@@ -16,8 +16,9 @@ from tests.support.drawn_task import drawn_task, sharp_recipe
 from train.datasets.base import list_examples, load_crops
 from train.evaluate import auc
 from train.fit import fit
+from train.networks import load_network
 from train.report.studies import read_study, table_of
-from train.score import load_network, score
+from train.score import score
 from train.scores import read_npz_scores, write_scores
 from train.splits import load_split
 from train.studies import TRAVEL_COLUMNS, Study, write_study
@@ -75,13 +76,13 @@ def test_what_cannot_be_scored_is_refused(fitted: tuple[Path, Path], tmp_path: P
         score(run, "iml-stages", data=data)
     bare = copy_of(run, tmp_path)
     (bare / "model.weights.h5").write_bytes(b"no HDF5")
-    with pytest.raises(ConfigError, match=r"model.weights.h5 does not fit network"):
+    with pytest.raises(ConfigError, match=r"holds no weights of the network"):
         score(bare, "nih-cells", data=data)
     (bare / "model.weights.h5").unlink()
-    with pytest.raises(ConfigError, match=r"has no model.weights.h5; .* fit the recipe again"):
+    with pytest.raises(ConfigError, match=r"has no model.weights.h5: .* fit the recipe again"):
         score(bare, "nih-cells", data=data)
     (bare / "recipe.json").write_text("{}")
-    with pytest.raises(ConfigError, match=r"is no run of `train fit`"):
+    with pytest.raises(ConfigError, match=r"recipe.json is no recipe: .* lacks"):
         score(bare, "nih-cells", data=data)
     (bare / "recipe.json").unlink()
     with pytest.raises(DataError, match=r"is no run: it has neither recipe.json nor folders"):

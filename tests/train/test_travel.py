@@ -20,7 +20,8 @@ from train.augment import EDGE_LEVEL
 from train.datasets.base import list_examples, load_crops
 from train.evaluate import auc
 from train.fit import fit
-from train.score import load_network, score
+from train.networks import load_network
+from train.score import score
 from train.travel import (
     ADAPTATIONS,
     REFERENCE_MEAN,

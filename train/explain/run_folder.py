@@ -6,22 +6,21 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from edge.contract.errors import ConfigError, DataError, ManifestError
+from edge.contract.errors import DataError, ManifestError
 from edge.contract.records import from_plain
 from edge.contract.types import F32Array, U8Array
 from train.datasets.base import Example, labels_of, list_examples, load_crops
 from train.explain.baseline import Baseline
 from train.explain.network import Network
-from train.recipe import RECIPES_DIR, Recipe
+from train.networks import load_network
+from train.recipe import Recipe
 from train.splits import Split, check_covered, load_split
 
 # Of the held-out part, drawn by seed: more would not change which mistakes are the worst by much.
 _MOST_EXAMPLES, _MOST_BYTES = 2000, 2**28
-_WEIGHTS_FILE = "model.weights.h5"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,52 +63,10 @@ class HeldOut:
         return np.asarray(self.crops[rows] * np.float32(self.scale), np.float32)
 
 
-def open_recipe(run_dir: Path) -> Recipe:
-    """The recipe of a run. Raises ConfigError where there is none, or it is no recipe."""
-    path = run_dir / "recipe.json"
-    if not path.is_file():
-        raise ConfigError(f"{run_dir} is no run folder: it has no recipe.json")
-    try:
-        return from_plain(Recipe, json.loads(path.read_text()), str(path))
-    except (ManifestError, ValueError) as error:
-        raise ConfigError(f"{path} is no recipe: {error}") from error
-
-
-def open_network(run_dir: Path, recipe: Recipe, baseline: str, seed: int) -> Network:
-    """The run's network with its weights.
-
-    Raises:
-        ConfigError: no weights in the folder, or weights of another network.
-    """
-    from train.fit import build_to_load
-
-    path = run_dir / _WEIGHTS_FILE
-    if not path.is_file():
-        raise ConfigError(
-            f"{run_dir} has no {_WEIGHTS_FILE}; weights of large networks are not committed: fit "
-            f"again with `clinicscope train fit {_recipe_name(run_dir)} --fold "
-            f"{recipe.held_out_fold}` and explain that run"
-        )
-    model = build_to_load(recipe, len(labels_of(recipe.dataset)))
-    _load_weights(model, path)
-    masked = recipe.preprocessing.mask == "black"
-    return Network(model, Baseline(baseline, masked), seed)
-
-
-def _load_weights(model: Any, path: Path) -> None:
-    try:
-        model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(
-            f"{path} holds no weights of the network {model.name!r} that recipe.json describes: "
-            f"{error}"
-        ) from error
-
-
-def _recipe_name(run_dir: Path) -> str:
-    """A shipped recipe after which the folder, or the one above it, is called."""
-    names = (run_dir.resolve().name, run_dir.resolve().parent.name)
-    return next((name for name in names if (RECIPES_DIR / f"{name}.toml").is_file()), "RECIPE")
+def open_network(run_dir: Path, baseline: str, seed: int) -> tuple[Recipe, Network]:
+    """The run's recipe, and its network with weights. Raises ConfigError as `load_network`."""
+    recipe, model = load_network(run_dir)
+    return recipe, Network(model, Baseline(baseline, recipe.preprocessing.mask == "black"), seed)
 
 
 def held_out(

@@ -16,7 +16,7 @@ from train.explain.examples import Picked, pick
 from train.explain.faithfulness import Curves, random_curves
 from train.explain.methods import chosen
 from train.explain.network import Network
-from train.explain.run_folder import HeldOut, held_out, open_network, open_recipe
+from train.explain.run_folder import HeldOut, held_out, open_network
 from train.recipe import Recipe
 
 _MOST_EMBEDDED = 600
@@ -104,8 +104,7 @@ def study(
         ConfigError: no run, no weights or weights of another network, an unknown method.
         DataError: the data set is not there or cannot be read.
     """
-    recipe = open_recipe(run_dir)
-    network = open_network(run_dir, recipe, settings.baseline, settings.seed)
+    recipe, network = open_network(run_dir, settings.baseline, settings.seed)
     methods = chosen(settings.methods, network)
     total = 2 * len(methods) + len(settings.embeddings) + 2
 

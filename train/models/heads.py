@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-
-from edge.contract.errors import ConfigError
 
 
 def cam_head(features: Any, n_outputs: int, dropout: float = 0.0) -> dict[str, Any]:
@@ -20,22 +17,6 @@ def cam_head(features: Any, n_outputs: int, dropout: float = 0.0) -> dict[str, A
         features = layers.SpatialDropout2D(dropout, name="head_dropout")(features)
     cam = layers.Conv2D(n_outputs, 1, dtype="float32", name="cam")(features)
     return {"logit": layers.GlobalAveragePooling2D(dtype="float32", name="logit")(cam), "cam": cam}
-
-
-def load_weights_file(model: Any, path: str) -> None:
-    """Loads a `.weights.h5` of the same network; does nothing for an empty path.
-
-    Raises:
-        ConfigError: the file is missing or of another network.
-    """
-    if not path:
-        return
-    if not Path(path).is_file():
-        raise ConfigError(f"model.weights is {path!r}; there is no such file")
-    try:
-        model.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"{path} does not fit network {model.name!r}: {error}") from error
 
 
 def dense_logit(features: Any, n_outputs: int, dropout: float = 0.0) -> dict[str, Any]:

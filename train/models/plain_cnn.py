@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from train.models.heads import cam_head, load_weights_file
+from train.models.heads import cam_head
 
 if TYPE_CHECKING:
     from train.recipe import ModelSpec
@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 def build(size_px: int, n_outputs: int, spec: ModelSpec) -> Any:
     """The network, (N,size,size,3) float32 [0,1] RGB to `logit` and `cam`.
 
-    `spec.widths` and `spec.strides` give the channels and stride of each convolution,
-    `spec.weights` a file of `train pretrain`.
-
-    Raises:
-        ConfigError: the weights file is missing or of another network.
+    `spec.widths` and `spec.strides` give the channels and stride of each convolution.
     """
     from tf_keras import Model, layers
 
@@ -31,6 +27,4 @@ def build(size_px: int, n_outputs: int, spec: ModelSpec) -> Any:
         x = layers.Conv2D(width, 3, stride, padding="same", use_bias=False)(x)
         x = layers.BatchNormalization(momentum=0.95)(x)
         x = layers.ReLU(6.0)(x)
-    model = Model(inputs, cam_head(x, n_outputs, spec.dropout), name="plain_cnn")
-    load_weights_file(model, spec.weights)
-    return model
+    return Model(inputs, cam_head(x, n_outputs, spec.dropout), name="plain_cnn")

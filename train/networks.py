@@ -1,0 +1,83 @@
+"""Networks of recipes: fresh ones to fit, and those of finished runs with their weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edge.contract.errors import ConfigError, ManifestError
+from edge.contract.records import from_plain
+from train.datasets.base import labels_of
+from train.models import build_model
+from train.models.start_weights import RUN_WEIGHTS
+from train.recipe import Recipe
+
+WEIGHTS_FILE = "model.weights.h5"
+
+
+def build_for(recipe: Recipe, n_classes: int) -> Any:
+    """The recipe's network, its seed and precision set."""
+    import tf_keras
+
+    tf_keras.utils.set_random_seed(recipe.seed)
+    tf_keras.mixed_precision.set_global_policy(recipe.fit.precision)
+    try:
+        return build_model(recipe.model, recipe.preprocessing, n_outputs_of(n_classes))
+    finally:
+        tf_keras.mixed_precision.set_global_policy("float32")
+
+
+def build_to_load(recipe: Recipe, n_classes: int) -> Any:
+    """The recipe's network for a run's weights: what the fit started from may be gone by now."""
+    started = recipe.model.weights
+    if started == "imagenet" or started.endswith(RUN_WEIGHTS):
+        recipe = replace(recipe, model=replace(recipe.model, weights=""))
+    return build_for(recipe, n_classes)
+
+
+def n_outputs_of(n_classes: int) -> int:
+    """Two classes need one logit, that of the positive label."""
+    return 1 if n_classes == 2 else n_classes
+
+
+def read_recipe(run_dir: Path) -> Recipe:
+    """The recipe of a run folder.
+
+    Raises:
+        ConfigError: there is none, or it is of another version.
+    """
+    path = run_dir / "recipe.json"
+    if not path.is_file():
+        raise ConfigError(
+            f"{run_dir} is no run of `clinicscope train fit`: it has no recipe.json; fit first"
+        )
+    try:
+        return from_plain(Recipe, json.loads(path.read_text()), str(path))
+    except (OSError, ValueError, ManifestError) as error:
+        raise ConfigError(f"{path} is no recipe: {error}") from error
+
+
+def load_network(run_dir: Path) -> tuple[Recipe, Any]:
+    """The recipe and the fitted network of a run folder.
+
+    Raises:
+        ConfigError: no run, no weights in it, or weights of another network.
+    """
+    recipe, path = read_recipe(run_dir), run_dir / WEIGHTS_FILE
+    if not path.is_file():
+        raise ConfigError(
+            f"{run_dir} has no {WEIGHTS_FILE}: the fit is not finished, or its weights were not "
+            f"kept, as those of large networks are not; fit the recipe again with `clinicscope "
+            f"train fit RECIPE --fold {recipe.held_out_fold} --out {run_dir}`"
+        )
+    model = build_to_load(recipe, len(labels_of(recipe.dataset)))
+    try:
+        model.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(
+            f"{path} holds no weights of the network {model.name!r} that recipe.json describes: "
+            f"{error}"
+        ) from error
+    return recipe, model
