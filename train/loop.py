@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -16,20 +15,12 @@ from edge.contract.errors import ConfigError, DataError
 from edge.contract.types import F32Array
 from train.batches import LabelledCrops, batches, logit_function, logits_of, steps_of
 from train.evaluate import log_loss, macro_auc
+from train.log import LOG_COLUMNS, as_logged, read_log, write_log
 from train.models import HEAD_LAYERS
+from train.networks import reseed
 from train.recipe import Recipe
 from train.schedule import best_epoch, is_frozen, learning_rate, stops_early
 
-LOG_COLUMNS = (
-    "epoch",
-    "learning_rate",
-    "loss",
-    "accuracy",
-    "validation_loss",
-    "validation_auc",
-    "validation_accuracy",
-    "seconds",
-)
 BEST_FILE = "best.weights.h5"
 
 
@@ -88,7 +79,7 @@ class Loop:
         for epoch in range(int(self.epochs_done.numpy()), fit.epochs):
             if stops_early(fit, history):
                 break
-            row = _as_logged(self._epoch(train, epoch, history) | self._validate(validation))
+            row = as_logged(self._epoch(train, epoch, history) | self._validate(validation))
             history.append(row)
             self.epochs_done.assign(epoch + 1)
             with writing(self.run_dir):
@@ -113,6 +104,7 @@ class Loop:
     ) -> dict[str, float]:
         started, fit = time.monotonic(), self.recipe.fit
         step, steps = self._step_of(train, epoch), steps_of(train, fit.batch_size)
+        reseed(self.model, (self.recipe.seed, epoch))
         seen, rate = [], 0.0
         for index, (crops, labels) in enumerate(batches(train, self.recipe, epoch)):
             rate = learning_rate(fit, epoch * steps + index, steps, history)
@@ -224,31 +216,3 @@ def check_finite(logit: F32Array, where: str) -> None:
         raise DataError(
             f"{bad} of {logit.size} logits of the {where} are not finite; lower fit.learning_rate"
         )
-
-
-def read_log(path: Path) -> list[dict[str, float]]:
-    """Rows of `log.csv`; none where there is no such file."""
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-
-
-def write_log(path: Path, rows: list[dict[str, float]]) -> None:
-    """Writes `log.csv` whole."""
-    partial = path.with_suffix(".part")
-    with partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, LOG_COLUMNS)
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({key: _as_text(row[key]) for key in LOG_COLUMNS})
-    partial.replace(path)
-
-
-def _as_text(value: float) -> str:
-    return f"{value:.6g}"
-
-
-def _as_logged(row: dict[str, float]) -> dict[str, float]:
-    """The row as it will be read back, so that a resumed fit decides on the same numbers."""
-    return {key: float(_as_text(value)) for key, value in row.items()}

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.records import from_plain
 from train.datasets.base import labels_of
@@ -21,12 +23,23 @@ def build_for(recipe: Recipe, n_classes: int) -> Any:
     """The recipe's network, its seed and precision set."""
     import tf_keras
 
+    # Else dropout draws from a state of the process, which `reseed` could not set.
+    tf_keras.backend.experimental.enable_tf_random_generator()
     tf_keras.utils.set_random_seed(recipe.seed)
     tf_keras.mixed_precision.set_global_policy(recipe.fit.precision)
     try:
         return build_model(recipe.model, recipe.preprocessing, n_outputs_of(n_classes))
     finally:
         tf_keras.mixed_precision.set_global_policy("float32")
+
+
+def reseed(model: Any, seed: tuple[int, int]) -> None:
+    """Sets what dropout draws from, so that an epoch depends on (seed, epoch) alone."""
+    for index, layer in enumerate(model.submodules):
+        generator = getattr(getattr(layer, "_random_generator", None), "_generator", None)
+        if generator is not None:
+            state = np.random.SeedSequence((*seed, index)).generate_state(1)
+            generator.reset_from_seed(int(state[0]))
 
 
 def build_to_load(recipe: Recipe, n_classes: int) -> Any:

@@ -20,7 +20,7 @@ import numpy as np
 from edge.contract.errors import ClinicScopeError, DataError
 from edge.contract.records import from_plain
 from train.datasets.base import labels_of
-from train.loop import read_log
+from train.log import read_log
 from train.recipe import Recipe
 from train.scores import Scores, read_npz_scores
 from train.splits import BY_PATIENT, Split

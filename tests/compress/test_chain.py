@@ -91,9 +91,10 @@ def test_killed_fit_goes_on_to_the_same_weights(workshop: Workshop, run_dir: Pat
 
     killed = workshop.root / "killed"
     child = fit_in_child(workshop, killed)
-    log = killed / "log.csv"
+    # The log is written before the checkpoint: wait for one to go on from.
+    checkpoint = killed / "checkpoint/checkpoint"
     deadline = time.monotonic() + 120
-    while not log.is_file() and time.monotonic() < deadline:
+    while not checkpoint.is_file() and time.monotonic() < deadline:
         time.sleep(0.02)
     child.send_signal(signal.SIGKILL)
     child.wait()

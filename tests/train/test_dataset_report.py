@@ -248,7 +248,7 @@ def test_teacher_of_other_cells_is_no_judge(
 
 def write_record(folder: Path, examples: list[Example], logit: np.ndarray) -> None:
     from edge.contract.records import to_plain
-    from train.loop import LOG_COLUMNS
+    from train.log import LOG_COLUMNS
     from train.recipe import load_recipe
 
     folder.mkdir(parents=True)

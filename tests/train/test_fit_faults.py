@@ -17,7 +17,8 @@ from edge.contract.errors import ConfigError, DataError
 from tests.support.drawn_dataset import TINY_RECIPE
 from tests.support.drawn_task import PLAIN, drawn_task, start_fit, tiny_recipe
 from train.fit import fit
-from train.loop import LOG_COLUMNS, Loop, read_log, write_log
+from train.log import LOG_COLUMNS, read_log, write_log
+from train.loop import Loop
 from train.models import build_model
 from train.networks import build_for
 from train.recipe import ModelSpec, load_recipe
@@ -38,7 +39,7 @@ def undisturbed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     """The recipe's file and a finished run of it."""
     root = tmp_path_factory.mktemp("undisturbed")
     recipe = root / "tiny.toml"
-    recipe.write_text(TINY_RECIPE)
+    recipe.write_text(TINY_RECIPE.replace("[fit]", "dropout = 0.3\n\n[fit]"))
     finish(recipe, root / "run", data)
     return recipe, root / "run"
 
@@ -70,7 +71,8 @@ def test_killed_fit_goes_on_to_the_weights_of_an_undisturbed_one(
     recipe, run = undisturbed[0], tmp_path / "killed"
     child = start_fit(recipe, run, data, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 150
-    while not read_log(run / "log.csv") and time.monotonic() < deadline:
+    # The log is written before the checkpoint: wait for one to go on from.
+    while not (run / "checkpoint/checkpoint").is_file() and time.monotonic() < deadline:
         assert child.poll() is None
         time.sleep(0.01)
     child.send_signal(signal.SIGKILL)

@@ -15,7 +15,8 @@ from tests.support.drawn_task import PLAIN, drawn_task, tiny_recipe
 from train.augment_image import ImageAugmentation
 from train.batches import LabelledCrops
 from train.fit import fit
-from train.loop import Loop, read_log
+from train.log import read_log
+from train.loop import Loop
 from train.networks import build_for
 from train.recipe import FitSpec, ModelSpec
 from train.schedule import best_epoch, is_frozen, learning_rate, stops_early

@@ -12,7 +12,7 @@ import pytest
 from tests.support.drawn_task import PLAIN, drawn_task, tiny_recipe
 from train.datasets.base import list_examples, load_crops
 from train.fit import fit
-from train.loop import LOG_COLUMNS, read_log
+from train.log import LOG_COLUMNS, read_log
 from train.models import MODELS
 from train.networks import build_for
 from train.recipe import ModelSpec

@@ -15,7 +15,7 @@ from tests.support.drawn_dataset import TINY_RECIPE
 from tests.support.drawn_task import PLAIN, STILL, drawn_task, tiny_recipe
 from train.augment_image import ImageAugmentation
 from train.fit import fit
-from train.loop import read_log
+from train.log import read_log
 from train.networks import build_for
 from train.pretrain import TEMPERATURE, _contrast, _save, pretrain
 from train.recipe import ModelSpec
