@@ -83,6 +83,9 @@ class Split:
     def holding_out(self, examples: Sequence[Example], sources: Sequence[str]) -> Split:
         """The split with every example of these collections in the test part.
 
+        Other collections' examples of the same labels leave the test part: the figure of such a
+        label is then that of the unseen collections alone.
+
         Raises:
             ConfigError: no example is of such a collection.
         """
@@ -91,12 +94,14 @@ class Split:
             raise ConfigError(
                 f"held_out_sources has {sorted(set(sources) - known)}; known: {sorted(known)}"
             )
-        moved = {self.id_of(example) for example in examples if example.source in sources}
+        held = [example for example in examples if example.source in sources]
+        labels, moved = {e.label for e in held}, {self.id_of(e) for e in held}
+        familiar = {self.id_of(e) for e in examples if e.label in labels} - moved
         return replace(
             self,
             train=tuple(sorted(set(self.train) - moved)),
             validation=tuple(sorted(set(self.validation) - moved)),
-            test=tuple(sorted(set(self.test) | moved)),
+            test=tuple(sorted((set(self.test) | moved) - familiar)),
         )
 
 

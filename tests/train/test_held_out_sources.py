@@ -59,7 +59,10 @@ def test_collection_is_in_the_test_part_alone(fold: int, data: Path) -> None:
     for part in ("train", "validation"):
         assert not [e for e in split.part_of(examples, part) if e.source == "hannover"]
         assert set(getattr(split, part)) == set(getattr(plain, part)) - {"hannover"}
-    assert set(split.test) == {*plain.test, "hannover"}
+    cxnet = {e.patient for e in examples if e.source == "cxnet"}
+    assert set(split.test) == {*plain.test, "hannover"} - cxnet
+    tested = {(e.source, e.label) for e in split.part_of(examples, "test")}
+    assert tested == {("children", 0), ("children", 1), ("hannover", 2)}
     assert plain == split_for(replace(recipe(fold=fold), held_out_sources=()), examples)
 
 

@@ -16,6 +16,7 @@ from tests.support.drawn_task import PLAIN, tiny_recipe
 from train.datasets.base import DATASETS
 from train.models import HEAD_LAYERS, MODELS, build_model
 from train.models.cost import cost_of, ms_per_image
+from train.models.units import grouped_convolution
 from train.networks import build_for
 from train.recipe import RECIPES_DIR, ModelSpec, load_recipe
 
@@ -51,6 +52,27 @@ def test_network_costs_what_its_paper_says_at_224_px(name: str, macs: float) -> 
     # The map applies the last layer at each of 7 x 7 places; the papers pool first.
     per_place = model.get_layer("cam").kernel.shape[2] * 1000
     assert cost_of(model).macs - 48 * per_place == pytest.approx(macs, rel=0.01)
+
+
+def test_grouped_convolution_is_the_same_sum_while_it_trains() -> None:
+    import tensorflow as tf
+    from tf_keras import layers
+
+    x = tf.random.stateless_normal((2, 9, 9, 12), (1, 2))
+    grouped = grouped_convolution()(24, 3, 2, padding="same", groups=3, use_bias=False)
+    plain = layers.Conv2D(24, 3, 2, padding="same", groups=3, use_bias=False)
+    expected, gradients = None, []
+    for layer, training in ((grouped, False), (grouped, True)):
+        with tf.GradientTape() as tape:
+            out = layer(x, training=training)
+            loss = tf.reduce_sum(out**2)
+        gradients.append(tape.gradient(loss, layer.kernel).numpy())
+        expected = out.numpy() if expected is None else expected
+        assert np.allclose(out, expected, atol=1e-5)
+    plain(x)
+    plain.set_weights([grouped.kernel.numpy()])
+    assert np.allclose(plain(x), expected, atol=1e-5)
+    assert np.allclose(*gradients, rtol=1e-4, atol=1e-4)
 
 
 def test_cost_is_the_hand_count() -> None:

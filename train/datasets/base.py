@@ -16,6 +16,7 @@ from functools import cache as remember
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from edge.contract.errors import ConfigError, DataError, ImageError
 from edge.contract.images import read_image
 from edge.contract.preprocess import Preprocessing, prepare_crop
 from edge.contract.types import BoolArray, U8Array
+from train.datasets import outline
 
 DATASETS = {
     "bbbc041": "train.datasets.bbbc041",
@@ -38,13 +40,18 @@ DATASETS = {
 }
 
 
+OUTLINES = ("box", "ellipse", "traced")
+Image = TypeVar("Image", bound=np.ndarray[Any, Any])
+
+
 @dataclass(frozen=True)
 class Box:
     """A rectangle in an image, px; it may reach past the edges, where pixels count as black.
 
     Attributes:
-        outline: "ellipse": what is outside the inscribed ellipse is no part of the cell, and black
-            where the preprocessing masks; "box": the whole rectangle belongs to it.
+        outline: what belongs to the cell; the rest is black where the preprocessing masks.
+            "ellipse": the inscribed ellipse; "traced": of that, what `outline.trace` tells from
+            glass; "box": the whole rectangle.
     """
 
     left_px: int
@@ -54,23 +61,32 @@ class Box:
     outline: str = "ellipse"
 
     def __post_init__(self) -> None:
-        if self.outline not in {"box", "ellipse"}:
-            raise DataError(f"outline is {self.outline!r}; known: 'box', 'ellipse'")
+        if self.outline not in OUTLINES:
+            raise DataError(f"outline is {self.outline!r}; known: {', '.join(OUTLINES)}")
         if min(self.width_px, self.height_px) < 1:
             raise DataError(f"box is {self.width_px} x {self.height_px} px; at least 1")
 
-    def cut(self, image: U8Array) -> U8Array:
-        """The pixels inside the box, (height_px,width_px,3), black outside the image."""
-        crop = np.zeros((self.height_px, self.width_px, 3), np.uint8)
+    def cut(self, image: Image) -> Image:
+        """The part of an (H,W,…) image inside the box, 0 (black, False) outside the image."""
+        crop = np.zeros((self.height_px, self.width_px, *image.shape[2:]), image.dtype)
         top, left = max(0, self.top_px), max(0, self.left_px)
         found = image[top : self.top_px + self.height_px, left : self.left_px + self.width_px]
         top, left = top - self.top_px, left - self.left_px
         crop[top : top + found.shape[0], left : left + found.shape[1]] = found
-        return crop
+        return cast(Image, crop)
 
-    def mask(self) -> BoolArray | None:
-        """(height_px,width_px) bool, True inside the outline; None where that is everywhere."""
-        return _ellipse(self.width_px, self.height_px) if self.outline == "ellipse" else None
+    def mask(self, glass: BoolArray | None = None) -> BoolArray | None:
+        """(height_px,width_px) bool, True inside the outline; None where that is everywhere.
+
+        Args:
+            glass: of the whole field, (H,W) bool; "traced" needs it.
+        """
+        if self.outline == "box":
+            return None
+        ellipse = _ellipse(self.width_px, self.height_px)
+        if self.outline == "ellipse" or glass is None:
+            return ellipse
+        return outline.trace(self.cut(glass), ellipse)
 
 
 @dataclass(frozen=True)
@@ -220,9 +236,11 @@ def _prepare(
     first = examples[rows[0]]
     try:
         image = read_image(first.path, may_be_grey=first.may_be_grey)
-        for row in rows:
-            box = examples[row].box
-            mask = box.mask() if box else None
+        boxes = [examples[row].box for row in rows]
+        traced = spec.mask == "black" and any(box and box.outline == "traced" for box in boxes)
+        glass = outline.glass(image) if traced else None
+        for row, box in zip(rows, boxes, strict=True):
+            mask = box.mask(glass) if box else None
             crops[row] = prepare_crop(cut_example(image, examples[row]), spec, mask)
     except ImageError as error:
         return f"{first.path}: {error}"

@@ -44,5 +44,5 @@ def _example(folder: Path, row: dict[str, str], line: int) -> Example:
         raise DataError(
             f"{folder / 'points.csv'}, line {line}: expected file, x_px, y_px; {error!r}"
         ) from error
-    box = Box(x_px - SIDE_PX // 2, y_px - SIDE_PX // 2, SIDE_PX, SIDE_PX)
+    box = Box(x_px - SIDE_PX // 2, y_px - SIDE_PX // 2, SIDE_PX, SIDE_PX, "traced")
     return Example(f"{image.stem}-{line - 2}", image, 0, f"field{image.stem}", box)

@@ -33,11 +33,14 @@ class LabelledBox:
     box: Box
 
 
-def read_boxes(folder: Path, *, in_blocks: bool = True) -> Iterator[LabelledBox]:
+def read_boxes(
+    folder: Path, *, in_blocks: bool = True, outline: str = "ellipse"
+) -> Iterator[LabelledBox]:
     """Every box of `folder/cells.json`; images lie in `folder/images`.
 
     Args:
         in_blocks: a field says its `block`; else each field is a group of its own.
+        outline: of the boxes; see `Box`.
 
     Raises:
         DataError: missing, no JSON, or not of this form; the message names the field.
@@ -47,7 +50,7 @@ def read_boxes(folder: Path, *, in_blocks: bool = True) -> Iterator[LabelledBox]
             path = folder / "images" / Path(str(field["file"])).name
             group = f"block{field['block']}" if in_blocks else path.stem
             for index, cell in enumerate(field["cells"]):
-                box = Box(*(int(cell[key]) for key in _SIDES))
+                box = Box(*(int(cell[key]) for key in _SIDES), outline)
                 yield LabelledBox(f"{path.stem}-{index}", path, group, cell["label"], box)
         except (KeyError, TypeError, ValueError, DataError) as error:
             named = field.get("file", number) if isinstance(field, dict) else number

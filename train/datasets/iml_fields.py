@@ -29,7 +29,7 @@ def read_cells(folder: Path) -> Iterator[LabelledBox]:
     Raises:
         DataError: a label that the data set does not have.
     """
-    for found in read_boxes(folder):
+    for found in read_boxes(folder, outline="traced"):
         if (
             found.label == DIFFICULT
             or not _is_one_cell(found.box)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from edge.contract.errors import DataError
+from train.models.units import grouped_convolution
 
 _WARM_UP_RUNS = 5
 
@@ -86,7 +87,7 @@ def _macs(layer: Any) -> int:
     # A depthwise layer is a Conv2D to Keras, with a kernel of another name.
     if isinstance(layer, layers.DepthwiseConv2D):
         kernel = layer.depthwise_kernel
-    elif type(layer) in (layers.Conv2D, layers.Dense):
+    elif type(layer) in (layers.Conv2D, grouped_convolution(), layers.Dense):
         kernel = layer.kernel
     elif any(len(weight.shape) > 1 for weight in layer.weights):
         raise DataError(f"layer {layer.name} is a {type(layer).__name__}; its cost is not known")

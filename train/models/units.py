@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
+
+import numpy as np
 
 # The default momentum of .99 needs more steps than a short fit has.
 MOMENTUM = 0.9
@@ -21,9 +24,8 @@ def unit(
     """(N,h,w,C) to (N,h/stride,w/stride,width): layers `name`, `name_bn` and `name_act`."""
     from tf_keras import layers
 
-    x = layers.Conv2D(
-        width, kernel, stride, padding="same", groups=groups, use_bias=False, name=name
-    )(x)
+    kind = grouped_convolution() if groups > 1 else layers.Conv2D
+    x = kind(width, kernel, stride, padding="same", groups=groups, use_bias=False, name=name)(x)
     x = normalised(x, f"{name}_bn")
     return layers.Activation(activation, name=f"{name}_act")(x) if activation else x
 
@@ -33,3 +35,28 @@ def normalised(x: Any, name: str) -> Any:
     from tf_keras import layers
 
     return layers.BatchNormalization(momentum=MOMENTUM, epsilon=1e-3, name=name)(x)
+
+
+@cache
+def grouped_convolution() -> Any:
+    """`Conv2D` for groups; in training the same sums as one dense convolution.
+
+    TensorFlow's gradient of a grouped convolution takes 50 times as long on a CPU as that of the
+    dense one whose kernel is 0 between groups: 128 against 2.7 ms an image at 7x7x384.
+    """
+    import tensorflow as tf
+    from tf_keras import layers
+
+    class GroupedConv2D(layers.Conv2D):  # type: ignore[misc]
+        """Grouped as an operation when it infers, dense while it trains."""
+
+        def call(self, inputs: Any, training: bool | None = None) -> Any:
+            if not training:
+                return super().call(inputs)
+            within, width = self.kernel.shape[2:]
+            blocks = np.kron(np.eye(self.groups), np.ones((within, width // self.groups)))
+            kernel = tf.cast(self.kernel, self.compute_dtype)
+            dense = tf.tile(kernel, [1, 1, self.groups, 1]) * tf.cast(blocks, self.compute_dtype)
+            return tf.nn.conv2d(inputs, dense, self.strides, self.padding.upper())
+
+    return GroupedConv2D
