@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ def count(dataset: str, root: Path) -> dict[str, int]:
     ("dataset", "write", "expected"),
     [
         ("iml-cells", write_iml, {"uninfected": 20, "parasitised": 30}),
+        ("iml-boxed", write_iml, {"uninfected": 20, "parasitised": 30}),
         (
             "iml-stages",
             write_iml,
@@ -90,6 +92,16 @@ def test_box_is_cut_with_black_outside_the_image_and_outside_the_ellipse(tmp_pat
     assert (rectangle[:, 20:] == 200).all()
     unmasked = load_crops([inside], Preprocessing(40, mask="none"))[0]
     assert unmasked[0, 0].tolist() == [200, 200, 200]
+
+
+def test_boxed_cells_are_the_traced_ones_but_for_the_outline(tmp_path: Path) -> None:
+    root = write_iml(tmp_path)
+    traced, boxed = (list_examples(name, root) for name in ("iml-cells", "iml-boxed"))
+    assert {e.box.outline for e in traced if e.box} == {"traced"}
+    assert [replace(e, box=replace(e.box, outline="traced")) for e in boxed if e.box] == traced
+    crops = [load_crops(part, Preprocessing(32)) for part in (traced, boxed)]
+    assert (crops[0].any(axis=3) <= crops[1].any(axis=3)).all()
+    assert (crops[0] != crops[1]).any()
 
 
 def test_box_wholly_outside_the_image_is_black() -> None:

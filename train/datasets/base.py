@@ -32,6 +32,7 @@ DATASETS = {
     "chula-cells": "train.datasets.chula_cells",
     "cxr-covid": "train.datasets.cxr_covid",
     "cxr-pneumonia": "train.datasets.cxr_pneumonia",
+    "iml-boxed": "train.datasets.iml_boxed",
     "iml-cells": "train.datasets.iml_cells",
     "iml-stages": "train.datasets.iml_stages",
     "kermany": "train.datasets.kermany",
