@@ -57,7 +57,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     old = write_fold(records / "old", model="plain_cnn")
     (old / "held_out.npz").unlink()
     (records / "studies").mkdir()
-    (records / "studies" / "travel.json").write_text(json.dumps(STUDY))
+    (records / "studies" / "travel-teacher.json").write_text(json.dumps(STUDY))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLINICSCOPE_DATA", "")
         return report(records, records.parent / "report" / "out.html")
@@ -277,8 +277,8 @@ def test_target_that_a_study_does_not_answer_is_an_error(tmp_path: Path) -> None
     write_fold(tmp_path / "r" / "run")
     (tmp_path / "r" / "studies").mkdir()
     study = STUDY | {"rows": [["another", "none", 1, 0.9, 0.8, 0.95]]}
-    (tmp_path / "r" / "studies" / "travel.json").write_text(json.dumps(study))
-    with pytest.raises(ConfigError, match="study travel has 0 rows"):
+    (tmp_path / "r" / "studies" / "travel-teacher.json").write_text(json.dumps(study))
+    with pytest.raises(ConfigError, match="study travel-teacher has 0 rows"):
         report(tmp_path / "r", tmp_path / "o.html")
 
 
