@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from compress.tflite import check_integer, converting
 from edge.contract.errors import DataError
 from edge.contract.manifest import TensorSpec, Weights
 from edge.contract.types import U8Array
@@ -20,23 +20,25 @@ from edge.contract.types import U8Array
 log = logging.getLogger(__name__)
 
 
-def quantise_int8(model: Any, representative: U8Array, scale: float) -> bytes:
-    """Full INT8 after training.
+def quantise_int8(
+    model: Any, representative: U8Array, scale: float, *, float_outputs: bool = True
+) -> bytes:
+    """Full INT8, after training or from the ranges that a network trained with quantisation has.
 
     Args:
-        model: Keras model with outputs `logit` and `cam`.
+        model: Keras model with outputs `logit` and `cam`, or `aware.aware_copy` of one.
         representative: (N,H,W,3) uint8 RGB of training patients.
         scale: from uint8 to the model's range.
+        float_outputs: dequantise the outputs in the file; else they are INT8 with a scale.
 
     Raises:
-        DataError: an op stayed in float, or the input's scale is not the manifest's.
+        DataError: an op stayed in float, or TFLite has none for it; named.
     """
     import tensorflow as tf
 
     # Cells seldom reach 255; one white pixel outside a cell pins the input's range to the whole of
     # uint8, so that images go in unscaled.
-    pinned = representative.copy()
-    pinned[0, 0, 0] = 255
+    pinned = pin_range(representative)
 
     def feed() -> Iterator[list[np.ndarray]]:
         for crop in pinned:
@@ -47,12 +49,19 @@ def quantise_int8(model: Any, representative: U8Array, scale: float) -> bytes:
     converter.representative_dataset = feed
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
-    converter.inference_output_type = tf.float32
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+    converter.inference_output_type = tf.float32 if float_outputs else tf.int8
+    with converting("full INT8"):
         content: bytes = converter.convert()
+    check_integer(content, "full INT8")
     log.info("INT8 model has %d bytes", len(content))
     return content
+
+
+def pin_range(representative: U8Array) -> U8Array:
+    """The crops with one white and one black pixel, so that they span all of uint8."""
+    pinned = representative.copy()
+    pinned[0, 0, 0], pinned[0, 0, 1] = 255, 0
+    return pinned
 
 
 def describe_weights(content: bytes, *, file: str, parent: str, scale: float) -> Weights:
@@ -66,9 +75,13 @@ def describe_weights(content: bytes, *, file: str, parent: str, scale: float) ->
     interpreter = Interpreter(model_content=content)
     (image,) = interpreter.get_input_details()
     in_scale, in_zero = image["quantization"]
-    if image["dtype"] != np.uint8 or in_zero != 0 or abs(in_scale - scale) > scale * 1e-3:
+    # Without a scale of its own the input is cast and scaled inside the file.
+    unscaled = in_scale == 0
+    if image["dtype"] != np.uint8 or not (
+        unscaled or (in_zero == 0 and abs(in_scale - scale) <= scale * 1e-3)
+    ):
         raise DataError(
-            f"INT8 input is {image['dtype'].__name__} with scale {in_scale:.6f} and zero point "
+            f"input is {image['dtype'].__name__} with scale {in_scale:.6f} and zero point "
             f"{in_zero}; expected uint8, {scale:.6f}, 0: the inputs must reach 0 and 255"
         )
     outputs = []
