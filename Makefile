@@ -1,21 +1,23 @@
 # make run    set up and start the appliance with the shipped bundle and the simulated camera
 # make test   set up and pass every test
 # make check  linters, types
+# make legacy an environment with NumPy 1, in which tests try tflite-runtime
 # make lock   resolve the dependencies again
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 DEVICE := .venv
 ALL := .venv-test
+LEGACY := .venv-legacy
 UV_VERSION := 0.13.8
 HOST ?= 127.0.0.1
 PORT ?= 8080
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check format lock browser screenshots clean
+.PHONY: run test check format legacy lock browser screenshots clean
 
 run: $(DEVICE)/.ready
 	$(DEVICE)/bin/clinicscope run --host $(HOST) --port $(PORT)
 
-test: $(ALL)/.ready browser
+test: $(ALL)/.ready $(LEGACY)/.ready browser
 	$(ALL)/bin/python -m pytest
 
 check: $(ALL)/.ready
@@ -46,6 +48,13 @@ $(ALL)/.ready: requirements/all.lock pyproject.toml
 	$(ALL)/bin/pip install --quiet --no-deps --no-build-isolation -e .
 	touch $@
 
+legacy: $(LEGACY)/.ready
+
+$(LEGACY)/.ready: requirements/legacy.lock
+	$(PYTHON) -m venv --clear $(LEGACY)
+	$(LEGACY)/bin/pip install --quiet --require-hashes -r requirements/legacy.lock
+	touch $@
+
 RESOLVE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate -c requirements/constraints.in \
 	pyproject.toml requirements/build.in
@@ -61,4 +70,4 @@ lock: .venv-lock/.ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-test .venv-lock build runs
+	rm -rf .venv .venv-test .venv-legacy .venv-lock build runs

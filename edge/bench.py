@@ -19,6 +19,7 @@ from edge.cameras.smear_settings import SmearSettings
 from edge.contract.errors import DataError
 from edge.contract.images import decode_image, encode_image
 from edge.contract.types import Frame
+from edge.screening.classifier import Classifier
 from edge.screening.screener import Screener
 
 # Cells of a field go through one after another, so each model warms its caches in its turn.
@@ -28,7 +29,7 @@ BLOCK = 25
 
 @dataclass(frozen=True)
 class ModelTime:
-    """One model's time a cell at batch 1, one thread. `ratio` is its median over the bundle's."""
+    """One model's time a cell on one thread. `ratio` is its median over the bundle's."""
 
     name: str
     bytes: int
@@ -46,22 +47,27 @@ class FieldTime:
     total_ms: float
 
 
-def time_models(screener: Screener, baselines: Sequence[Path], runs: int) -> list[ModelTime]:
+def time_models(
+    classifier: Classifier, baselines: Sequence[Path], runs: int, batch: int = 1
+) -> list[ModelTime]:
     """Times the bundle's network through its runtime and each baseline through a bare interpreter.
+
+    Args:
+        batch: cells a call; a baseline that takes only one at a time is called for each.
 
     Raises:
         DataError: a baseline cannot be opened.
     """
-    manifest = screener.bundle.manifest
-    weights = manifest.weights_for("classifier", "tflite")
-    cell = screener.bundle.array(manifest.golden.input_file)[:1].astype(np.uint8)
-    names, sizes = [manifest.bundle_id], [weights.bytes]
-    calls: list[Callable[[], Any]] = [lambda: screener.runtime.run(cell)]
+    manifest, runtime = classifier.bundle.manifest, classifier.runtime
+    golden = classifier.bundle.array(manifest.golden.input_file).astype(np.uint8)
+    cells = np.resize(golden, (batch, *golden.shape[1:]))
+    names, sizes = [manifest.bundle_id], [runtime.weights.bytes]
+    calls: list[Callable[[], Any]] = [lambda: runtime.run(cells)]
     for path in baselines:
         names.append(f"{path.parent.name}/{path.name}")
         sizes.append(path.stat().st_size if path.is_file() else 0)
-        calls.append(_bare_call(path))
-    took = _interleave(calls, runs)
+        calls.append(_bare_call(path, batch))
+    took = _interleave(calls, runs) / batch
     medians = np.median(took, axis=0)
     slowest = np.percentile(took, 95, axis=0)
     return [
@@ -72,7 +78,25 @@ def time_models(screener: Screener, baselines: Sequence[Path], runs: int) -> lis
     ]
 
 
-def _bare_call(path: Path) -> Callable[[], Any]:
+def _bare_call(path: Path, batch: int) -> Callable[[], Any]:
+    interpreter, times = _open_baseline(path, batch)
+    details = interpreter.get_input_details()[0]
+    rng = np.random.default_rng(0)
+    cells = (rng.random(details["shape"]) * 255).astype(details["dtype"])
+    outputs = interpreter.get_output_details()
+
+    def call() -> Any:
+        for _ in range(times):
+            interpreter.set_tensor(details["index"], cells)
+            interpreter.invoke()
+            found = [interpreter.get_tensor(output["index"]) for output in outputs]
+        return found
+
+    return call
+
+
+def _open_baseline(path: Path, batch: int) -> tuple[Any, int]:
+    """An interpreter of that batch and 1, or of single cells and `batch`, how often to call it."""
     from ai_edge_litert.interpreter import Interpreter
 
     try:
@@ -81,20 +105,20 @@ def _bare_call(path: Path) -> Callable[[], Any]:
     except (ValueError, RuntimeError) as error:
         raise DataError(f"baseline {path} cannot be opened: {error}") from error
     details = interpreter.get_input_details()[0]
-    rng = np.random.default_rng(0)
-    cell = (rng.random(details["shape"]) * 255).astype(details["dtype"])
-    outputs = interpreter.get_output_details()
-
-    def call() -> Any:
-        interpreter.set_tensor(details["index"], cell)
+    try:
+        interpreter.resize_tensor_input(details["index"], [batch, *details["shape"][1:]])
+        interpreter.allocate_tensors()
         interpreter.invoke()
-        return [interpreter.get_tensor(output["index"]) for output in outputs]
-
-    return call
+    except (ValueError, RuntimeError):
+        # Some networks have the batch of 1 built into a reshape.
+        single = Interpreter(model_path=str(path), num_threads=1)
+        single.allocate_tensors()
+        return single, batch
+    return interpreter, 1
 
 
 def _interleave(calls: Sequence[Callable[[], Any]], runs: int) -> np.ndarray:
-    """Milliseconds, (at least runs, models): blocks of each model in turn, as a field runs."""
+    """Milliseconds a call, (at least runs, models): each model in blocks in turn, as in a field."""
     blocks = -(-runs // BLOCK)
     took = np.empty((blocks, len(calls), BLOCK))
     for block in range(blocks):

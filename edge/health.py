@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,6 +20,11 @@ OK, WARNING, FAILED = "ok", "warning", "failed"
 # A 12-megapixel field as JPEG is 4 MB and a specimen has about 40 of them.
 LOW_DISK_BYTES = 2 * 1024**3
 FULL_DISK_BYTES = 256 * 1024**2
+RUNTIME_PACKAGES = {
+    "litert": "ai-edge-litert",
+    "tflite_runtime": "tflite-runtime",
+    "onnx": "onnxruntime",
+}
 
 
 @dataclass(frozen=True)
@@ -73,12 +79,25 @@ def check_records(home: Path) -> Check:
     return Check("records", OK, "database and images are sound")
 
 
-def check_runtime(package: str = "ai-edge-litert") -> Check:
-    """A runtime is installed."""
-    try:
-        return Check("runtime", OK, f"litert: {package} {version(package)}")
-    except PackageNotFoundError:
-        return Check("runtime", FAILED, f"{package} is not installed", f"pip install {package}")
+def check_runtime(packages: Mapping[str, str] = RUNTIME_PACKAGES) -> Check:
+    """A runtime is installed; which of them open the bundle, `check_bundle` says.
+
+    Args:
+        packages: package of each runtime, in order of preference.
+    """
+    found = []
+    for name, package in packages.items():
+        with suppress(PackageNotFoundError):
+            found.append(f"{name}: {package} {version(package)}")
+    if found:
+        return Check("runtime", OK, ", ".join(found))
+    missing = ", ".join(packages.values())
+    return Check(
+        "runtime",
+        FAILED,
+        f"none is installed ({missing})",
+        f"pip install {next(iter(packages.values()))}",
+    )
 
 
 def check_bundle(home: Path, config: DeviceConfig) -> Check:

@@ -12,6 +12,8 @@ from edge.contract.errors import BundleError, ClinicScopeError
 from edge.contract.labels import MALARIA_CELLS
 from edge.contract.manifest import parse_manifest
 from edge.runtimes.base import open_runtime
+from edge.screening.calls import check_reads_fields
+from edge.screening.classifier import Classifier
 from edge.screening.screener import Screener
 
 SHIPPED_DIR = Path(__file__).parent / "bundles"
@@ -88,16 +90,28 @@ def find_bundle(home: Path, config: DeviceConfig, task: str = MALARIA_CELLS) -> 
     raise BundleError(f"no bundle for {task!r} is installed; give --bundle PATH")
 
 
+def load_classifier(home: Path, config: DeviceConfig) -> Classifier:
+    """Bundle of any task and runtime, proven by the golden tensors; a Screener if it reads fields.
+
+    Raises:
+        BundleError, HardwareError: the device must not use it.
+    """
+    bundle = find_bundle(home, config)
+    runtime = open_runtime(bundle, threads=config.network_threads(), names=config.runtimes)
+    try:
+        check_reads_fields(bundle.manifest)
+    except BundleError:
+        return Classifier(bundle, runtime)
+    return Screener(bundle, runtime)
+
+
 def load_screener(home: Path, config: DeviceConfig) -> Screener:
-    """Bundle and runtime, proven by the golden tensors.
+    """Bundle and runtime to read fields with, proven by the golden tensors.
 
     Raises:
         BundleError, HardwareError: the device must not screen.
     """
     bundle = find_bundle(home, config)
-    if bundle.manifest.task != MALARIA_CELLS:
-        raise BundleError(
-            f"{bundle.path} is for {bundle.manifest.task!r}; screening needs {MALARIA_CELLS!r}"
-        )
+    check_reads_fields(bundle.manifest)
     runtime = open_runtime(bundle, threads=config.network_threads(), names=config.runtimes)
     return Screener(bundle, runtime)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.contract.bundle import Bundle
-from edge.contract.errors import GoldenMismatchError
+from edge.contract.errors import GoldenMismatchError, ManifestError
 from edge.contract.types import F32Array
 from edge.runtimes.base import Runtime
 
@@ -30,9 +30,10 @@ class SelfTest:
 
 
 def self_test(bundle: Bundle, runtime: Runtime) -> SelfTest:
-    """Runs the golden input and compares logits and maps.
+    """Runs the golden input and compares logits and maps, of two labels or of more.
 
     Raises:
+        ManifestError: golden tensors of an output that is neither `logit` nor `cam`.
         GoldenMismatchError: an output is farther off than the manifest allows, or not finite.
     """
     golden = bundle.manifest.golden
@@ -40,6 +41,8 @@ def self_test(bundle: Bundle, runtime: Runtime) -> SelfTest:
     found = {"logit": scores.logits, "cam": scores.cams}
     differences = {}
     for name, file in golden.outputs.items():
+        if name not in found:
+            raise ManifestError(f"golden output is {name!r}; known: {', '.join(found)}")
         expected = np.asarray(bundle.array(file), np.float32)
         differences[name] = _largest_difference(name, expected, found[name], runtime)
         if differences[name] > golden.tolerances[name]:

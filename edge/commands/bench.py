@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from edge.bench import time_fields, time_models
-from edge.commands.shared import model_options, open_screener, write_json
+from edge.commands.shared import model_options, open_classifier, write_json
+from edge.screening.screener import Screener
 
 
 @click.command()
@@ -19,12 +20,16 @@ from edge.commands.shared import model_options, open_screener, write_json
     type=click.Path(path_type=Path),
     help="Another TFLite model to time in the same run; may be given again.",
 )
+@click.option(
+    "--batch", default=1, show_default=True, type=click.IntRange(1, 1024), help="Cells a call."
+)
 @click.option("--runs", default=300, show_default=True, type=click.IntRange(20))
 @click.option("--fields", default=20, show_default=True, type=click.IntRange(3))
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write JSON here.")
 @model_options
 def bench(
     baselines: tuple[Path, ...],
+    batch: int,
     runs: int,
     fields: int,
     json_path: Path | None,
@@ -32,13 +37,21 @@ def bench(
     runtime: str | None,
     threads: int | None,
 ) -> None:
-    """Time the network a cell (batch 1) and a simulated field by stage; one thread by default."""
-    screener = open_screener(bundle, runtime, threads or 1)
-    models = time_models(screener, baselines, runs)
-    field = time_fields(screener, fields)
+    """Time the network a cell and, where the bundle reads fields, a simulated field by stage.
+
+    One thread by default. Times are of one cell, also where a call has many.
+    """
+    classifier = open_classifier(bundle, runtime, threads or 1)
+    models = time_models(classifier, baselines, runs, batch)
+    field = time_fields(classifier, fields) if isinstance(classifier, Screener) else None
     if json_path:
-        content = {"models": [vars(model) for model in models], "field": vars(field)}
-        write_json(json_path, content | {"ran_on": vars(screener.ran_on)})
+        content = {
+            "models": [vars(model) for model in models],
+            "batch": batch,
+            "field": vars(field) if field else None,
+            "ran_on": vars(classifier.ran_on),
+        }
+        write_json(json_path, content)
         return
     click.echo(f"{'model':40} {'bytes':>10} {'median ms':>10} {'p95 ms':>8} {'ratio':>7}")
     for model in models:
@@ -46,6 +59,7 @@ def bench(
             f"{model.name:40} {model.bytes:>10,} {model.median_ms:>10.4f} "
             f"{model.p95_ms:>8.4f} {model.ratio:>6.2f}x"
         )
-    click.echo(
-        f"field of {field.cells:.0f} cells: {field.total_ms} ms {json.dumps(field.stages_ms)}"
-    )
+    if field:
+        click.echo(
+            f"field of {field.cells:.0f} cells: {field.total_ms} ms {json.dumps(field.stages_ms)}"
+        )

@@ -44,13 +44,23 @@ def inspect(path: Path, as_json: bool) -> None:
     if as_json:
         click.echo(format_manifest(manifest), nl=False)
         return
-    point = manifest.operating_point
     click.echo(f"{manifest.bundle_id}, version {manifest.version}, for {manifest.task}")
     click.echo(f"sha256      {opened.sha256}")
     click.echo(f"use         {manifest.intended_use}")
     for weights in manifest.weights:
         click.echo(f"weights     {weights.role}, {weights.format}, {weights.bytes:,} bytes")
-    click.echo(f"threshold   {point.threshold} ({point.rule})")
+    click.echo(f"labels      {', '.join(manifest.labels)}; score is {manifest.score_meaning}")
+    for point, use in (
+        (manifest.operating_point, ""),
+        (manifest.field_operating_point, ", cells of a field"),
+    ):
+        if point:
+            click.echo(f"threshold   {point.threshold} ({point.rule}{use})")
+    for run in manifest.parity.runtimes:
+        click.echo(
+            f"parity      {run.runtime}, {run.format}: {run.calls_agree_fraction:.2%} of "
+            f"{run.n_cells:,} calls as float, logits within {run.logit_max_abs_difference:.3f}"
+        )
     for entry in manifest.evaluation:
         click.echo(f"evaluation  {entry.dataset}, {entry.role}, {entry.labels} labels:")
         for name, metric in entry.metrics.items():

@@ -1,4 +1,4 @@
-"""`classify`: single crops to a CSV."""
+"""`classify`: single crops or X-rays to a CSV."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TextIO
 
 import click
 
-from edge.commands.shared import model_options, open_screener, progress_bar
+from edge.commands.shared import model_options, open_classifier, progress_bar
 from edge.screening.crops import COLUMNS, expand
 from edge.screening.crops import classify as classify_paths
 from edge.store.files import disk_errors
@@ -28,20 +28,20 @@ def classify(
     runtime: str | None,
     threads: int | None,
 ) -> None:
-    """Call single cell crops: path, score, call, novelty, refused.
+    """Call single cell crops or chest X-rays: path, score, call, novelty, refused.
 
-    PATHS are images or folders. An unreadable input gets a row with the reason, and the run goes
-    on.
+    PATHS are images or folders. The score is P(positive label), or of three labels and more that
+    of the one called. An unreadable input gets a row with the reason, and the run goes on.
     """
     files = expand(paths)
-    screener = open_screener(bundle, runtime, threads)
+    classifier = open_classifier(bundle, runtime, threads)
     counts: Counter[str] = Counter()
     with disk_errors(csv_path or Path("standard output"), 0), _open_csv(csv_path) as target:
         writer = csv.writer(target)
         writer.writerow(COLUMNS)
         with progress_bar() as bar:
             for result in bar.track(
-                classify_paths(files, screener), total=len(files), description="Classifying"
+                classify_paths(files, classifier), total=len(files), description="Classifying"
             ):
                 writer.writerow(result.row())
                 counts[result.call or "refused"] += 1

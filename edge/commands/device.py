@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from edge.commands.shared import model_options, open_screener
+from edge.commands.shared import model_options, open_classifier
 from edge.config import data_home, load_config
 from edge.contract.errors import ClinicScopeError
 from edge.health import FAILED, check_all
@@ -20,15 +20,15 @@ from edge.selftest import self_test
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def selftest(bundle: Path | None, runtime: str | None, threads: int | None, as_json: bool) -> None:
     """Replay the bundle's golden tensors on this device."""
-    screener = open_screener(bundle, runtime, threads)
+    classifier = open_classifier(bundle, runtime, threads)
     started = time.perf_counter()
-    passed = self_test(screener.bundle, screener.runtime)
+    passed = self_test(classifier.bundle, classifier.runtime)
     elapsed_ms = (time.perf_counter() - started) * 1000
     if as_json:
-        facts = vars(passed) | vars(screener.ran_on) | {"elapsed_ms": round(elapsed_ms, 3)}
+        facts = vars(passed) | vars(classifier.ran_on) | {"elapsed_ms": round(elapsed_ms, 3)}
         click.echo(json.dumps(facts, indent=1))
         return
-    click.echo(f"ok, {passed} logits on {screener.runtime.name}/{screener.runtime.accelerator}")
+    click.echo(f"ok, {passed} logits on {classifier.runtime.name}/{classifier.runtime.accelerator}")
 
 
 @click.command()

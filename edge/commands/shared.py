@@ -17,8 +17,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from edge.config import data_home, load_config
-from edge.installed import load_screener
+from edge.config import DeviceConfig, data_home, load_config
+from edge.installed import load_classifier, load_screener
+from edge.screening.classifier import Classifier
 from edge.screening.screener import Screener
 from edge.store.files import write_durably
 
@@ -42,14 +43,21 @@ def model_options(command: F) -> F:
 
 def open_screener(bundle: Path | None, runtime: str | None, threads: int | None) -> Screener:
     """The screener that config and flags ask for."""
-    home = data_home()
-    config = load_config(
-        home,
+    return load_screener(data_home(), _config(bundle, runtime, threads))
+
+
+def open_classifier(bundle: Path | None, runtime: str | None, threads: int | None) -> Classifier:
+    """The classifier that config and flags ask for, of any task."""
+    return load_classifier(data_home(), _config(bundle, runtime, threads))
+
+
+def _config(bundle: Path | None, runtime: str | None, threads: int | None) -> DeviceConfig:
+    return load_config(
+        data_home(),
         bundle=str(bundle) if bundle else None,
         runtimes=(runtime,) if runtime else None,
         threads=threads,
     )
-    return load_screener(home, config)
 
 
 def write_json(path: Path, content: Any) -> None:

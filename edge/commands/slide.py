@@ -19,6 +19,7 @@ from edge.contract.images import encode_image
 from edge.contract.results import field_to_json
 from edge.contract.types import FieldResult, Frame, SlideReport
 from edge.protocol import Protocol, Tally, summarise
+from edge.screening.calls import field_point
 from edge.screening.report import ReportWriter
 from edge.screening.screener import Screener
 from edge.screening.service import read_fields
@@ -132,7 +133,7 @@ def screen_all(
             bar.update(task, advance=1 if finite else result.rbc_count)
             if finite is None and tally.rbc_count >= protocol.minimum_rbc_count:
                 break
-    point = screener.bundle.manifest.field_operating_point
+    point = field_point(screener.bundle.manifest)
     return summarise(tally, protocol, point, screener.ran_on)
 
 

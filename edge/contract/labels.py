@@ -19,13 +19,14 @@ NON_RBC = (WBC, PLATELET, DEBRIS)
 CELL_LABELS = (UNINFECTED, PARASITISED, *STAGES, *NON_RBC)
 
 MALARIA_CELLS = "malaria-cells"
+# Whole chest X-rays, which are grey.
+XRAY_TASKS = ("cxr-pneumonia", "cxr-covid")
 TASKS = (
     MALARIA_CELLS,
     "malaria-novelty",
     "malaria-stages",
     "malaria-superres",
-    "cxr-pneumonia",
-    "cxr-covid",
+    *XRAY_TASKS,
 )
 
 

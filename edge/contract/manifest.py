@@ -80,7 +80,7 @@ class ErrorRate:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """The threshold on the INT8 model's score, and why.
+    """The threshold on the INT8 model's score, and why; there are two labels.
 
     Attributes:
         threshold: a score at or above it is called positive.
@@ -99,7 +99,9 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class ScoreCalibration:
-    """score = sigmoid((logit + offset) / temperature)."""
+    """score = sigmoid((logit + offset) / temperature); of several labels, the largest of
+    softmax(logit / temperature), where an offset would change nothing.
+    """
 
     temperature: float = 1.0
     offset: float = 0.0
@@ -142,8 +144,31 @@ class RepresentativeSet:
 
 
 @dataclass(frozen=True)
+class RuntimeParity:
+    """Agreement of one runtime on one weights file with the float parent, on the same cells.
+
+    Attributes:
+        runtime: its name in `edge.runtimes.base.RUNTIMES`.
+        format: of the weights that it ran.
+        logit_max_abs_difference: over all cells and labels.
+    """
+
+    runtime: str
+    format: str
+    n_cells: int
+    logit_max_abs_difference: float
+    calls_agree_fraction: float
+
+
+@dataclass(frozen=True)
 class Parity:
-    """Agreement of the INT8 model with its float parent on the same cells."""
+    """Agreement of the INT8 model with its float parent on the same cells.
+
+    Attributes:
+        auc_float: of several labels, the mean over labels of one against the rest; so is auc_int8.
+        logit_mean_abs_difference: over all cells and labels.
+        runtimes: each runtime apart; empty where only the first was measured.
+    """
 
     n_cells: int
     auc_float: float
@@ -152,6 +177,7 @@ class Parity:
     accuracy_int8: float
     logit_mean_abs_difference: float
     calls_agree_fraction: float
+    runtimes: tuple[RuntimeParity, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,16 +196,18 @@ class Golden:
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """Everything that the device knows of a bundle.
 
     Attributes:
+        labels: in the order of the logits; of two, the network gives the positive one's logit.
+        positive_label: of two labels, the one whose probability the score is; else None.
         files: sha256 of every other file of the bundle (golden tensors, model card).
-        positive_label: the label whose probability the score is.
-        operating_point: for single crops, where both classes are common.
+        operating_point: of two labels, for single pictures, where both are common; else None.
         field_operating_point: for the cells of a field, where infected ones are few and false
-            alarms decide how low a parasitaemia can be told from none (ADR 5).
+            alarms decide how low a parasitaemia can be told from none (ADR 5); None where the
+            bundle does not read fields.
     """
 
     schema_version: int
@@ -191,12 +219,12 @@ class Manifest:
     limitations: tuple[str, ...]
     task: str
     labels: tuple[str, ...]
-    positive_label: str
+    positive_label: str | None = None
     score_meaning: str
     weights: tuple[Weights, ...]
     preprocessing: Preprocessing
-    operating_point: OperatingPoint
-    field_operating_point: OperatingPoint
+    operating_point: OperatingPoint | None = None
+    field_operating_point: OperatingPoint | None = None
     score_calibration: ScoreCalibration
     novelty_threshold: float | None
     evaluation: tuple[Evaluation, ...]
@@ -206,20 +234,38 @@ class Manifest:
     files: dict[str, str]
 
     def __post_init__(self) -> None:
-        if self.positive_label not in self.labels:
-            raise ManifestError(
-                f"positive_label is {self.positive_label!r}; it must be one of {self.labels}"
-            )
         _check_one_of("task", self.task, TASKS)
         if not self.weights:
             raise ManifestError("weights is empty; a bundle needs at least one network")
         for weights in self.weights:
             _check_one_of("weights.role", weights.role, ROLES)
             _check_one_of("weights.format", weights.format, FORMATS)
+        self._check_labels()
         for point in (self.operating_point, self.field_operating_point):
-            if not 0 < point.threshold < 1:
+            if point and not 0 < point.threshold < 1:
                 raise ManifestError(
                     f"operating point's threshold is {point.threshold}; between 0 and 1"
+                )
+
+    def _check_labels(self) -> None:
+        count = len(self.labels)
+        if count < 2 or len(set(self.labels)) < count:
+            raise ManifestError(f"labels is {self.labels}; a bundle needs two or more, each once")
+        if count == 2 and self.positive_label not in self.labels:
+            raise ManifestError(
+                f"positive_label is {self.positive_label!r}; it must be one of {self.labels}"
+            )
+        if count == 2 and self.operating_point is None:
+            raise ManifestError("operating_point is missing; two labels need one")
+        for name in ("positive_label", "operating_point", "field_operating_point"):
+            if count > 2 and getattr(self, name) is not None:
+                raise ManifestError(f"{name} is given, but {count} labels have none; leave it out")
+        n_logits = 1 if count == 2 else count
+        for weights in self.weights:
+            found = weights.output("logit").shape[-1] if weights.role == "classifier" else n_logits
+            if found != n_logits:
+                raise ManifestError(
+                    f"weights {weights.file} give {found} logits; {count} labels need {n_logits}"
                 )
 
     def weights_for(self, role: str, format_: str) -> Weights:
@@ -260,8 +306,15 @@ def parse_manifest(text: str | bytes) -> Manifest:
 def format_manifest(manifest: Manifest) -> str:
     """The text of manifest.json; the same manifest gives the same bytes."""
     content = to_plain(manifest)
-    # Devices from before these settings refuse keys that they do not know; unused, they need not.
-    for name, unused in (("contrast", "none"), ("trim", 0.0)):
-        if content["preprocessing"][name] == unused:
-            del content["preprocessing"][name]
+    # Devices from before these keys refuse what they do not know; unused, they need not.
+    for holder, name, unused in (
+        (content, "positive_label", None),
+        (content, "operating_point", None),
+        (content, "field_operating_point", None),
+        (content["preprocessing"], "contrast", "none"),
+        (content["preprocessing"], "trim", 0.0),
+        (content["parity"], "runtimes", []),
+    ):
+        if holder[name] == unused:
+            del holder[name]
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

@@ -7,34 +7,53 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
-import numpy as np
-
 from edge.contract.bundle import Bundle
 from edge.contract.errors import ClinicScopeError, RuntimeUnavailableError
+from edge.contract.manifest import Weights
 from edge.contract.types import F32Array, U8Array
 
 # name -> (class, weights format). Order is preference: see ADR 4.
-RUNTIMES = {"litert": ("edge.runtimes.litert:LiteRTRuntime", "tflite")}
+RUNTIMES = {
+    "litert": ("edge.runtimes.litert:LiteRTRuntime", "tflite"),
+    "tflite_runtime": ("edge.runtimes.tflite_runtime:LegacyTFLiteRuntime", "tflite"),
+    "onnx": ("edge.runtimes.onnx:OnnxRuntime", "onnx"),
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What the network gave for a batch: logits (N,) float32 and maps (N,h,w) float32."""
+    """What the network gave for a batch, float32.
+
+    Attributes:
+        logits: (N,) of the positive label of two, or (N,K) of K labels.
+        cams: the maps that they are the means of, (N,h,w) or (N,h,w,K).
+    """
 
     logits: F32Array
     cams: F32Array
 
 
 class Runtime(ABC):
-    """One opened network. `run` may be called from any thread; calls queue behind a lock."""
+    """One opened network. `run` may be called from any thread; calls queue behind a lock.
+
+    Attributes:
+        name: its key in RUNTIMES.
+        accelerator: what really computes.
+        weights: the manifest's entry of the file that was opened.
+    """
 
     name: str
     accelerator: str
     threads: int
+    weights: Weights
 
     @abstractmethod
     def run(self, batch: U8Array) -> Scores:
-        """Scores of (N,H,W,3) uint8 RGB; N may be 0 and is otherwise unlimited."""
+        """Scores of (N,H,W,3) uint8 RGB; N may be 0 and is otherwise unlimited.
+
+        Raises:
+            RuntimeUnavailableError: the network was closed.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -71,8 +90,3 @@ def open_runtime(
     raise RuntimeUnavailableError(
         f"no runtime opened bundle {bundle.manifest.bundle_id}: " + "; ".join(failures)
     )
-
-
-def empty_scores(map_shape: tuple[int, int]) -> Scores:
-    """The scores of no cell."""
-    return Scores(np.zeros(0, np.float32), np.zeros((0, *map_shape), np.float32))

@@ -1,4 +1,7 @@
-"""Single crops: each input gets a row, in the order given; an unreadable one says why."""
+"""Single pictures: each input gets a row, in the order given; an unreadable one says why.
+
+They are crops of cells, or whole chest X-rays, as the bundle's task has it.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,12 @@ import numpy as np
 
 from edge.contract.errors import ImageError, SourceError
 from edge.contract.images import list_images, read_image
-from edge.contract.preprocess import Preprocessing, prepare_crop
+from edge.contract.labels import XRAY_TASKS
+from edge.contract.manifest import Manifest
+from edge.contract.preprocess import prepare_crop
 from edge.contract.types import U8Array
-from edge.screening.screener import Screener, scores_from_logits
+from edge.screening.calls import call_pictures
+from edge.screening.classifier import Classifier
 
 BATCH = 128
 GREY_SPREAD = 2
@@ -23,7 +29,11 @@ COLUMNS = ("path", "score", "call", "novelty", "refused")
 
 @dataclass(frozen=True)
 class CropResult:
-    """One row of `classify --csv`. Score and call are None where `refused` says why."""
+    """One row of `classify --csv`. Where `refused` says why, there is neither score nor call.
+
+    Attributes:
+        score: P(positive label) of two labels, else that of the label called.
+    """
 
     path: str
     score: float | None = None
@@ -54,42 +64,40 @@ def expand(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def classify(paths: Iterable[Path], screener: Screener) -> Iterator[CropResult]:
+def classify(paths: Iterable[Path], classifier: Classifier) -> Iterator[CropResult]:
     """A result for each path, in order. Memory does not grow with their number."""
-    spec = screener.bundle.manifest.preprocessing
+    manifest = classifier.bundle.manifest
     remaining = iter(paths)
     with ThreadPoolExecutor() as pool:
         while chunk := list(itertools.islice(remaining, BATCH)):
             yield from _classify_chunk(
-                chunk, list(pool.map(lambda path: _prepare(path, spec), chunk)), screener
+                chunk, list(pool.map(lambda path: _prepare(path, manifest), chunk)), classifier
             )
 
 
 def _classify_chunk(
-    paths: Sequence[Path], prepared: Sequence[U8Array | str], screener: Screener
+    paths: Sequence[Path], prepared: Sequence[U8Array | str], classifier: Classifier
 ) -> Iterator[CropResult]:
-    manifest = screener.bundle.manifest
+    manifest = classifier.bundle.manifest
     crops = [item for item in prepared if not isinstance(item, str)]
     size = manifest.preprocessing.size_px
     batch = np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
-    logits = screener.runtime.run(batch).logits
-    scores = iter(scores_from_logits(logits, manifest.score_calibration))
-    negative = next(label for label in manifest.labels if label != manifest.positive_label)
+    calls = iter(call_pictures(classifier.runtime.run(batch).logits, manifest))
     for path, item in zip(paths, prepared, strict=True):
         if isinstance(item, str):
             yield CropResult(str(path), refused=item)
             continue
-        score = float(next(scores))
-        infected = score >= manifest.operating_point.threshold
-        yield CropResult(str(path), score, manifest.positive_label if infected else negative)
+        call = next(calls)
+        yield CropResult(str(path), call.score, call.label)
 
 
-def _prepare(path: Path, spec: Preprocessing) -> U8Array | str:
+def _prepare(path: Path, manifest: Manifest) -> U8Array | str:
+    is_xray = manifest.task in XRAY_TASKS
     try:
-        crop = prepare_crop(read_image(path), spec)
+        crop = prepare_crop(read_image(path, may_be_grey=is_xray), manifest.preprocessing)
     except ImageError as error:
         return str(error)
     # A grey image saved as colour; the palest of 22,276 real cells spreads by 3 levels.
-    if np.ptp(crop, axis=2).max() <= GREY_SPREAD:
+    if not is_xray and np.ptp(crop, axis=2).max() <= GREY_SPREAD:
         return "image is grey: the stain cannot be judged; send a colour image"
     return crop

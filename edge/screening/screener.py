@@ -6,7 +6,7 @@ The steps are timed apart, because on a device the network is seldom the slow on
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,86 +14,28 @@ import numpy as np
 
 from edge.analysis.cells import find_cells
 from edge.analysis.quality import assess_quality
-from edge.contract.bundle import Bundle
-from edge.contract.labels import PARASITISED, UNINFECTED, is_infected
-from edge.contract.manifest import Manifest, ScoreCalibration
 from edge.contract.preprocess import prepare_batch
-from edge.contract.types import (
-    CellBox,
-    CellCall,
-    F32Array,
-    FieldQuality,
-    FieldResult,
-    Frame,
-    RanOn,
-)
-from edge.runtimes.base import Runtime, Scores
-from edge.selftest import self_test
+from edge.contract.types import CellBox, FieldQuality, FieldResult, Frame
+from edge.screening.calls import call_cells, check_reads_fields
+from edge.screening.classifier import Classifier
 
 MIN_BOX_PX = 5
 
 
-def scores_from_logits(logits: F32Array, calibration: ScoreCalibration) -> F32Array:
-    """P(positive label), (N,) float32 in 0 to 1."""
-    z = (logits.astype(np.float64) + calibration.offset) / calibration.temperature
-    return np.asarray(1 / (1 + np.exp(-np.clip(z, -60, 60))), np.float32)
-
-
-def call_cells(
-    boxes: Sequence[CellBox], scores: Scores, manifest: Manifest
-) -> tuple[CellCall, ...]:
-    """Scores to calls, pure.
-
-    Args:
-        boxes: all objects of the field.
-        scores: of the red cells among them, in the same order.
-    """
-    values = iter(
-        zip(scores_from_logits(scores.logits, manifest.score_calibration), scores.cams, strict=True)
-    )
-    calls = []
-    for box in boxes:
-        if box.kind != "rbc":
-            calls.append(CellCall(box, box.kind))
-            continue
-        score, cam = next(values)
-        infected = bool(score >= manifest.field_operating_point.threshold)
-        label = PARASITISED if infected else UNINFECTED
-        calls.append(
-            CellCall(
-                box,
-                label,
-                float(score),
-                counted=not box.at_border,
-                cam=cam if is_infected(label) else None,
-            )
-        )
-    return tuple(calls)
-
-
 @dataclass(frozen=True, eq=False)
-class Screener:
-    """A bundle on a runtime, proven by its golden tensors."""
+class Screener(Classifier):
+    """A classifier of the cells of a field.
 
-    bundle: Bundle
-    runtime: Runtime
-    fallback: bool = False
+    Raises:
+        BundleError: the bundle is not made for fields.
+        GoldenMismatchError: its golden tensors came out different.
+    """
+
     clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
-        self_test(self.bundle, self.runtime)
-
-    @property
-    def ran_on(self) -> RanOn:
-        """What really runs, for the record."""
-        return RanOn(
-            self.bundle.manifest.bundle_id,
-            self.bundle.sha256,
-            self.runtime.name,
-            self.runtime.accelerator,
-            self.fallback,
-            self.runtime.threads,
-        )
+        check_reads_fields(self.bundle.manifest)
+        super().__post_init__()
 
     def screen(self, frame: Frame) -> FieldResult:
         """Reads one field; a field that is not usable has no cells."""

@@ -22,6 +22,7 @@ from edge.contract.errors import (
 from edge.contract.images import encode_image
 from edge.contract.types import FieldResult, Frame, SlideReport
 from edge.protocol import Protocol, Tally, summarise
+from edge.screening.calls import field_point
 from edge.screening.screener import Screener, refused_field
 from edge.screening.state import Progress, ServiceState, SpecimenRequest
 from edge.store.records import DONE, FAILED, STOPPED
@@ -112,7 +113,7 @@ class ScreeningService:
             report = summarise(
                 Tally(),
                 self._protocol,
-                screener.bundle.manifest.field_operating_point,
+                field_point(screener.bundle.manifest),
                 screener.ran_on,
             )
             self._progress = Progress(specimen_id, request.label, True, report)
@@ -191,7 +192,7 @@ class ScreeningService:
 
     def _publish(self, tally: Tally, screener: Screener, result: FieldResult) -> None:
         report = summarise(
-            tally, self._protocol, screener.bundle.manifest.field_operating_point, screener.ran_on
+            tally, self._protocol, field_point(screener.bundle.manifest), screener.ran_on
         )
         with self._lock:
             before = self._current()

@@ -49,7 +49,7 @@ def test_records(tmp_path: Path) -> None:
 
 def test_runtime() -> None:
     assert check_runtime().state == OK
-    assert check_runtime("no-such-runtime").state == FAILED
+    assert check_runtime({"none": "no-such-runtime"}).state == FAILED
 
 
 def test_bundle(tmp_path: Path, bundle_copy: Path) -> None:

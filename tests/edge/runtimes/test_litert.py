@@ -17,7 +17,8 @@ from edge.contract.errors import GoldenMismatchError, RuntimeUnavailableError
 from edge.contract.manifest import TensorSpec
 from edge.contract.types import U8Array
 from edge.runtimes.base import Scores, open_runtime
-from edge.runtimes.litert import LiteRTRuntime, dequantise
+from edge.runtimes.chunks import dequantise
+from edge.runtimes.litert import LiteRTRuntime
 from edge.selftest import self_test
 from tests.conftest import SHIPPED
 
@@ -57,7 +58,7 @@ class ReferenceKernels(LiteRTRuntime):
         interpreter.invoke()
         outputs = interpreter.get_output_details()
         logit, cam = (
-            interpreter.get_tensor(outputs[self._weights.output(name).index]["index"])
+            interpreter.get_tensor(outputs[self.weights.output(name).index]["index"])
             for name in ("logit", "cam")
         )
         return Scores(logit.reshape(-1), cam.reshape(-1, 8, 8))

@@ -1,0 +1,258 @@
+"""Networks of one convolution with weights that are known, written without TensorFlow.
+
+A label's map is the mean of its channel in squares of 2 x 2 px, (mean - 128) / 16 in logits; where
+there is one output, it is the mean of all channels. So every answer can be computed by hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.contract.bundle import MANIFEST, Bundle, open_bundle
+from edge.contract.manifest import (
+    SCHEMA_VERSION,
+    ErrorRate,
+    Golden,
+    Manifest,
+    OperatingPoint,
+    Parity,
+    RepresentativeSet,
+    RuntimeParity,
+    ScoreCalibration,
+    TensorSpec,
+    Weights,
+    format_manifest,
+)
+from edge.contract.preprocess import Preprocessing
+from edge.contract.types import F32Array, U8Array
+from edge.runtimes.base import Scores
+
+SIZE_PX, STEP, MIDDLE = 16, 16.0, 128.0
+
+
+def expected_scores(cells: U8Array, n_outputs: int) -> Scores:
+    """What the network must say, by NumPy alone."""
+    side = SIZE_PX // 2
+    maps = cells.reshape(-1, side, 2, side, 2, 3).astype(np.float64).mean(axis=(2, 4))
+    if n_outputs == 1:
+        maps = maps.mean(axis=3, keepdims=True)
+    maps = ((maps - MIDDLE) / STEP).astype(np.float32)
+    logits = maps.mean(axis=(1, 2))
+    return Scores(logits[:, 0], maps[..., 0]) if n_outputs == 1 else Scores(logits, maps)
+
+
+def draw_cells(count: int, seed: int = 0) -> U8Array:
+    """(count, SIZE_PX, SIZE_PX, 3) uint8, each with a colour of its own."""
+    rng = np.random.default_rng(seed)
+    colour = rng.integers(40, 216, (count, 1, 1, 3))
+    noise = rng.integers(-40, 40, (count, SIZE_PX, SIZE_PX, 3))
+    return np.asarray(colour + noise, np.uint8)
+
+
+def _kernel(n_outputs: int) -> F32Array:
+    """(n_outputs, 2, 2, 3): outputs, rows, columns, channels."""
+    share = np.eye(3)[:n_outputs] if n_outputs > 1 else np.full((1, 3), 1 / 3)
+    kernel = np.broadcast_to(share[:, None, None, :], (n_outputs, 2, 2, 3)) / (4 * STEP)
+    return np.ascontiguousarray(kernel, np.float32)
+
+
+def _bias(n_outputs: int) -> F32Array:
+    return np.full(n_outputs, -MIDDLE / STEP, np.float32)
+
+
+def draw_onnx(n_outputs: int, *, quantised: bool = False) -> bytes:
+    """The network as ONNX; `quantised` has int8 weights per channel and a uint8 map (QDQ)."""
+    from onnx import TensorProto, checker, helper, numpy_helper
+
+    kernel, side = _kernel(n_outputs).transpose(0, 3, 1, 2), SIZE_PX // 2
+    nodes = [
+        helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
+        helper.make_node("Transpose", ["float"], ["chw"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["chw", "kernel", "bias"], ["map"], strides=[2, 2]),
+        helper.make_node("Transpose", ["map"], ["cam"], perm=[0, 2, 3, 1]),
+        helper.make_node("ReduceMean", ["cam"], ["logit"], axes=[1, 2], keepdims=0),
+    ]
+    values = {"kernel": kernel, "bias": _bias(n_outputs)}
+    if quantised:
+        scale = np.abs(kernel).reshape(n_outputs, -1).max(axis=1) / 127
+        values["kernel_scale"] = scale.astype(np.float32)
+        values["kernel_zero"] = np.zeros(n_outputs, np.int8)
+        values["kernel_int8"] = np.round(kernel / scale[:, None, None, None]).astype(np.int8)
+        values["map_scale"], values["map_zero"] = np.float32(16 / 255), np.uint8(128)
+        del values["kernel"]
+        wide = ["kernel_int8", "kernel_scale", "kernel_zero"]
+        nodes.insert(0, helper.make_node("DequantizeLinear", wide, ["kernel"], axis=0))
+        narrow = ["map_scale", "map_zero"]
+        nodes[4].input[0] = "map_back"
+        nodes.insert(4, helper.make_node("QuantizeLinear", ["map", *narrow], ["map_uint8"]))
+        nodes.insert(5, helper.make_node("DequantizeLinear", ["map_uint8", *narrow], ["map_back"]))
+    graph = helper.make_graph(
+        nodes,
+        "drawn",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", SIZE_PX, SIZE_PX, 3])],
+        [
+            helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["n", n_outputs]),
+            helper.make_tensor_value_info("cam", TensorProto.FLOAT, ["n", side, side, n_outputs]),
+        ],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def draw_tflite(n_outputs: int) -> bytes:
+    """The network as TFLite: Cast, Conv2D, Mean."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    side, kinds, builtin = SIZE_PX // 2, schema.TensorType, schema.BuiltinOperator
+    axes = np.array([1, 2], np.int32)
+    tensors: list[tuple[str, tuple[int, ...], int, np.ndarray | None]] = [
+        ("image", (1, SIZE_PX, SIZE_PX, 3), kinds.UINT8, None),
+        ("float", (1, SIZE_PX, SIZE_PX, 3), kinds.FLOAT32, None),
+        ("kernel", (n_outputs, 2, 2, 3), kinds.FLOAT32, _kernel(n_outputs)),
+        ("bias", (n_outputs,), kinds.FLOAT32, _bias(n_outputs)),
+        ("cam", (1, side, side, n_outputs), kinds.FLOAT32, None),
+        ("axes", (2,), kinds.INT32, axes),
+        ("logit", (1, n_outputs), kinds.FLOAT32, None),
+    ]
+    model = schema.ModelT()
+    model.version, model.buffers = 3, [schema.BufferT()]
+    graph = schema.SubGraphT()
+    graph.tensors = [_tensor(schema, model, *tensor) for tensor in tensors]
+    graph.inputs, graph.outputs = [0], [4, 6]
+    cast, conv, mean = schema.CastOptionsT(), schema.Conv2DOptionsT(), schema.ReducerOptionsT()
+    cast.inDataType, cast.outDataType = kinds.UINT8, kinds.FLOAT32
+    conv.padding, conv.strideW, conv.strideH = schema.Padding.VALID, 2, 2
+    kind = schema.BuiltinOptions
+    steps = [
+        (builtin.CAST, kind.CastOptions, cast, [0], [1]),
+        (builtin.CONV_2D, kind.Conv2DOptions, conv, [1, 2, 3], [4]),
+        (builtin.MEAN, kind.ReducerOptions, mean, [4, 5], [6]),
+    ]
+    graph.operators, model.operatorCodes = [], []
+    for index, (code, option, options, inputs, outputs) in enumerate(steps):
+        known, step = schema.OperatorCodeT(), schema.OperatorT()
+        known.builtinCode = known.deprecatedBuiltinCode = code
+        step.opcodeIndex, step.inputs, step.outputs = index, inputs, outputs
+        step.builtinOptionsType, step.builtinOptions = option, options
+        model.operatorCodes.append(known)
+        graph.operators.append(step)
+    model.subgraphs = [graph]
+    builder = flatbuffers.Builder(4096)
+    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
+    return bytes(builder.Output())
+
+
+def _tensor(
+    schema: Any, model: Any, name: str, shape: tuple[int, ...], kind: int, data: np.ndarray | None
+) -> Any:
+    tensor = schema.TensorT()
+    tensor.name, tensor.shape, tensor.type, tensor.buffer = name, list(shape), kind, 0
+    if data is None:
+        tensor.shapeSignature = [-1, *shape[1:]]
+    else:
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(data.tobytes(), np.uint8)
+        model.buffers.append(buffer)
+        tensor.buffer = len(model.buffers) - 1
+    return tensor
+
+
+def describe(content: bytes, format_: str, n_outputs: int) -> Weights:
+    """The manifest's entry of a drawn network."""
+    side = SIZE_PX // 2
+    return Weights(
+        "classifier",
+        format_,
+        f"drawn.{format_}",
+        hashlib.sha256(content).hexdigest(),
+        len(content),
+        "0" * 64,
+        (TensorSpec("image", (-1, SIZE_PX, SIZE_PX, 3), "uint8", 0),),
+        (
+            TensorSpec("cam", (-1, side, side, n_outputs), "float32", 0),
+            TensorSpec("logit", (-1, n_outputs), "float32", 1),
+        ),
+    )
+
+
+def draw_manifest(weights: tuple[Weights, ...], **changes: Any) -> Manifest:
+    """A manifest of three kinds of X-ray, unless `changes` says otherwise."""
+    content: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "bundle_id": "drawn-1",
+        "version": 1,
+        "created_utc": datetime(2026, 1, 2, tzinfo=UTC).isoformat(),
+        "source_revision": "drawn",
+        "intended_use": "Tests.",
+        "limitations": (),
+        "task": "cxr-covid",
+        "labels": ("normal", "pneumonia", "covid"),
+        "score_meaning": "P of the label called",
+        "weights": weights,
+        "preprocessing": Preprocessing(SIZE_PX, mask="none"),
+        "score_calibration": ScoreCalibration(),
+        "novelty_threshold": None,
+        "evaluation": (),
+        "representative_set": RepresentativeSet("0" * 64, {}),
+        "golden": Golden("input.npy", {}, {}),
+        "parity": Parity(
+            8, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, (RuntimeParity("onnx", "onnx", 8, 0.01, 1.0),)
+        ),
+        "files": {},
+    }
+    return Manifest(**content | changes)
+
+
+def draw_point(threshold: float = 0.5) -> OperatingPoint:
+    rate = ErrorRate(0.95, 1000, 20, 100.0)
+    return OperatingPoint(threshold, "drawn", "half way", 0.95, rate, rate)
+
+
+def write_bundle(folder: Path, n_outputs: int = 3, **changes: Any) -> Bundle:
+    """A bundle of drawn networks, TFLite and ONNX, with golden tensors by NumPy."""
+    folder.mkdir(parents=True)
+    networks = {"tflite": draw_tflite(n_outputs), "onnx": draw_onnx(n_outputs)}
+    weights = tuple(describe(data, name, n_outputs) for name, data in networks.items())
+    cells = draw_cells(5, 7)
+    scores = expected_scores(cells, n_outputs)
+    files = {f"drawn.{name}": data for name, data in networks.items()}
+    for name, array in (("input", cells), ("logit", scores.logits), ("cam", scores.cams)):
+        buffer = BytesIO()
+        np.save(buffer, array)
+        files[f"golden/{name}.npy"] = buffer.getvalue()
+    golden = {name: f"golden/{name}.npy" for name in ("logit", "cam")}
+    manifest = draw_manifest(
+        weights,
+        golden=Golden("golden/input.npy", golden, {"logit": 1e-3, "cam": 1e-3}),
+        files={
+            name: hashlib.sha256(data).hexdigest()
+            for name, data in files.items()
+            if name.startswith("golden/")
+        },
+        **changes,
+    )
+    files[MANIFEST] = format_manifest(manifest).encode()
+    for name, data in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    return open_bundle(folder)
+
+
+def write_two_label_bundle(folder: Path, **changes: Any) -> Bundle:
+    """A drawn bundle of two labels, which reads no fields unless `changes` says so."""
+    two = {
+        "task": "cxr-pneumonia",
+        "labels": ("normal", "pneumonia"),
+        "positive_label": "pneumonia",
+        "operating_point": draw_point(),
+    }
+    return write_bundle(folder, 1, **two | changes)
