@@ -107,8 +107,8 @@ def draw_onnx(n_outputs: int, *, quantised: bool = False) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def draw_tflite(n_outputs: int) -> bytes:
-    """The network as TFLite: Cast, Conv2D, Mean."""
+def draw_tflite(n_outputs: int, *, one_at_a_time: bool = False) -> bytes:
+    """The network as TFLite: Cast, Conv2D, Mean; `one_at_a_time` builds in a batch of 1."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
@@ -137,6 +137,12 @@ def draw_tflite(n_outputs: int) -> bytes:
         (builtin.CONV_2D, kind.Conv2DOptions, conv, [1, 2, 3], [4]),
         (builtin.MEAN, kind.ReducerOptions, mean, [4, 5], [6]),
     ]
+    if one_at_a_time:
+        fixed = schema.ReshapeOptionsT()
+        fixed.newShape = [1, n_outputs]
+        graph.tensors.append(_tensor(schema, model, "fixed", (1, n_outputs), kinds.FLOAT32, None))
+        steps.append((builtin.RESHAPE, kind.ReshapeOptions, fixed, [6], [7]))
+        graph.outputs = [4, 7]
     graph.operators, model.operatorCodes = [], []
     for index, (code, option, options, inputs, outputs) in enumerate(steps):
         known, step = schema.OperatorCodeT(), schema.OperatorT()
