@@ -1,0 +1,1 @@
+"""Commands of `clinicscope compress`, one module each."""
