@@ -20,14 +20,24 @@ SCORING_BATCH = 128
 
 @dataclass(frozen=True, eq=False)
 class LabelledCrops:
-    """(N,H,W,3) uint8 RGB and (N,) class indices."""
+    """(N,H,W,3) uint8 RGB and (N,) class indices.
+
+    Attributes:
+        source: (N,) the collection of each; None where no recipe draws by it.
+        taught: what a teacher says of each, float32 arrays with a row an example, NaN where it is
+            silent.
+    """
 
     crops: U8Array
     labels: F32Array
+    source: np.ndarray | None = None
+    taught: tuple[F32Array, ...] = ()
 
 
-def batches(part: LabelledCrops, recipe: Recipe, epoch: int) -> Iterator[tuple[Any, Any]]:
-    """Shuffled, augmented batches of one epoch; the incomplete last one is dropped.
+def batches(part: LabelledCrops, recipe: Recipe, epoch: int) -> Iterator[tuple[Any, ...]]:
+    """Shuffled, augmented batches of one epoch: crops, labels, and each array of `taught`.
+
+    The incomplete last batch is dropped.
 
     tf.data prepares them on all cores while the step runs. Each batch draws from a generator of its
     own, seeded by (seed, epoch, batch), so the order in which threads finish changes nothing.
@@ -35,20 +45,22 @@ def batches(part: LabelledCrops, recipe: Recipe, epoch: int) -> Iterator[tuple[A
     import tensorflow as tf
 
     size = recipe.fit.batch_size
-    order = np.random.default_rng((recipe.seed, epoch)).permutation(len(part.labels))
+    order = _rows_of_epoch(part, recipe, np.random.default_rng((recipe.seed, epoch)))
 
-    def prepare(index: np.int64) -> tuple[U8Array, F32Array]:
+    def prepare(index: np.int64) -> tuple[np.ndarray, ...]:
         rows = order[index * size : (index + 1) * size]
         rng = np.random.default_rng((recipe.seed, epoch, int(index)))
-        return augmented(part.crops[rows], recipe, rng), part.labels[rows]
+        others = [values[rows] for values in (part.labels, *part.taught)]
+        return (augmented(part.crops[rows], recipe, rng), *others)
 
-    shape = (size, *part.crops.shape[1:])
+    kinds = (tf.uint8, tf.float32, *(tf.float32 for _ in part.taught))
+    shapes = [(size, *a.shape[1:]) for a in (part.crops, part.labels, *part.taught)]
 
-    def load(index: Any) -> tuple[Any, Any]:
-        crops, labels = tf.numpy_function(prepare, [index], (tf.uint8, tf.float32))
-        return tf.ensure_shape(crops, shape), tf.ensure_shape(labels, (size,))
+    def load(index: Any) -> tuple[Any, ...]:
+        given = tf.numpy_function(prepare, [index], kinds)
+        return tuple(tf.ensure_shape(a, shape) for a, shape in zip(given, shapes, strict=True))
 
-    steps = tf.data.Dataset.range(steps_of(part, size))
+    steps = tf.data.Dataset.range(steps_of(part, recipe))
     prepared = steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(4)
     # Its tuning thread costs a quarter of this work, and was seen to hold a step up for a minute.
     fixed = tf.data.Options()
@@ -63,9 +75,33 @@ def augmented(crops: U8Array, recipe: Recipe, rng: np.random.Generator) -> U8Arr
     return augment(crops, recipe.augmentation, rng)
 
 
-def steps_of(part: LabelledCrops, batch_size: int) -> int:
+def steps_of(part: LabelledCrops, recipe: Recipe) -> int:
     """Steps of an epoch, at least one."""
-    return max(1, len(part.labels) // batch_size)
+    drawn = len(part.labels)
+    for source, count in recipe.draws.items():
+        drawn += count - int((part.source == source).sum())
+    return max(1, drawn // recipe.fit.batch_size)
+
+
+def _rows_of_epoch(part: LabelledCrops, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
+    """All rows, shuffled; of collections that the recipe draws from, as many of each class."""
+    drawn = []
+    rest = np.ones(len(part.labels), bool)
+    for source, count in sorted(recipe.draws.items()):
+        own = part.source == source
+        rest &= ~own
+        classes = np.unique(part.labels[own])
+        share = np.full(len(classes), count // len(classes))
+        share[: count % len(classes)] += 1
+        for label, n in zip(classes, share, strict=True):
+            drawn.append(_draw(np.flatnonzero(own & (part.labels == label)), int(n), rng))
+    return rng.permutation(np.concatenate([np.flatnonzero(rest), *drawn]))
+
+
+def _draw(rows: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """`count` of the rows; each as often as the others, where there are fewer."""
+    whole = np.tile(rows, count // len(rows))
+    return np.concatenate([whole, rng.choice(rows, count % len(rows), replace=False)])
 
 
 def predict_logits(model: Any, crops: U8Array, scale: float, views: int = 1) -> F32Array:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from train.commands.context import context
 from train.commands.cost import cost
 from train.commands.evaluate import evaluate
 from train.commands.explain import explain
+from train.commands.features import features
 from train.commands.fetch import fetch
 from train.commands.fit import fit
 from train.commands.folds import folds
@@ -22,5 +24,8 @@ def train() -> None:
     """Fit, measure and explain full models (workstation)."""
 
 
-for command in (fetch, folds, fit, evaluate, explain, score, report, oof, pretrain, travel, cost):
+for command in (
+    fetch, folds, fit, evaluate, explain, score, report, oof, context, features, pretrain, travel,
+    cost,
+):  # fmt: skip
     train.add_command(command)

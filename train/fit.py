@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,8 @@ from train.loop import Loop, check_finite, writing
 from train.networks import WEIGHTS_FILE, build_for
 from train.recipe import Recipe
 from train.scores import Scores, write_scores
-from train.splits import Split, check_covered, load_split
+from train.splits import Split, check_covered, fold_of, load_split
+from train.teacher import teacher_features, teacher_logits
 
 SCORES_FILE = "held_out.npz"
 
@@ -50,6 +52,8 @@ def fit(
         DataError: a split leaks, an image is unreadable, the loss is not finite, or the disk is
             full; what was written before stays and a later call goes on from it.
     """
+    if recipe.context:
+        raise ConfigError(f"context is {recipe.context!r}, which `train context` sets, not a fit")
     n_classes = _n_classes(recipe.dataset)
     claim(run_dir, recipe)
     examples = list_examples(recipe.dataset, data)
@@ -57,19 +61,24 @@ def fit(
     with writing(run_dir):
         crops = load_crops(examples, recipe.preprocessing, run_dir.parent / "cache")
         (run_dir / "split.json").write_text(json.dumps(to_plain(split)) + "\n")
-    parts = {
-        name: _part(examples, crops, split, name, n_classes) for name in ("train", "validation")
-    }
-    fitted = parts["train"]
+    names = {"train": ("train",), "validation": ("validation",)}
     if recipe.fit.use_validation:
-        fitted = _joined(fitted, parts.pop("validation"))
+        names = {"train": ("train", "validation")}
+    parts = {
+        name: _part(recipe, examples, crops, split, joined, n_classes)
+        for name, joined in names.items()
+    }
+    fitted = parts["train"] = _taught(recipe, examples, parts["train"], split, names["train"])
     if len(fitted.labels) < recipe.fit.batch_size:
         raise ConfigError(
             f"fit.batch_size is {recipe.fit.batch_size}, more than the {len(fitted.labels)} crops "
             "to fit on"
         )
     model = build_for(recipe, n_classes)
-    Loop(recipe, run_dir, model, n_classes).run(fitted, parts.get("validation"), on_epoch)
+    n_features = fitted.taught[1].shape[1] if len(fitted.taught) > 1 else 0
+    Loop(recipe, run_dir, model, n_classes, n_features).run(
+        fitted, parts.get("validation"), on_epoch
+    )
     rows = split.rows_of(examples, "test")
     logit = predict_logits(model, crops[rows], recipe.preprocessing.scale, recipe.test_views)
     check_finite(logit, "held-out part")
@@ -121,19 +130,44 @@ def _is_recipe(path: Path, recipe: Recipe) -> bool:
 
 
 def _part(
-    examples: list[Example], crops: U8Array, split: Split, name: str, n_classes: int
+    recipe: Recipe,
+    examples: list[Example],
+    crops: U8Array,
+    split: Split,
+    names: tuple[str, ...],
+    n_classes: int,
 ) -> LabelledCrops:
-    rows = split.rows_of(examples, name)
+    rows = _rows_of(examples, split, names)
     labels = np.array([examples[row].label for row in rows], np.float32)
     if len(set(labels.tolist())) < n_classes:
         raise DataError(
-            f"the {name} part has {len(rows)} crops of {len(set(labels.tolist()))} of {n_classes} "
-            "classes; check the folds"
+            f"the {names[0]} part has {len(rows)} crops of {len(set(labels.tolist()))} of "
+            f"{n_classes} classes; check the folds"
         )
-    return LabelledCrops(crops[rows], labels)
+    source = np.array([examples[row].source for row in rows])
+    if unknown := sorted(set(recipe.draws) - set(source.tolist())):
+        raise ConfigError(f"draws has {unknown}; known: {sorted(set(source.tolist()))}")
+    return LabelledCrops(crops[rows], labels, source)
 
 
-def _joined(first: LabelledCrops, second: LabelledCrops) -> LabelledCrops:
-    return LabelledCrops(
-        np.concatenate([first.crops, second.crops]), np.concatenate([first.labels, second.labels])
-    )
+def _rows_of(examples: list[Example], split: Split, names: tuple[str, ...]) -> list[int]:
+    return [row for name in names for row in split.rows_of(examples, name)]
+
+
+def _taught(
+    recipe: Recipe,
+    examples: list[Example],
+    part: LabelledCrops,
+    split: Split,
+    names: tuple[str, ...],
+) -> LabelledCrops:
+    """The part with what the recipe's teacher says of it."""
+    if recipe.teacher is None:
+        return part
+    own = [examples[row] for row in _rows_of(examples, split, names)]
+    folds = fold_of(recipe.dataset)
+    known = np.array([folds.get(split.id_of(example), -1) for example in own])
+    said = [teacher_logits(recipe, own, labels_of(recipe.dataset), known)]
+    if recipe.teacher.features:
+        said.append(teacher_features(recipe.teacher, own))
+    return replace(part, taught=tuple(said))

@@ -14,6 +14,7 @@ import numpy as np
 from edge.contract.errors import ConfigError, DataError
 from edge.contract.types import F32Array
 from train.batches import LabelledCrops, batches, logit_function, logits_of, steps_of
+from train.distil import hint_loss, hint_model, with_teacher
 from train.evaluate import log_loss, macro_auc
 from train.log import LOG_COLUMNS, as_logged, read_log, write_log
 from train.models import HEAD_LAYERS
@@ -25,9 +26,14 @@ BEST_FILE = "best.weights.h5"
 
 
 class Loop:
-    """Fits `model` in `run_dir`, from the last checkpoint on."""
+    """Fits `model` in `run_dir`, from the last checkpoint on.
 
-    def __init__(self, recipe: Recipe, run_dir: Path, model: Any, n_classes: int) -> None:
+    `n_features` are those of a teacher that the student's are drawn to; 0 is none.
+    """
+
+    def __init__(
+        self, recipe: Recipe, run_dir: Path, model: Any, n_classes: int, n_features: int = 0
+    ) -> None:
         import tensorflow as tf
         import tf_keras
 
@@ -35,13 +41,15 @@ class Loop:
         kind = {"adam": tf_keras.optimizers.Adam, "adamw": tf_keras.optimizers.AdamW}
         decay = {"weight_decay": recipe.fit.weight_decay} if recipe.fit.weight_decay else {}
         self.optimiser = kind[recipe.fit.optimiser](recipe.fit.learning_rate, **decay)
-        self.optimiser.build(model.trainable_variables)
+        self.hint = hint_model(model, n_features) if n_features else None
+        self.optimiser.build(self._learning().trainable_variables)
         self._steps: dict[bool, Any] = {}
         self._logit_of = logit_function(model, recipe.preprocessing.scale)
         self.epochs_done = tf.Variable(0, dtype=tf.int64)
-        self.checkpoint = tf.train.Checkpoint(
-            model=model, optimiser=self.optimiser, epochs_done=self.epochs_done
-        )
+        parts = {"model": model, "optimiser": self.optimiser, "epochs_done": self.epochs_done}
+        if self.hint is not None:
+            parts["hint"] = self.hint
+        self.checkpoint = tf.train.Checkpoint(**parts)
         self.manager = tf.train.CheckpointManager(
             self.checkpoint, str(run_dir / "checkpoint"), max_to_keep=1
         )
@@ -103,13 +111,13 @@ class Loop:
         self, train: LabelledCrops, epoch: int, history: list[dict[str, float]]
     ) -> dict[str, float]:
         started, fit = time.monotonic(), self.recipe.fit
-        step, steps = self._step_of(train, epoch), steps_of(train, fit.batch_size)
+        step, steps = self._step_of(train, epoch), steps_of(train, self.recipe)
         reseed(self.model, (self.recipe.seed, epoch))
         seen, rate = [], 0.0
-        for index, (crops, labels) in enumerate(batches(train, self.recipe, epoch)):
+        for index, batch in enumerate(batches(train, self.recipe, epoch)):
             rate = learning_rate(fit, epoch * steps + index, steps, history)
             self.optimiser.learning_rate.assign(rate)
-            seen.append([float(value) for value in step(crops, labels)])
+            seen.append([float(value) for value in step(*batch)])
             if not math.isfinite(seen[-1][0]):
                 raise DataError(
                     f"loss is {seen[-1][0]} in epoch {epoch + 1}, step {index + 1} at learning "
@@ -131,16 +139,26 @@ class Loop:
     def _make_step(self, train: LabelledCrops) -> Any:
         import tensorflow as tf
 
-        model, variables = self.model, self.model.trainable_variables
+        variables = self._learning().trainable_variables
         loss_of, weight_of = self._loss(), self._class_weights(train)
         scale, binary = self.recipe.preprocessing.scale, self.n_classes == 2
+        model, teacher, hint = self.model, self.recipe.teacher, self.hint
 
         @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-        def step(crops: Any, labels: Any) -> Any:
+        def step(crops: Any, labels: Any, *taught: Any) -> Any:
             classes = tf.cast(labels, tf.int32)
             with tf.GradientTape() as tape:
-                logit = model(tf.cast(crops, tf.float32) * scale, training=True)["logit"]
-                loss = tf.reduce_mean(loss_of(classes, logit) * tf.gather(weight_of, classes))
+                image = tf.cast(crops, tf.float32) * scale
+                if hint is None:
+                    logit = model(image, training=True)["logit"]
+                else:
+                    logit, drawn = hint(image, training=True)
+                each = loss_of(classes, logit)
+                if teacher is not None:
+                    each = with_teacher(each, logit, taught[0], teacher)
+                loss = tf.reduce_mean(each * tf.gather(weight_of, classes))
+                if hint is not None and teacher is not None:
+                    loss += teacher.features_weight * hint_loss(drawn, taught[1])
                 if model.losses:
                     loss += tf.add_n(model.losses)
             self.optimiser.apply_gradients(
@@ -150,6 +168,9 @@ class Loop:
             return loss, tf.reduce_mean(tf.cast(called == classes, tf.float32))
 
         return step
+
+    def _learning(self) -> Any:
+        return self.model if self.hint is None else self.hint
 
     def _set_trainable(self, epoch: int) -> None:
         fit, layers = self.recipe.fit, self.model.layers

@@ -16,6 +16,7 @@ from train.augment_image import ImageAugmentation
 from train.splits import BY_PATIENT, check_kind
 
 RECIPES_DIR = Path(__file__).parent / "recipes"
+PATIENT_CONTEXT = "patient"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class ModelSpec:
         name: a key of `train.models.MODELS`.
         widths: channels of each convolution, where the network lets one choose.
         strides: strides of the same convolutions.
+        patch: side of the squares of pixels that are stacked into channels first; 1 is none.
         dropout: rate before the last layer.
         weights: "" (random), "imagenet" (where the network has them), or a weights file: a run's
             `.weights.h5`, or what the network's own docstring names.
@@ -34,6 +36,7 @@ class ModelSpec:
     name: str
     widths: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()
+    patch: int = 1
     dropout: float = 0.0
     weights: str = ""
 
@@ -106,6 +109,38 @@ class FitSpec:
 
 
 @dataclass(frozen=True)
+class TeacherSpec:
+    """Whose word a student learns beside the labels (Hinton 2015, arXiv:1503.02531).
+
+    Attributes:
+        scores: out-of-fold logits: a name in `train/oof`, or a path ending in `.npz`.
+        weight: the teacher's share of the loss; the labels have the rest.
+        temperature: what both logits are divided by.
+        silent_on: collections (`Example.source`) that the teacher has not scored; labels alone
+            count there.
+        features: pooled features of the teacher (`train features`), which the student's are drawn
+            to; "" draws nothing.
+        features_weight: of that part of the loss.
+    """
+
+    scores: str
+    weight: float = 0.7
+    temperature: float = 1.0
+    silent_on: tuple[str, ...] = ()
+    features: str = ""
+    features_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.weight <= 1:
+            raise ConfigError(f"teacher.weight is {self.weight}; above 0, at most 1")
+        if self.temperature <= 0 or self.features_weight <= 0:
+            raise ConfigError(
+                f"teacher.temperature is {self.temperature}, features_weight "
+                f"{self.features_weight}; above 0"
+            )
+
+
+@dataclass(frozen=True)
 class OperatingTargets:
     """Sensitivity per cell to aim at: for single crops, and for the cells of a field."""
 
@@ -122,6 +157,8 @@ class Recipe:
     `train.splits.RANDOM_SPLITS`, which leaks patients. `image_augmentation` takes the place of
     `augmentation`, which is for single cells on black. `held_out_sources` are collections of which
     every example is in the test part, to see what a figure owes to knowing the collection.
+    `draws` are collections of which each epoch draws so many examples, as many of each class,
+    instead of all. `context` is set by `train context` alone.
     """
 
     task: str
@@ -137,9 +174,16 @@ class Recipe:
     split: str = BY_PATIENT
     image_augmentation: ImageAugmentation | None = None
     held_out_sources: tuple[str, ...] = ()
+    teacher: TeacherSpec | None = None
+    draws: dict[str, int] = field(default_factory=dict)
+    context: str = ""
 
     def __post_init__(self) -> None:
         check_kind(self.split)
+        if self.context not in ("", PATIENT_CONTEXT):
+            raise ConfigError(f"context is {self.context!r}; known: {PATIENT_CONTEXT!r}, or none")
+        if few := {name: n for name, n in self.draws.items() if n < 2}:
+            raise ConfigError(f"draws has {few}; at least 2 examples an epoch")
 
 
 def load_recipe(name_or_path: str, overrides: Mapping[str, Any] | None = None) -> Recipe:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
 from edge.contract.errors import ConfigError, DataError
-from train.datasets.base import Example
+from train.datasets.base import Example, parts_of
 
 FOLDS_DIR = Path(__file__).parent / "folds"
 # A fifth of the other patients chooses operating points; they are neither fitted on nor reported.
@@ -181,14 +182,12 @@ def load_split(
     check_kind(kind)
     if kind != BY_PATIENT:
         return _random_split(examples, kind, (seed, held_out))
-    path = FOLDS_DIR / f"{dataset}.json"
-    if not path.is_file():
-        raise ConfigError(f"no folds for data set {dataset!r}: {path} is missing")
-    content = json.loads(path.read_text())
-    folds = content["folds"]
+    folds, validations = _read_folds(dataset)
+    if not folds:
+        raise ConfigError(f"no folds for data set {dataset!r}: {_path_of(dataset)} is missing")
     if not 0 <= held_out < len(folds):
         raise ConfigError(f"held_out fold is {held_out}; this data set has 0 to {len(folds) - 1}")
-    validation = content["validation"][held_out]
+    validation = validations[held_out]
     rest = [patient for k, fold in enumerate(folds) if k != held_out for patient in fold]
     train = sorted(set(rest) - set(validation))
     return Split(tuple(train), tuple(validation), tuple(folds[held_out]))
@@ -196,8 +195,29 @@ def load_split(
 
 def n_folds_of(dataset: str) -> int:
     """How many folds the data set has; 0 where none were made."""
-    path = FOLDS_DIR / f"{dataset}.json"
-    return len(json.loads(path.read_text())["folds"]) if path.is_file() else 0
+    return len(_read_folds(dataset)[0])
+
+
+def fold_of(dataset: str) -> dict[str, int]:
+    """The fold of each patient."""
+    return {patient: k for k, fold in enumerate(_read_folds(dataset)[0]) for patient in fold}
+
+
+def _path_of(dataset: str) -> Path:
+    return FOLDS_DIR / f"{dataset}.json"
+
+
+def _read_folds(dataset: str) -> tuple[list[list[str]], list[list[str]]]:
+    """Folds and the validation patients of each; a joined data set has those of its parts."""
+    parts = [_path_of(name) for name in parts_of(dataset) or (dataset,)]
+    if not all(path.is_file() for path in parts):
+        return [], []
+    found = [json.loads(path.read_text()) for path in parts]
+    folds = [list(chain(*lists)) for lists in zip(*(c["folds"] for c in found), strict=True)]
+    validation = [
+        list(chain(*lists)) for lists in zip(*(c["validation"] for c in found), strict=True)
+    ]
+    return folds, validation
 
 
 def _random_split(examples: Sequence[Example], kind: str, seed: tuple[int, int]) -> Split:

@@ -38,6 +38,7 @@ DATASETS = {
     "kermany": "train.datasets.kermany",
     "mp-idb": "train.datasets.mp_idb",
     "nih-cells": "train.datasets.nih_cells",
+    "two-microscopes": "train.datasets.two_microscopes",
 }
 
 
@@ -141,6 +142,13 @@ def labels_of(dataset: str) -> tuple[str, ...]:
     return labels
 
 
+def parts_of(dataset: str) -> tuple[str, ...]:
+    """The data sets that this one joins, whose folds are its own; none for most."""
+    if dataset not in DATASETS:
+        return ()
+    return tuple(getattr(module_of(dataset), "JOINS", ()))
+
+
 def folder_of(dataset: str, root: Path | None = None) -> Path:
     """Where a data set lies below the folder of data sets; two may share one folder."""
     return data_root(root) / str(module_of(dataset).FOLDER)
@@ -155,8 +163,9 @@ def list_examples(dataset: str, root: Path | None = None) -> list[Example]:
             examples have one name.
     """
     labels, folder = labels_of(dataset), folder_of(dataset, root)
-    if not folder.is_dir():
-        raise DataError(f"data set {dataset} is not at {folder}; fetch it, or check --data")
+    for part in parts_of(dataset) or (dataset,):
+        if not (needed := folder_of(part, root)).is_dir():
+            raise DataError(f"data set {dataset} is not at {needed}; fetch it, or check --data")
     examples: list[Example] = sorted(
         module_of(dataset).list_examples(folder), key=lambda example: example.name
     )

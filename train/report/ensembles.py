@@ -20,7 +20,8 @@ def combined(runs: Sequence[Run], data: Data, resamples: int) -> list[tuple[Ense
     """Runs by patient that hold out the same examples, combined; the mean logit is measured."""
     groups: dict[tuple[str, frozenset[str]], list[Run]] = {}
     for run in runs:
-        if run.scores is not None and not run.leaks:
+        # A run in context has the scores of another one: no member of its own.
+        if run.scores is not None and not run.leaks and not run.recipe.context:
             key = (run.recipe.dataset, frozenset(run.scores.name.tolist()))
             groups.setdefault(key, []).append(run)
     return [_ensemble(group, data, resamples) for group in groups.values() if len(group) > 1]
