@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,14 +19,12 @@ from compress.memory import peak_memory_mb
 from compress.opened import Opened, open_model
 from compress.paired import Compared, HeldOut, compare
 from compress.peers import Peer
+from compress.variants import Variant
 from edge.bench import _interleave
 from edge.contract.errors import ConfigError
 from edge.contract.types import F32Array, U8Array
 from train.bootstrap import RESAMPLES, Figure
 from train.models.cost import Cost
-
-if TYPE_CHECKING:
-    from compress.variants import Variant
 
 log = logging.getLogger(__name__)
 

@@ -91,7 +91,10 @@ def _column(front: Front, name: str) -> list[Any]:
 
 
 def _section(front: Front) -> FrontSection:
-    text = table_of(Study(front.title, "", front.command, front.columns, front.rows))
+    values = tuple(
+        tuple(f"{cell:,}" if isinstance(cell, int) else cell for cell in row) for row in front.rows
+    )
+    text = table_of(Study(front.title, "", front.command, front.columns, values))
     rows = tuple(tuple(Cell(cell) for cell in row) for row in text.rows)
     cells = Cells(tuple(Cell(name) for name in front.columns), rows, (False,) * len(rows))
     picture = front_plot(

@@ -23,6 +23,8 @@ _PLACES = [(x, y) for reach in (9, 20, 30) for x, y in (
 )]  # fmt: skip
 _NEAR = 9.0
 _LEADER = {"arrowstyle": "-", "linewidth": 0.6, "color": "0.4", "shrinkA": 0, "shrinkB": 1}
+# Else rows that are all alike would be drawn as if they differed.
+LEAST_AUC_ROOM = 0.0005
 # A uniform error of one step has this standard deviation.
 ROUNDING_STEPS = 12**-0.5
 
@@ -70,7 +72,7 @@ def _tradeoff(table: VariantTable, label: str, costs: Sequence[float]) -> str:
     front = front_of(costs, gains)
     with plot(label, "macro AUC" if len(table.labels) > 2 else "AUC", 5.0, 3.8) as drawn:
         axes = drawn.axes
-        _log_axis(axes)
+        _log_axis(axes, min(costs), max(costs))
         axes.plot(
             [costs[i] for i in front],
             [gains[i] for i in front],
@@ -82,18 +84,22 @@ def _tradeoff(table: VariantTable, label: str, costs: Sequence[float]) -> str:
         axes.plot(costs[:ours], gains[:ours], "o", color="k", markersize=5, label="variants")
         if table.peers:
             axes.plot(costs[ours:], gains[ours:], "s", color="k", mfc="w", label="peers")
-        axes.margins(0.12, 0.18)
+        room = max(0.18 * (max(gains) - min(gains)), LEAST_AUC_ROOM)
+        axes.set_ylim(min(gains) - room, max(gains) + room)
         _number(axes, costs, gains)
         # Below the axes: no corner is free in every table.
         axes.figure.legend(loc="outside lower center", ncols=3)
     return drawn.uri
 
 
-def _log_axis(axes: Axes) -> None:
-    """A log axis whose ticks are plain numbers, 1 2 5 a decade."""
+def _log_axis(axes: Axes, low: float, high: float) -> None:
+    """A log axis from `low` to `high` and some; ticks are plain numbers, 1 2 5 a decade."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axes.set_xscale("log")
+    # Six times from end to end holds two ticks at least, however alike the values are.
+    room = max(1.4, (6 * low / high) ** 0.5)
+    axes.set_xlim(low / room, high * room)
     axes.xaxis.set_major_locator(LogLocator(10, (1, 2, 5)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))

@@ -104,7 +104,7 @@ def test_page_shows_every_row_and_reaches_for_nothing(records: Path, tmp_path: P
         ".9935", ".9915 to .9945", "−.0003", "−.04", "−.24 to +.06", "0.050", "0.100", "6.7",
         "Malaria cells, a student of 64 px", "called at .5", "One note.", "a processor, 2 cores",
         "clinicscope compress run malaria-cells --peers peers", "8.0 ×",
-        "cam &lt;in&gt; float", "Search under 100 kB", "48000", "not for diagnosis",
+        "cam &lt;in&gt; float", "Search under 100 kB", "48,000", "not for diagnosis",
     ):  # fmt: skip
         assert text in page, text
     pictures = re.findall(r"src=\"data:image/svg\+xml;base64,([^\"]+)\"", page)
