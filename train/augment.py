@@ -14,6 +14,8 @@ from edge.contract.types import BoolArray, F32Array, U8Array
 
 # Interpolation blends the cell's rim with the black outside; darker than this is outside.
 EDGE_LEVEL = 24
+# Less the optical density of each level, so that its exponential is light again.
+_MINUS_DENSITY = np.log((np.arange(256, dtype=np.float32) + 1) / 256)
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,23 @@ class Augmentation:
 def augment(batch: U8Array, settings: Augmentation, rng: np.random.Generator) -> U8Array:
     """A randomly changed copy of the batch; the same generator state gives the same copy."""
     moved = np.stack([_move(image, settings, rng) for image in batch])
-    cell = moved.max(axis=3, keepdims=True) > EDGE_LEVEL
+    cell = _inside(moved)
     if settings.style:
         moved = _mix_style(moved, cell, settings, rng)
-    coloured = _jitter_colour(_jitter_stain(moved, settings, rng), settings, rng)
-    out = np.where(cell, np.clip(coloured + 0.5, 1, 255), 0).astype(np.uint8)
+    stain, colour, offset = _draw_colours(len(batch), settings, rng)
+    out = np.empty_like(moved)
+    for index, image in enumerate(moved):
+        out[index] = _recolour(image, stain[index], colour[index], offset[index])
+    out *= cell
     for index in range(len(out)):
         out[index] = _degrade(out[index], settings, rng)
     return _fill_background(out, cell, settings, rng)
+
+
+def _inside(batch: U8Array) -> BoolArray:
+    """(N,H,W,1), True where any channel is bright; a maximum over the last axis is far slower."""
+    bright = np.maximum(np.maximum(batch[..., 0], batch[..., 1]), batch[..., 2]) > EDGE_LEVEL
+    return np.asarray(bright[..., None])
 
 
 def _move(image: U8Array, settings: Augmentation, rng: np.random.Generator) -> U8Array:
@@ -94,29 +105,36 @@ def _mix_style(
     return np.where(cell, np.clip(mixed + 0.5, EDGE_LEVEL + 1, 255), batch).astype(np.uint8)
 
 
-def _jitter_stain(batch: U8Array, settings: Augmentation, rng: np.random.Generator) -> F32Array:
-    """Scales and mixes optical density, which is linear in the amount of dye (Beer-Lambert)."""
-    density = -np.log((np.arange(256, dtype=np.float32) + 1) / 256)
-    count = len(batch)
+def _draw_colours(
+    count: int, settings: Augmentation, rng: np.random.Generator
+) -> tuple[F32Array, F32Array, F32Array]:
+    """For each image how optical density mixes (3,3), how colour turns (3,3), and an offset (3,).
+
+    Optical density is linear in the amount of dye (Beer-Lambert). The hue turns about the grey
+    axis; then each channel has a gain.
+    """
     amount = np.exp(rng.normal(0, settings.stain, (count, 1, 1)))
     mixing = np.eye(3) + rng.normal(0, settings.stain / 4, (count, 3, 3))
-    matrix = (amount * mixing).astype(np.float32)
-    mixed = np.einsum("nhwc,ncd->nhwd", density[batch], matrix, optimize=True)
-    return np.asarray(256 * np.exp(-np.maximum(mixed, 0)) - 1, np.float32)
-
-
-def _jitter_colour(batch: F32Array, settings: Augmentation, rng: np.random.Generator) -> F32Array:
-    """Turns the hue about the grey axis, then a gain and an offset for each channel."""
-    count = len(batch)
     angle = np.deg2rad(settings.hue) * rng.uniform(-1, 1, count)
     cos, sin = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None] / np.sqrt(3)
     cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]], float)
     turn = cos * np.eye(3) + (1 - cos) / 3 + sin * cross
     gain = 1 + settings.gain * rng.uniform(-1, 1, (count, 1, 3))
     offset = 255 * settings.offset * rng.uniform(-1, 1, (count, 1, 1, 3))
-    matrix = (turn * gain).astype(np.float32)
-    turned = np.einsum("nhwc,ncd->nhwd", batch, matrix, optimize=True)
-    return np.asarray(turned + offset, np.float32)
+    matrices = ((amount * mixing), (turn * gain), offset.reshape(count, 3))
+    stain, colour, offset = (values.astype(np.float32) for values in matrices)
+    return stain, colour, offset
+
+
+# One image at a time stays in the processor's cache; a batch of floats does not.
+def _recolour(image: U8Array, stain: F32Array, colour: F32Array, offset: F32Array) -> U8Array:
+    """(H,W,3) uint8 RGB at least 1: densities mixed, then colours turned and shifted."""
+    density = cv2.transform(cv2.LUT(image, _MINUS_DENSITY), stain.T)
+    light = cv2.exp(np.minimum(density, 0, out=density))
+    # 256 * light - 1, turned, shifted, and rounded by truncation after a half is added.
+    shift = (offset - colour.sum(axis=0) + np.float32(0.5)).reshape(3, 1)
+    turned = cv2.transform(light, np.hstack([256 * colour.T, shift]).astype(np.float32))
+    return np.asarray(np.clip(turned, 1, 255, out=turned), np.float32).astype(np.uint8)
 
 
 def _degrade(image: U8Array, settings: Augmentation, rng: np.random.Generator) -> U8Array:
