@@ -1,0 +1,66 @@
+"""What `compress run` leaves for `compress pack`: one record beside the weights files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge.contract.errors import ConfigError, DataError, ManifestError
+from edge.contract.manifest import (
+    Evaluation,
+    OperatingPoint,
+    Parity,
+    RepresentativeSet,
+    ScoreCalibration,
+    Weights,
+)
+from edge.contract.records import from_plain, to_plain
+from train.recipe import Recipe
+
+RECORD_FILE = "compressed.json"
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """One fit in the forms that ship; the files of `weights` lie beside the record.
+
+    Attributes:
+        variants: key of `compress.variants.VARIANTS` of each weights file, in the same order.
+        operating_point: of two labels; None of more.
+        field_operating_point: of tasks that read fields.
+        evaluation: on examples that the fit was neither fitted nor tuned on.
+    """
+
+    recipe: Recipe
+    weights: tuple[Weights, ...]
+    variants: tuple[str, ...]
+    parity: Parity
+    evaluation: tuple[Evaluation, ...]
+    representative_set: RepresentativeSet
+    operating_point: OperatingPoint | None = None
+    field_operating_point: OperatingPoint | None = None
+    score_calibration: ScoreCalibration = field(default_factory=ScoreCalibration)
+
+
+def write_compressed(folder: Path, compressed: Compressed) -> None:
+    """Writes the record whole."""
+    partial = folder / f"{RECORD_FILE}.part"
+    partial.write_text(json.dumps(to_plain(compressed), indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder / RECORD_FILE)
+
+
+def read_compressed(folder: Path) -> Compressed:
+    """The record of a folder.
+
+    Raises:
+        ConfigError: there is none.
+        DataError: it is broken, or of another version.
+    """
+    path = folder / RECORD_FILE
+    if not path.is_file():
+        raise ConfigError(f"{folder} holds no {RECORD_FILE}; run `clinicscope compress run`")
+    try:
+        return from_plain(Compressed, json.loads(path.read_text(encoding="utf-8")), RECORD_FILE)
+    except (OSError, ValueError, ManifestError) as error:
+        raise DataError(f"{path} cannot be packed: {error}; run `compress run` again") from error
