@@ -191,7 +191,8 @@ def _outgoing(chain: Chain, index: int) -> F64Array:
         return np.asarray(chain.cam.kernel, np.float64)
     norm = chain.norms[index + 1]
     scale = np.asarray(norm.gamma) / np.sqrt(np.asarray(norm.moving_variance) + norm.epsilon)
-    return np.asarray(chain.convolutions[index + 1].kernel, np.float64) * scale
+    kernel = np.asarray(chain.convolutions[index + 1].kernel, np.float64)
+    return np.asarray(kernel * scale, np.float64)
 
 
 def _excess(

@@ -38,7 +38,7 @@ def test_float_takes_longer_or_is_refused() -> None:
     pi = load_device("rpi4")
     whole, wide = (predict_ms(pi, 10_000_000, 0, bits) for bits in ("int8", "float16"))
     assert wide.ms == pytest.approx(2.7 * whole.ms)
-    with pytest.raises(DataError, match="Coral USB Accelerator runs INT8 alone .*, no float16"):
+    with pytest.raises(DataError, match=r"Coral USB Accelerator runs INT8 alone .*, no float16"):
         predict_ms(load_device("coral_usb"), 1, 1, "float16")
 
 
