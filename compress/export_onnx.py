@@ -27,8 +27,8 @@ _CALIBRATION_BATCH = 16
 # They move values and compute nothing.
 _MOVES = frozenset({"Reshape", "SpaceToDepth", "Transpose"})
 _DTYPES = {1: "float32", 2: "uint8"}
-# They compute on QuantizeLinear's integers once ONNX Runtime has fused them.
-_MUST_QUANTISE = frozenset({"Conv", "Gemm", "MatMul"})
+# What has weights.
+_SUMS = frozenset({"Conv", "Gemm", "MatMul"})
 
 
 def export_onnx(model: Any, scale: float) -> bytes:
@@ -43,11 +43,18 @@ def export_onnx(model: Any, scale: float) -> bytes:
     """
     import tensorflow as tf
     import tf2onnx
+    from onnx import defs
 
     function = uint8_function(model, scale)
     signature = [tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8, name="image")]
     with _exporting():
         proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    unknown = sorted({node.op_type for node in proto.graph.node if not defs.has(node.op_type)})
+    if unknown:
+        raise DataError(
+            f"ONNX cannot be made: it has no {', '.join(unknown)}; build the network from other "
+            "layers"
+        )
     _tidy(proto)
     return bytes(proto.SerializeToString(deterministic=True))
 
@@ -60,7 +67,7 @@ def quantise_onnx(content: bytes, representative: U8Array) -> bytes:
         representative: (N,H,W,3) uint8 RGB.
 
     Raises:
-        DataError: a convolution or dense layer stayed in float.
+        DataError: an operation before the last convolution stays in float; named.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
@@ -82,8 +89,8 @@ def quantise_onnx(content: bytes, representative: U8Array) -> bytes:
         )
         proto = onnx.load(quantised)
     _feed_integers(proto.graph)
-    _check_quantised(proto)
     _tidy(proto)
+    _check_quantised(proto.graph)
     return bytes(proto.SerializeToString(deterministic=True))
 
 
@@ -210,14 +217,10 @@ def _kept_in_float(graph: Any) -> list[str]:
     for node in graph.node:
         for name in node.input:
             used_by.setdefault(name, []).append(node)
-    leads_to_sums: set[str] = set()
-    kept = []
-    for node in reversed(graph.node):
-        after = [user for name in node.output for user in used_by.get(name, ())]
-        if any(user.op_type in _MUST_QUANTISE or user.name in leads_to_sums for user in after):
-            leads_to_sums.add(node.name)
-        elif node.op_type not in _MUST_QUANTISE:
-            kept.append(node.name)
+    before = _before_last_sums(graph)
+    kept = [
+        node.name for node in graph.node if node.name not in before and node.op_type not in _SUMS
+    ]
     (cast,) = used_by[graph.input[0].name]
     waiting = list(used_by[cast.output[0]])
     while waiting:
@@ -242,29 +245,51 @@ def _feed_integers(graph: Any) -> None:
         rounding = made_by.get(node.input[0])
         if node.op_type != "DequantizeLinear" or rounding is None:
             continue
-        first, last = rounding, made_by.get(rounding.input[0])
-        while last is not None and last.op_type in _MOVES:
-            first, last = last, made_by.get(last.input[0])
-        if last is None or last.op_type != "Mul" or made_by[last.input[0]].op_type != "Cast":
+        path = _back_to_scaling(rounding, made_by)
+        if not path:
             continue
-        scale, step = constants[last.input[1]], constants[node.input[1]]
-        if np.allclose(step, scale, rtol=1e-3) and constants[node.input[2]] == 0:
-            node.input[0] = graph.input[0].name if first is rounding else rounding.input[0]
-            if first is not rounding:
-                first.input[0] = graph.input[0].name
+        scaling, first = path[-1], path[-2]
+        step, zero = constants[node.input[1]], constants[node.input[2]]
+        if np.allclose(step, constants[scaling.input[1]], rtol=1e-3) and zero == 0:
+            first.input[0] = graph.input[0].name
+            node.input[0] = rounding.input[0]
 
 
-def _check_quantised(proto: Any) -> None:
-    dequantised = {
-        output
-        for node in proto.graph.node
-        if node.op_type == "DequantizeLinear"
-        for output in node.output
-    }
+def _back_to_scaling(rounding: Any, made_by: dict[str, Any]) -> list[Any]:
+    """The nodes from a QuantizeLinear back to the Mul of the cast image; empty from elsewhere."""
+    path = [rounding]
+    while (node := made_by.get(path[-1].input[0])) is not None:
+        path.append(node)
+        if node.op_type == "Mul":
+            before = made_by.get(node.input[0])
+            return path if before is not None and before.op_type == "Cast" else []
+        if node.op_type not in _MOVES:
+            return []
+    return []
+
+
+def _before_last_sums(graph: Any) -> set[str]:
+    """Names of the nodes that a convolution or dense layer comes after."""
+    made_by = {output: node for node in graph.node for output in node.output}
+    waiting = [name for node in graph.node if node.op_type in _SUMS for name in node.input]
+    found: set[str] = set()
+    while waiting:
+        node = made_by.get(waiting.pop())
+        if node is not None and node.name not in found:
+            found.add(node.name)
+            waiting += node.input
+    return found
+
+
+def _check_quantised(graph: Any) -> None:
+    from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+
+    known = {*QDQRegistry, *QLinearOpsRegistry, "QuantizeLinear", "DequantizeLinear"}
+    before = _before_last_sums(graph)
     stayed = [
         f"{node.op_type} ({node.name})"
-        for node in proto.graph.node
-        if node.op_type in _MUST_QUANTISE and not set(node.input[:2]) <= dequantised
+        for node in graph.node
+        if node.name in before and node.op_type not in known
     ]
     if stayed:
         raise DataError(

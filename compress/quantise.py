@@ -86,7 +86,13 @@ def describe_weights(content: bytes, *, file: str, parent: str, scale: float) ->
         )
     outputs = []
     for index, detail in enumerate(interpreter.get_output_details()):
-        name = {2: "logit", 4: "cam"}[len(detail["shape"])]
+        name = {2: "logit", 4: "cam"}.get(len(detail["shape"]))
+        if name is None:
+            shape = tuple(int(side) for side in detail["shape_signature"])
+            raise DataError(
+                f"{file}: output {index} has the shape {shape}; expected `logit` (N,K) and `cam` "
+                "(N,h,w,K)"
+            )
         outputs.append(_tensor(name, detail, index))
     return Weights(
         "classifier",

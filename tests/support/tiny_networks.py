@@ -28,9 +28,9 @@ def tiny_network(n_outputs: int = 1, *, patch: int = 1) -> Any:
     model = build_model(spec, Preprocessing(SIZE_PX), n_outputs)
     rng = np.random.default_rng(n_outputs)
     for layer in model.layers:
-        layer.set_weights(
-            [value * 2 + rng.normal(0, 0.2, value.shape) ** 2 for value in layer.get_weights()]
-        )
+        for weight in layer.weights:
+            noise = rng.normal(0, 0.15, weight.shape)
+            weight.assign_add(abs(noise) if "variance" in weight.name else noise)
     return model
 
 

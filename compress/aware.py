@@ -1,0 +1,205 @@
+"""Training that is aware of quantisation: fake INT8 in the forward pass, after an ordinary fit.
+
+tensorflow-model-optimization wraps each layer; convolution, batch norm and ReLU6 count as one, as
+they do in the file. Ranges start from those of the fitted network rather than from the library's
+±6, which a short tuning would not leave (its moving average takes thousands of steps).
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from edge.contract.errors import DataError
+from edge.contract.types import F32Array, U8Array
+from train.batches import LabelledCrops, batches, steps_of
+from train.networks import reseed
+from train.recipe import Recipe
+
+OUTPUTS = ("logit", "cam")
+PREFIX = "quant_"
+# What the ranges of activations are taken from.
+CALIBRATION_CROPS = 512
+_CALIBRATION_BATCH = 64
+# Lambda layers that only move values, so that the range before them holds after them.
+_MOVING_LAMBDAS = frozenset({"patches"})
+
+
+def aware_copy(model: Any) -> Any:
+    """A copy with fake quantisation: the same inputs and outputs, the same weights.
+
+    Raises:
+        DataError: a layer that cannot be fake-quantised; named.
+    """
+    import tensorflow_model_optimization as tfmot
+    from tf_keras import Model, layers
+    from tf_keras.src.saving.serialization_lib import SafeModeScope
+
+    for layer in model.layers:
+        if isinstance(layer, layers.Lambda) and layer.name not in _MOVING_LAMBDAS:
+            raise DataError(
+                f"layer {layer.name} (Lambda) cannot be trained with quantisation: what it "
+                "computes is not known; write it with layers of Keras"
+            )
+    # The library keeps outputs in a list and loses the names of a dict.
+    listed = Model(model.inputs, [model.output[name] for name in OUTPUTS])
+    # Else Keras would not copy a Lambda, as if it came from a stranger's file.
+    with warnings.catch_warnings(), SafeModeScope(safe_mode=False):
+        warnings.filterwarnings("ignore", message="Lambda layers are not supported")
+        try:
+            aware = tfmot.quantization.keras.quantize_model(listed)
+        except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+            raise DataError(
+                f"network {model.name!r} cannot be trained with quantisation: "
+                f"{str(error).splitlines()[0][:300]}"
+            ) from error
+    return Model(aware.inputs, dict(zip(OUTPUTS, aware.outputs, strict=True)), name=model.name)
+
+
+def fine_tune_aware(
+    model: Any,
+    crops: U8Array,
+    labels: F32Array,
+    recipe: Recipe,
+    epochs: int,
+    rate: float,
+    *,
+    targets: F32Array | None = None,
+    source: np.ndarray | None = None,
+) -> Any:
+    """Fits an aware copy of a fitted network, with the recipe's batches and augmentation.
+
+    Args:
+        model: the fitted float network; stays as it is.
+        crops: (N,S,S,3) uint8 RGB of training patients.
+        labels: (N,) class indices.
+        rate: learning rate at the start, falling to 0 as a cosine.
+        targets: (N,) P(positive) or (N,K) probabilities to learn instead of the labels.
+        source: (N,) collection of each crop, where the recipe draws by it.
+
+    Returns:
+        The aware network, for `quantise.quantise_int8`.
+
+    Raises:
+        DataError: a layer cannot be fake-quantised, or the loss is not finite.
+    """
+    import tf_keras
+
+    aware, scale = aware_copy(model), recipe.preprocessing.scale
+    start_ranges(aware, model, crops, scale, recipe.seed)
+    wanted = _as_targets(labels, targets, model.output["logit"].shape[-1])
+    part = LabelledCrops(crops, labels, source=source, taught=(wanted,))
+    optimiser = tf_keras.optimizers.Adam(rate)
+    optimiser.build(aware.trainable_variables)
+    step, total = _make_step(aware, optimiser, scale), epochs * steps_of(part, recipe)
+    done = 0
+    for epoch in range(epochs):
+        reseed(aware, (recipe.seed, epoch))
+        for images, _, target in batches(part, recipe, epoch):
+            optimiser.learning_rate.assign(rate / 2 * (1 + math.cos(math.pi * done / total)))
+            loss, done = float(step(images, target)), done + 1
+            if not math.isfinite(loss):
+                raise DataError(
+                    f"loss is {loss} in step {done} of training with quantisation at learning rate "
+                    f"{rate:.2g}; lower it"
+                )
+    return aware
+
+
+def float_copy(aware: Any, model: Any) -> Any:
+    """A copy of `model`, the network that `aware` was made of, with the weights of `aware`.
+
+    For variants that fake quantisation is no use to: float, ONNX, INT16.
+    """
+    import tf_keras
+
+    copied = tf_keras.models.clone_model(model)
+    wrappers = {layer.name.removeprefix(PREFIX): layer for layer in aware.layers}
+    for layer in copied.layers:
+        if layer.weights:
+            own = f"{layer.name}/"
+            kept = {w.name: w for w in wrappers[layer.name].weights if w.name.startswith(own)}
+            layer.set_weights([kept[weight.name].numpy() for weight in layer.weights])
+    return copied
+
+
+def start_ranges(aware: Any, model: Any, crops: U8Array, scale: float, seed: int = 0) -> None:
+    """Sets the ranges of weights to their own and of activations to the float network's on `crops`.
+
+    The image's range is all of uint8, so that the file takes images as they are.
+    """
+    from tf_keras import Model
+
+    wrappers = [layer for layer in aware.layers if _range_of(layer) is not None]
+    names = [layer.name.removeprefix(PREFIX) for layer in wrappers]
+    seen = {layer.name: layer for layer in model.layers}
+    known = [(name, wrapper) for name, wrapper in zip(names, wrappers, strict=True) if name in seen]
+    watched = Model(model.inputs, [seen[name].output for name, _ in known])
+    rows = np.random.default_rng(seed).permutation(len(crops))[:CALIBRATION_CROPS]
+    lows, highs = _extremes(watched, crops[np.sort(rows)], scale)
+    for (_, wrapper), low, high in zip(known, lows, highs, strict=True):
+        least, greatest = _range_of(wrapper)
+        least.assign(min(low, 0.0))
+        greatest.assign(max(high, 0.0))
+    for layer in aware.layers:
+        # A quantiser takes the ranges of its weights when it is called as in training.
+        for weight, quantiser, ends in getattr(layer, "_weight_vars", ()):
+            quantiser(weight, True, weights=ends)
+        if type(layer).__name__ == "QuantizeLayer":
+            least, greatest = _range_of(layer)
+            least.assign(0.0)
+            greatest.assign(255 * scale)
+
+
+def _range_of(layer: Any) -> tuple[Any, Any] | None:
+    """The variables of least and greatest output, None where a layer's output is not rounded."""
+    found = {}
+    for variable in layer.weights:
+        for end in ("_min:0", "_max:0"):
+            if variable.name.endswith(end) and not variable.name.endswith(f"kernel{end}"):
+                found[end] = variable
+    return (found["_min:0"], found["_max:0"]) if found else None
+
+
+def _extremes(
+    watched: Any, crops: U8Array, scale: float
+) -> tuple[Sequence[float], Sequence[float]]:
+    lows, highs = [], []
+    for at in range(0, len(crops), _CALIBRATION_BATCH):
+        outputs = watched(crops[at : at + _CALIBRATION_BATCH].astype(np.float32) * scale)
+        arrays = [out.numpy() for out in (outputs if isinstance(outputs, list) else [outputs])]
+        lows.append([float(array.min()) for array in arrays])
+        highs.append([float(array.max()) for array in arrays])
+    return np.min(lows, axis=0).tolist(), np.max(highs, axis=0).tolist()
+
+
+def _as_targets(labels: F32Array, targets: F32Array | None, n_outputs: int) -> F32Array:
+    """(N,n_outputs) probabilities."""
+    if targets is None:
+        hard = labels.astype(int)
+        targets = hard if n_outputs == 1 else np.eye(n_outputs)[hard]
+    return np.asarray(targets, np.float32).reshape(len(labels), n_outputs)
+
+
+def _make_step(aware: Any, optimiser: Any, scale: float) -> Any:
+    import tensorflow as tf
+
+    variables = aware.trainable_variables
+
+    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
+    def step(crops: Any, target: Any) -> Any:
+        with tf.GradientTape() as tape:
+            logit = aware(tf.cast(crops, tf.float32) * scale, training=True)["logit"]
+            if logit.shape[1] == 1:
+                each = tf.nn.sigmoid_cross_entropy_with_logits(target, logit)[:, 0]
+            else:
+                each = tf.nn.softmax_cross_entropy_with_logits(target, logit)
+            loss = tf.reduce_mean(each)
+        optimiser.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        return loss
+
+    return step
