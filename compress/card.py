@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from edge.contract.manifest import Evaluation, Manifest, OperatingPoint
+from collections.abc import Mapping
+
+from compress.bundle_text import text_of
+from compress.parity import FIRST_RUNTIME, LEGACY_RUNTIME
+from compress.variants import VARIANTS
+from edge.contract.manifest import Evaluation, Manifest, OperatingPoint, Weights
 
 
-def render_card(manifest: Manifest) -> str:
-    """MODEL_CARD.md of a bundle."""
-    parity = manifest.parity
+def render_card(manifest: Manifest, variants: Mapping[str, str]) -> str:
+    """MODEL_CARD.md of a bundle.
+
+    Args:
+        variants: key of VARIANTS by weights file.
+
+    Raises:
+        ConfigError: nothing is written about the task.
+    """
+    examples = text_of(manifest.task).examples
     lines = [
         f"# {manifest.bundle_id}",
         "",
@@ -16,46 +28,66 @@ def render_card(manifest: Manifest) -> str:
         "## Limits",
         *(f"- {limitation}" for limitation in manifest.limitations),
         "",
-        "## Network",
-        *(
-            f"- {weights.role}: {weights.file}, {weights.bytes:,} bytes, full INT8, per-channel "
-            f"weights, input {manifest.preprocessing.size_px} px uint8 RGB, background black"
-            for weights in manifest.weights
-        ),
-        f"- score: {manifest.score_meaning}",
-        "",
-        "## Operating points (chosen on the INT8 model)",
-        _operating_point("single crops", manifest.operating_point),
-        _operating_point("cells of a field", manifest.field_operating_point),
-        "",
-        "## Evaluation (INT8, patients held out, 95 % intervals by bootstrap over patients)",
+        *_network(manifest, variants),
+        *_operating_points(manifest, examples),
+        "## Evaluation (the model that ships, 95 % intervals by bootstrap over patients)",
     ]
     for entry in manifest.evaluation:
-        lines += _evaluation(entry)
-    lines += [
-        "",
-        "## INT8 against float, the same cells",
-        f"AUC {parity.auc_int8:.4f} against {parity.auc_float:.4f}, accuracy "
-        f"{parity.accuracy_int8:.4f} against {parity.accuracy_float:.4f}; "
-        f"{parity.calls_agree_fraction:.2%} of {parity.n_cells:,} calls agree.",
+        lines += _evaluation(entry, examples)
+    return "\n".join(lines + _parity(manifest, examples) + _representatives(manifest, examples))
+
+
+def _network(manifest: Manifest, variants: Mapping[str, str]) -> list[str]:
+    return [
+        "## Network",
+        *(_file(weights, VARIANTS[variants[weights.file]]) for weights in manifest.weights),
+        f"- input: {_input(manifest)}",
+        f"- labels: {', '.join(manifest.labels)}",
+        f"- score: {manifest.score_meaning}",
         "",
     ]
-    return "\n".join(lines)
 
 
-def _operating_point(use: str, point: OperatingPoint) -> str:
+def _file(weights: Weights, variant: str) -> str:
+    return f"- {weights.role}: {weights.file}, {weights.bytes:,} bytes, {variant}"
+
+
+def _input(manifest: Manifest) -> str:
+    spec = manifest.preprocessing
+    words = [f"{spec.size_px} px uint8 {spec.channel_order}"]
+    if spec.mask == "black":
+        words.append("what is outside the cell black")
+    if spec.trim:
+        words.append(f"{spec.trim:.0%} of each side cut off")
+    if spec.contrast != "none":
+        words.append(f"contrast: {spec.contrast}")
+    return ", ".join(words)
+
+
+def _operating_points(manifest: Manifest, examples: str) -> list[str]:
+    single, field = manifest.operating_point, manifest.field_operating_point
+    if single is None:
+        return ["The likeliest label is called; there is no threshold.", ""]
+    lines = ["## Operating points (chosen on the model that ships)"]
+    lines.append(_operating_point(f"single {examples}", single, examples))
+    if field:
+        lines.append(_operating_point("cells of a field", field, examples))
+    return [*lines, ""]
+
+
+def _operating_point(use: str, point: OperatingPoint, examples: str) -> str:
     se, sp = point.sensitivity_cell, point.specificity_cell
     return (
         f"- {use}: threshold {point.threshold}, {point.rule}; on {point.chosen_on}: sensitivity "
-        f"{se.rate:.3f} ({se.n_cells:,} cells, {se.n_patients} patients, worth "
-        f"{se.n_effective:.0f} independent ones), specificity {sp.rate:.4f} ({sp.n_cells:,} cells, "
-        f"{sp.n_patients} patients, worth {sp.n_effective:.0f})"
+        f"{se.rate:.3f} ({se.n_cells:,} {examples}, {se.n_patients} patients, worth "
+        f"{se.n_effective:.0f} independent ones), specificity {sp.rate:.4f} ({sp.n_cells:,} "
+        f"{examples}, {sp.n_patients} patients, worth {sp.n_effective:.0f})"
     )
 
 
-def _evaluation(entry: Evaluation) -> list[str]:
+def _evaluation(entry: Evaluation, examples: str) -> list[str]:
     head = (
-        f"{entry.dataset}, {entry.role}, {entry.labels} labels: {entry.n_cells:,} cells of "
+        f"{entry.dataset}, {entry.role}, {entry.labels} labels: {entry.n_cells:,} {examples} of "
         f"{entry.n_patients} patients"
     )
     rows = [
@@ -70,4 +102,37 @@ def _evaluation(entry: Evaluation) -> list[str]:
         *rows,
         "",
         f"`{entry.command}`",
+        "",
+    ]
+
+
+def _parity(manifest: Manifest, examples: str) -> list[str]:
+    parity = manifest.parity
+    measured = [run.runtime for run in parity.runtimes]
+    auc = "AUC" if len(manifest.labels) == 2 else "AUC (mean over labels, each against the rest)"
+    lines = [
+        f"## Against the float network that it was made of, the same {parity.n_cells:,} {examples}",
+        f"{auc} {parity.auc_int8:.4f} against {parity.auc_float:.4f}, accuracy "
+        f"{parity.accuracy_int8:.4f} against {parity.accuracy_float:.4f} on the runtime that loses "
+        f"most, {measured[0]}.",
+        "",
+        "| runtime | weights | calls that agree | largest difference of a logit |",
+        "|---|---|---|---|",
+        *(
+            f"| {run.runtime} | {run.format} | {run.calls_agree_fraction:.2%} | "
+            f"{run.logit_max_abs_difference:.3f} |"
+            for run in parity.runtimes
+        ),
+    ]
+    if LEGACY_RUNTIME not in measured and FIRST_RUNTIME["tflite"] in measured:
+        lines.append(f"| {LEGACY_RUNTIME} | tflite | not measured | not measured |")
+    return [*lines, ""]
+
+
+def _representatives(manifest: Manifest, examples: str) -> list[str]:
+    counts = manifest.representative_set.count_per_class
+    return [
+        f"Ranges of the quantisation come from {sum(counts.values()):,} {examples} of training "
+        f"patients: {', '.join(f'{count} {label}' for label, count in counts.items())}.",
+        "",
     ]

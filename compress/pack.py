@@ -1,58 +1,42 @@
 """What `compress run` made, to a bundle: manifest, weights, golden tensors, model card.
 
-Golden cells are drawn by the simulated smear camera, so a bundle holds no patient's image. Nothing
-is left half-written: the bundle is made aside, opened and proven, then moved into place.
+Golden inputs are drawn, so a bundle holds no patient's image. Nothing is left half-written: the
+bundle is made aside, opened and proven in every format, then moved into place.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
-import shutil
 import subprocess
 import tempfile
 import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from compress.bundle_text import limitations_of, text_of
 from compress.card import render_card
-from compress.run import RECORD_FILE
-from edge.cameras.smear import draw_cell
+from compress.compressed import RECORD_FILE, Compressed, read_compressed
+from compress.golden import GoldenSet, make_golden
+from compress.parity import FIRST_RUNTIME, check_parity
+from compress.variants import VARIANTS
 from edge.contract.bundle import MANIFEST, Bundle, open_bundle
-from edge.contract.errors import ConfigError
-from edge.contract.labels import STAGES, UNINFECTED
-from edge.contract.manifest import (
-    SCHEMA_VERSION,
-    Golden,
-    Manifest,
-    ScoreCalibration,
-    Weights,
-    format_manifest,
-)
-from edge.contract.preprocess import Preprocessing, prepare_batch
-from edge.contract.records import from_plain
-from edge.contract.types import U8Array
+from edge.contract.errors import ConfigError, DataError
+from edge.contract.labels import MALARIA_CELLS
+from edge.contract.manifest import SCHEMA_VERSION, Golden, Manifest, Weights, format_manifest
 from edge.runtimes.base import open_runtime
-from edge.runtimes.litert import LiteRTRuntime
 from edge.selftest import self_test
 from train.datasets.base import labels_of
 
-GOLDEN_CELLS = 16
-# INT8 kernels of other processors round differently: TFLite's reference kernels are one step of
-# the quantisation away from XNNPACK's (.05 logit, .43 in the map). About five steps are allowed;
-# a wrong model, a swapped channel or another resize is off by far more.
-GOLDEN_TOLERANCES = {"logit": 0.25, "cam": 2.2}
-LIMITATIONS = (
-    "Learned from thin smears with P. falciparum on one kind of microscope and phone; species is "
-    "not told apart.",
-    "Thresholds were chosen on few patients and have not been checked at any site.",
-    "Reads red cells of thin smears only: no thick smears, no white cells.",
-)
+MAX_BYTES = 1_000_000
+# Manifest and card have some 10,000 bytes.
+_WORDS_BYTES = 30_000
+CARD = "MODEL_CARD.md"
 
 
 def pack_bundle(
@@ -63,86 +47,127 @@ def pack_bundle(
     Args:
         compressed: folder of `compress run`.
         out: folder or zip to make; must not exist.
+        now: the time that the manifest says; same folder and time, same bytes.
 
     Raises:
-        ConfigError: nothing to pack, or `out` exists.
+        ConfigError: nothing to pack, `out` exists, or nothing is written about task or data set.
+        DataError: parity fails, a file was altered, kernels part, or the bundle is too large.
         GoldenMismatchError: the packed bundle does not reproduce its own tensors.
     """
     if out.exists():
         raise ConfigError(f"{out} exists; a bundle is never overwritten: give another --out")
-    record_path = compressed / RECORD_FILE
-    if not record_path.is_file():
-        raise ConfigError(f"{compressed} holds no {RECORD_FILE}; run `clinicscope compress run`")
-    record = json.loads(record_path.read_text())
-    files = _golden_files(record, (compressed / record["weights"]["file"]).read_bytes())
-    manifest = _manifest(record, version, now or datetime.now(UTC), files)
-    files["MODEL_CARD.md"] = render_card(manifest).encode()
-    manifest_final = _manifest(record, version, datetime.fromisoformat(manifest.created_utc), files)
-    files[record["weights"]["file"]] = (compressed / record["weights"]["file"]).read_bytes()
-    files[MANIFEST] = format_manifest(manifest_final).encode()
+    record = read_compressed(compressed)
+    _check_record(record)
+    weights = [(entry, _read_weights(compressed, entry)) for entry in record.weights]
+    files = {entry.file: content for entry, content in weights}
+    room = MAX_BYTES - _WORDS_BYTES - sum(map(len, files.values()))
+    golden = make_golden(record.recipe.task, record.recipe.preprocessing, weights, room)
+    tensors = {"input": golden.images, **golden.outputs}
+    files |= {f"golden/{name}.npy": _npy(array) for name, array in tensors.items()}
+    manifest = _manifest(record, version, now or datetime.now(UTC), golden)
+    variants = {
+        entry.file: name for entry, name in zip(record.weights, record.variants, strict=True)
+    }
+    files[CARD] = render_card(manifest, variants).encode()
+    listed = {name: data for name, data in sorted(files.items()) if name not in variants}
+    files[MANIFEST] = format_manifest(replace(manifest, files=_hashes(listed))).encode()
+    _check_size(files, variants)
     return _write_proven(files, out, as_zip)
 
 
-def golden_crops(spec: Preprocessing) -> U8Array:
-    """Drawn cells, half of them infected, (GOLDEN_CELLS, S, S, 3) uint8 RGB."""
-    kinds = [UNINFECTED if seed % 2 else STAGES[seed // 2 % 4] for seed in range(GOLDEN_CELLS)]
-    drawn = [draw_cell(kind, seed) for seed, kind in enumerate(kinds)]
-    return prepare_batch([image for image, _ in drawn], spec, [mask for _, mask in drawn])
+def _check_record(record: Compressed) -> None:
+    """Refuses what no device could use, before anything is computed."""
+    check_parity(record.parity)
+    if len(record.variants) != len(record.weights):
+        raise DataError(
+            f"{RECORD_FILE} has {len(record.weights)} weights and {len(record.variants)} variants; "
+            "one each: run `compress run` again"
+        )
+    formats = [weights.format for weights in record.weights]
+    if len(set(formats)) < len(formats):
+        raise DataError(f"weights are {', '.join(formats)}; a device opens one of each format")
+    for weights, variant in zip(record.weights, record.variants, strict=True):
+        _check_weights(record, weights, variant)
+    if record.recipe.task == MALARIA_CELLS and record.field_operating_point is None:
+        raise DataError(
+            f"{MALARIA_CELLS} reads fields, and {RECORD_FILE} has no field_operating_point; run "
+            "`compress run` again"
+        )
 
 
-def _golden_files(record: dict[str, Any], model: bytes) -> dict[str, bytes]:
-    spec = from_plain(Preprocessing, record["recipe"]["preprocessing"], "preprocessing")
-    runtime = LiteRTRuntime(model, from_plain(Weights, record["weights"], "weights"))
-    crops = golden_crops(spec)
-    scores = runtime.run(crops)
-    arrays = {"input": crops, "logit": scores.logits, "cam": scores.cams}
-    return {f"golden/{name}.npy": _npy(array) for name, array in arrays.items()}
+def _check_weights(record: Compressed, weights: Weights, variant: str) -> None:
+    made_as = "onnx" if variant.startswith("onnx-") else "tflite"
+    if variant not in VARIANTS or weights.format != made_as:
+        raise DataError(
+            f"{weights.file} is {weights.format} and called {variant!r}; known variants: "
+            f"{', '.join(VARIANTS)}"
+        )
+    side = record.recipe.preprocessing.size_px
+    if weights.inputs[0].shape[1:] != (side, side, 3):
+        raise DataError(
+            f"{weights.file} takes images of {weights.inputs[0].shape}, the recipe makes "
+            f"{side} px; run `compress run` again"
+        )
+    runtime = FIRST_RUNTIME[weights.format]
+    if runtime not in {run.runtime for run in record.parity.runtimes}:
+        raise DataError(
+            f"{weights.file} was not compared with float on {runtime}/{weights.format}; run "
+            "`compress run` again"
+        )
 
 
-def _npy(array: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
+def _read_weights(folder: Path, weights: Weights) -> bytes:
+    """The file, as it was when it was measured; never one outside the folder."""
+    path = folder / weights.file
+    if Path(weights.file).name != weights.file or not path.is_file():
+        raise DataError(f"{folder} holds no file {weights.file!r}; run `compress run` again")
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != weights.sha256:
+        raise DataError(
+            f"{path} is not the file that {RECORD_FILE} was written for (sha256 differs), so its "
+            "figures are of another network; run `compress run` again"
+        )
+    return content
 
 
-def _manifest(
-    record: dict[str, Any], version: int, now: datetime, files: dict[str, bytes]
-) -> Manifest:
-    recipe = record["recipe"]
-    golden = Golden(
-        "golden/input.npy",
-        {name: f"golden/{name}.npy" for name in GOLDEN_TOLERANCES},
-        GOLDEN_TOLERANCES,
-    )
-    labels = labels_of(recipe["dataset"])
-    content = {
-        "schema_version": SCHEMA_VERSION,
-        "bundle_id": f"{recipe['task']}-{version}",
-        "version": version,
-        "created_utc": now.isoformat(timespec="seconds"),
-        "source_revision": _revision(),
-        "intended_use": (
-            "Screening support: finds red cells that look infected with malaria parasites on "
-            "Giemsa-stained thin smears, for a person to review. Not for diagnosis."
+def _manifest(record: Compressed, version: int, now: datetime, golden: GoldenSet) -> Manifest:
+    """All but the hashes of files."""
+    recipe, labels = record.recipe, labels_of(record.recipe.dataset)
+    two = len(labels) == 2
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        bundle_id=f"{recipe.task}-{version}",
+        version=version,
+        created_utc=now.isoformat(timespec="seconds"),
+        source_revision=_revision(),
+        intended_use=text_of(recipe.task).intended_use,
+        limitations=limitations_of(recipe.task, recipe.dataset),
+        task=recipe.task,
+        labels=labels,
+        positive_label=labels[1] if two else None,
+        score_meaning=_score_meaning(labels),
+        weights=record.weights,
+        preprocessing=recipe.preprocessing,
+        operating_point=record.operating_point,
+        field_operating_point=record.field_operating_point,
+        score_calibration=record.score_calibration,
+        novelty_threshold=None,
+        evaluation=record.evaluation,
+        representative_set=record.representative_set,
+        golden=Golden(
+            "golden/input.npy",
+            {name: f"golden/{name}.npy" for name in golden.outputs},
+            golden.tolerances,
         ),
-        "limitations": list(LIMITATIONS),
-        "task": recipe["task"],
-        "labels": list(labels),
-        "positive_label": labels[1],
-        "score_meaning": f"P({labels[1]}) = sigmoid((logit + offset) / temperature)",
-        "weights": [record["weights"]],
-        "preprocessing": recipe["preprocessing"],
-        "operating_point": record["operating_point"],
-        "field_operating_point": record["field_operating_point"],
-        "score_calibration": vars(ScoreCalibration()),
-        "novelty_threshold": None,
-        "evaluation": record["evaluation"],
-        "representative_set": record["representative_set"],
-        "golden": vars(golden),
-        "parity": record["parity"],
-        "files": {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())},
-    }
-    return from_plain(Manifest, content, "manifest")
+        parity=record.parity,
+        files={},
+    )
+
+
+def _score_meaning(labels: Sequence[str]) -> str:
+    if len(labels) == 2:
+        return f"P({labels[1]}) = sigmoid((logit + offset) / temperature)"
+    return "P of the label called, the largest of softmax(logit / temperature)"
 
 
 def _revision() -> str:
@@ -160,7 +185,17 @@ def _revision() -> str:
     return done.stdout.strip()
 
 
-def _write_proven(files: dict[str, bytes], out: Path, as_zip: bool) -> Bundle:
+def _check_size(files: Mapping[str, bytes], weights: Mapping[str, str]) -> None:
+    total = sum(map(len, files.values()))
+    if total > MAX_BYTES:
+        each = ", ".join(f"{name} {len(files[name]):,}" for name in weights)
+        raise DataError(
+            f"the bundle would have {total:,} bytes, at most {MAX_BYTES:,} ship; of these the "
+            f"weights: {each}; prune the network, or give it smaller images"
+        )
+
+
+def _write_proven(files: Mapping[str, bytes], out: Path, as_zip: bool) -> Bundle:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".packing-") as folder:
         made = Path(folder) / out.name
@@ -168,21 +203,40 @@ def _write_proven(files: dict[str, bytes], out: Path, as_zip: bool) -> Bundle:
             _write_zip(files, made)
         else:
             _write_folder(files, made)
-        bundle = open_bundle(made)
-        self_test(bundle, open_runtime(bundle))
-        shutil.move(made, out)
+        _prove(open_bundle(made))
+        made.rename(out)
     return open_bundle(out)
 
 
-def _write_folder(files: dict[str, bytes], folder: Path) -> None:
+def _prove(bundle: Bundle) -> None:
+    """Replays the golden tensors on every format."""
+    for weights in bundle.manifest.weights:
+        runtime = open_runtime(bundle, names=[FIRST_RUNTIME[weights.format]])
+        try:
+            self_test(bundle, runtime)
+        finally:
+            runtime.close()
+
+
+def _write_folder(files: Mapping[str, bytes], folder: Path) -> None:
     for name, data in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
 
 
-def _write_zip(files: dict[str, bytes], path: Path) -> None:
+def _write_zip(files: Mapping[str, bytes], path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in sorted(files.items()):
             # A fixed date makes the same bundle the same bytes.
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
+
+
+def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+
+
+def _npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()

@@ -1,0 +1,171 @@
+"""Golden tensors of a bundle: drawn inputs, what LiteRT gives for them, how far others may be.
+
+What a runtime may differ by is measured: the same inputs go through every kernel that is here. A
+wrong model, a swapped channel or another resize is off by far more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from compress.drawn_xray import draw_xray
+from edge.cameras.smear import draw_cell
+from edge.contract.errors import DataError
+from edge.contract.labels import STAGES, UNINFECTED, XRAY_TASKS
+from edge.contract.manifest import Weights
+from edge.contract.preprocess import Preprocessing, prepare_batch
+from edge.contract.types import F32Array, U8Array
+from edge.runtimes.base import Runtime, Scores
+from edge.runtimes.litert import LiteRTRuntime
+from edge.runtimes.onnx import OnnxRuntime
+
+# A batch of the device's runtimes; fewer where large inputs would fill the bundle.
+MOST_IMAGES, LEAST_IMAGES = 16, 4
+# Correct kernels round differently, and other processors have others than those that are here.
+DIFFERENCE_FACTOR = 2
+STEPS = 4
+LEAST_TOLERANCE = 0.01
+# Scores that depend by so much (in logits) on who computes them are no proof of anything.
+MAX_DIFFERENCE = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class GoldenSet:
+    """What a bundle stores.
+
+    Attributes:
+        images: (N,S,S,3) uint8 RGB.
+        outputs: `logit` (N,) or (N,K) and `cam` (N,h,w) or (N,h,w,K), float32.
+        tolerances: of each output, in logits.
+    """
+
+    images: U8Array
+    outputs: dict[str, F32Array]
+    tolerances: dict[str, float]
+
+
+def make_golden(
+    task: str, spec: Preprocessing, files: Sequence[tuple[Weights, bytes]], room_bytes: int
+) -> GoldenSet:
+    """Draws inputs and runs them on every kernel there is.
+
+    Args:
+        task: decides what is drawn.
+        files: entries of the manifest with the files' content, one a format.
+        room_bytes: how many the tensors may take, if `LEAST_IMAGES` fit in.
+
+    Raises:
+        DataError: no TFLite file, or a kernel is more than MAX_DIFFERENCE logits away.
+        RuntimeUnavailableError: LiteRT or ONNX Runtime refuses its file.
+    """
+    reference = next((file for file in files if file[0].format == "tflite"), None)
+    if reference is None:
+        raise DataError("there are no tflite weights; golden tensors come from LiteRT: make them")
+    images = draw_images(task, spec, _count_in(room_bytes, spec, reference[0]))
+    golden = _outputs(LiteRTRuntime(reference[1], reference[0]).run(images))
+    differences = dict.fromkeys(golden, 0.0)
+    for kernel, runtime in _other_kernels(files):
+        found = _outputs(runtime.run(images))
+        apart = {name: _largest(found[name], golden[name]) for name in golden}
+        if apart["logit"] > MAX_DIFFERENCE:
+            raise DataError(
+                f"{kernel} gives a golden logit {apart['logit']:.3f} away from LiteRT's on "
+                f"{reference[0].file}; at most {MAX_DIFFERENCE}: a device could not tell its own "
+                "rounding from a wrong model; use a larger representative set or another variant"
+            )
+        differences = {name: max(differences[name], apart[name]) for name in golden}
+    steps = _quantisation_steps(*reference)
+    tolerances = {name: _tolerance(differences[name], steps[name]) for name in golden}
+    return GoldenSet(images, golden, tolerances)
+
+
+def draw_images(task: str, spec: Preprocessing, count: int) -> U8Array:
+    """Drawn inputs of a task, prepared, (count,S,S,3) uint8 RGB: X-rays, or single cells.
+
+    Half of the cells are infected; for stages all are.
+    """
+    if task in XRAY_TASKS:
+        return prepare_batch([draw_xray(seed) for seed in range(count)], spec)
+    if task == "malaria-stages":
+        kinds = [STAGES[seed % len(STAGES)] for seed in range(count)]
+    else:
+        kinds = [UNINFECTED if seed % 2 else STAGES[seed // 2 % 4] for seed in range(count)]
+    drawn = [draw_cell(kind, seed) for seed, kind in enumerate(kinds)]
+    return prepare_batch([image for image, _ in drawn], spec, [mask for _, mask in drawn])
+
+
+def _count_in(room_bytes: int, spec: Preprocessing, weights: Weights) -> int:
+    """How many images fit with their outputs; even, so that both halves are as large."""
+    floats = sum(math.prod(weights.output(name).shape[1:]) for name in ("logit", "cam"))
+    fit = room_bytes // (spec.size_px**2 * 3 + 4 * floats)
+    return min(MOST_IMAGES, max(LEAST_IMAGES, fit // 2 * 2))
+
+
+def _outputs(scores: Scores) -> dict[str, F32Array]:
+    return {"logit": scores.logits, "cam": scores.cams}
+
+
+class _Kernels(LiteRTRuntime):
+    """LiteRT without XNNPACK: `resolver` is a name in its OpResolverType."""
+
+    def __init__(self, model: bytes, weights: Weights, resolver: str) -> None:
+        self._resolver = resolver
+        super().__init__(model, weights)
+
+    def _import(self) -> Any:
+        from ai_edge_litert.interpreter import OpResolverType
+
+        kind = OpResolverType[self._resolver]
+        return partial(super()._import(), experimental_op_resolver_type=kind)
+
+
+def _other_kernels(files: Sequence[tuple[Weights, bytes]]) -> list[tuple[str, Runtime]]:
+    found: list[tuple[str, Runtime]] = []
+    for weights, content in files:
+        if weights.format == "onnx":
+            found.append((f"ONNX Runtime on {weights.file}", OnnxRuntime(content, weights)))
+            continue
+        for name, resolver in (
+            ("LiteRT without XNNPACK", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"),
+            ("LiteRT's reference kernels", "BUILTIN_REF"),
+        ):
+            found.append((name, _Kernels(content, weights, resolver)))
+    return found
+
+
+def _largest(found: F32Array, expected: F32Array) -> float:
+    return float(np.nan_to_num(np.abs(found - expected).max(initial=0.0), nan=np.inf))
+
+
+def _quantisation_steps(weights: Weights, content: bytes) -> dict[str, float]:
+    """One step of each output, also where the file dequantises it; 0 where it was never INT8."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    # A delegate would hide the operations that it takes over.
+    interpreter = Interpreter(
+        model_content=content,
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+    )
+    scales = {one["index"]: one["quantization"][0] for one in interpreter.get_tensor_details()}
+    for operation in interpreter._get_ops_details():
+        if operation["op_name"] == "DEQUANTIZE":
+            scales[operation["outputs"][0]] = scales[operation["inputs"][0]]
+    outputs = interpreter.get_output_details()
+    return {
+        name: float(scales[outputs[weights.output(name).index]["index"]])
+        for name in ("logit", "cam")
+    }
+
+
+def _tolerance(difference: float, step: float) -> float:
+    """Rounded up to two digits."""
+    least = max(DIFFERENCE_FACTOR * difference, STEPS * step, LEAST_TOLERANCE)
+    digits = 1 - math.floor(math.log10(least))
+    # The inner rounding takes away what binary fractions add: .25 is 25 hundredths, not 26.
+    return round(math.ceil(round(least * 10**digits, 6)) / 10**digits, max(digits, 0))
