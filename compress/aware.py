@@ -1,8 +1,8 @@
 """Training that is aware of quantisation: fake INT8 in the forward pass, after an ordinary fit.
 
 tensorflow-model-optimization wraps each layer; convolution, batch norm and ReLU6 count as one, as
-they do in the file. Ranges start from those of the fitted network rather than from the library's
-±6, which a short tuning would not leave (its moving average takes thousands of steps).
+they do in the file. Ranges are taken from crops before and after, since the library starts from ±6
+and its moving average takes thousands of steps to leave that.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,8 @@ def fine_tune_aware(
         labels: (N,) class indices.
         rate: learning rate at the start, falling to 0 as a cosine.
         targets: (N,) P(positive) or (N,K) probabilities to learn instead of the labels.
-        source: (N,) collection of each crop, where the recipe draws by it.
+        source: (N,) collection of each crop, where the recipe draws by it; None takes each crop
+            once an epoch whatever the recipe draws.
 
     Returns:
         The aware network, for `quantise.quantise_int8`.
@@ -89,8 +91,10 @@ def fine_tune_aware(
     """
     import tf_keras
 
+    if source is None:
+        recipe = replace(recipe, draws={})
     aware, scale = aware_copy(model), recipe.preprocessing.scale
-    start_ranges(aware, model, crops, scale, recipe.seed)
+    set_ranges(aware, model, crops, scale, recipe.seed)
     wanted = _as_targets(labels, targets, model.output["logit"].shape[-1])
     part = LabelledCrops(crops, labels, source=source, taught=(wanted,))
     optimiser = tf_keras.optimizers.Adam(rate)
@@ -107,6 +111,8 @@ def fine_tune_aware(
                     f"loss is {loss} in step {done} of training with quantisation at learning rate "
                     f"{rate:.2g}; lower it"
                 )
+    # The moving average lags behind weights that changed, and clips the surest scores.
+    set_ranges(aware, float_copy(aware, model), crops, scale, recipe.seed)
     return aware
 
 
@@ -127,7 +133,7 @@ def float_copy(aware: Any, model: Any) -> Any:
     return copied
 
 
-def start_ranges(aware: Any, model: Any, crops: U8Array, scale: float, seed: int = 0) -> None:
+def set_ranges(aware: Any, model: Any, crops: U8Array, scale: float, seed: int = 0) -> None:
     """Sets the ranges of weights to their own and of activations to the float network's on `crops`.
 
     The image's range is all of uint8, so that the file takes images as they are.

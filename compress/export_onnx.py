@@ -284,7 +284,7 @@ def _before_last_sums(graph: Any) -> set[str]:
 def _check_quantised(graph: Any) -> None:
     from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
-    known = {*QDQRegistry, *QLinearOpsRegistry, "QuantizeLinear", "DequantizeLinear"}
+    known = {*QDQRegistry, *QLinearOpsRegistry, *_MOVES, "QuantizeLinear", "DequantizeLinear"}
     before = _before_last_sums(graph)
     stayed = [
         f"{node.op_type} ({node.name})"

@@ -1,167 +1,219 @@
-"""One run of `train fit` to the folder that `pack` makes a bundle of.
-
-Operating points are chosen on validation patients and figures taken on held-out patients, both with
-the INT8 model on the runtime that the device uses.
-"""
+"""`compress run`: a task's fits to every variant, the table of them, and the bundle that ships."""
 
 from __future__ import annotations
 
 import hashlib
-import json
+import logging
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from compress.parity import check_parity, measure_parity
-from compress.quantise import describe_weights, quantise_int8
-from compress.representative import choose_representatives
-from edge.contract.errors import ConfigError
-from edge.contract.manifest import Evaluation, Metric, OperatingPoint, Weights
-from edge.contract.records import to_plain
-from edge.contract.types import F32Array
-from edge.runtimes.litert import LiteRTRuntime
-from train.batches import predict_logits
-from train.datasets.base import Example, labels_of, list_examples, load_crops
-from train.evaluate import evaluate
-from train.fit import split_for
-from train.networks import WEIGHTS_FILE, load_network
-from train.operating_point import choose_operating_point
-from train.recipe import Recipe
-from train.splits import Split
+from compress.compressed import Compressed, write_compressed
+from compress.export_onnx import describe_onnx
+from compress.fits import Fit, fit_all, lab_of_run
+from compress.lab_recipe import FLOAT, LabRecipe, load_lab_recipe
+from compress.layer_errors import layer_errors
+from compress.measure import Subject, measure, peer_subject, variant_subject
+from compress.paired import HeldOut, pool_folds
+from compress.parity import check_parity, measure_parity, score_runtimes
+from compress.peers import open_peers
+from compress.points import choose_points, evaluate_shipped, of_part
+from compress.quantise import describe_weights
+from compress.tables import TABLE_FILE, LayerErrors, VariantTable, write_table
+from compress.variant_files import FoldLab, Made
+from edge.contract.errors import DataError
+from edge.contract.manifest import Weights
+from train.costs import machine_name
+from train.datasets.base import labels_of
+from train.models.start_weights import WEIGHTS_FILE
 
-RECORD_FILE = "compressed.json"
-
-
-@dataclass(frozen=True, eq=False)
-class Measured:
-    """Crops of one part with both models' logits, (N,) each."""
-
-    examples: list[Example]
-    float_logits: F32Array
-    int8_logits: F32Array
-
-    @property
-    def labels(self) -> F32Array:
-        """(N,) 0 or 1."""
-        return np.array([example.label for example in self.examples], np.float32)
-
-    @property
-    def patients(self) -> list[str]:
-        """(N,) ids."""
-        return [example.patient for example in self.examples]
-
-    @property
-    def scores(self) -> F32Array:
-        """P(positive) of the INT8 model, (N,)."""
-        return np.asarray(1 / (1 + np.exp(-self.int8_logits.astype(np.float64))), np.float32)
+log = logging.getLogger(__name__)
+COMPRESSED = "compressed"
+INT8 = "int8"
 
 
-def compress_run(run_dir: Path, out_dir: Path, *, data: Path | None = None) -> Path:
-    """Quantises, chooses, measures; writes weights, ids and one JSON record into `out_dir`.
+@dataclass(frozen=True)
+class Settings:
+    """What a call asks for besides the recipe.
+
+    Attributes:
+        out: folder of everything that is made.
+        data: folder of data sets; None reads CLINICSCOPE_DATA.
+        peers: folder of models that are measured beside; None leaves them out.
+        kept: take fits from the records that keep them.
+        command: as the table prints it.
+        timed_runs: of each variant at each batch size.
+    """
+
+    out: Path
+    data: Path | None = None
+    peers: Path | None = None
+    kept: bool = False
+    command: str = ""
+    timed_runs: int = 300
+    tell: Callable[[str], None] = lambda _text: None
+
+
+def run_task(task_or_run: str, settings: Settings) -> Path:
+    """All of it; what a stopped call has made is not made again.
+
+    Args:
+        task_or_run: a recipe of `compress/recipes`, a .toml file, or a run folder of `train fit`.
+
+    Returns:
+        The folder that `compress pack` takes.
 
     Raises:
-        ConfigError: no finished fit, or one that leaves no patients to choose thresholds on.
-        DataError: parity fails, an op is not quantised, a class is too small.
+        ConfigError: no such task or run, or a fit that leaves nothing to choose thresholds on.
+        DataError: parity fails, an operation is not quantised, or a model is over its budget.
     """
-    recipe, model = load_network(run_dir)
-    if recipe.fit.use_validation:
-        raise ConfigError(
-            f"{run_dir} was fitted on its validation part too (fit.use_validation), so no patients "
-            "are left to choose thresholds on; fit without it"
+    if (Path(task_or_run) / "recipe.json").is_file():
+        lab, fits = lab_of_run(Path(task_or_run))
+    else:
+        lab = load_lab_recipe(task_or_run)
+        fits = fit_all(
+            lab, settings.out, kept=settings.kept, data=settings.data, tell=settings.tell
         )
-    examples = list_examples(recipe.dataset, data)
-    split = split_for(recipe, examples)
-    cache = run_dir.parent / "cache"
-    chosen = choose_representatives(
-        split.part_of(examples, "train"), labels_of(recipe.dataset), recipe.seed
-    )
-    scale = recipe.preprocessing.scale
-    content = quantise_int8(model, load_crops(chosen.examples, recipe.preprocessing, cache), scale)
-    parent = hashlib.sha256((run_dir / WEIGHTS_FILE).read_bytes()).hexdigest()
-    file = f"{recipe.task}.int8.tflite"
-    weights = describe_weights(content, file=file, parent=parent, scale=scale)
-    runtime = LiteRTRuntime(content, weights)
-    parts = {
-        name: _measure(recipe, model, runtime, split.part_of(examples, name), cache)
-        for name in ("validation", "test")
-    }
-    record = _record(recipe, split, weights, parts) | {
-        "representative_set": to_plain(chosen.describe())
-    }
-    out_dir.mkdir(parents=True, exist_ok=True)
-    (out_dir / file).write_bytes(content)
-    chosen.write_ids(out_dir / "representative_ids.txt")
-    (out_dir / RECORD_FILE).write_text(json.dumps(record, indent=1) + "\n")
-    return out_dir
+    return run_lab(lab, fits, settings)
 
 
-def _measure(
-    recipe: Recipe, model: Any, runtime: LiteRTRuntime, examples: list[Example], cache: Path
-) -> Measured:
-    crops = load_crops(examples, recipe.preprocessing, cache)
-    float_logits = predict_logits(model, crops, recipe.preprocessing.scale)
-    return Measured(examples, float_logits, runtime.run(crops).logits)
+def run_lab(lab: LabRecipe, fits: Sequence[Fit], settings: Settings) -> Path:
+    """As `run_task`, of fits that are there."""
+    made: dict[int, dict[str, Made]] = {}
+    for one in fits:
+        fold = FoldLab(lab, one, settings.out, settings.data, settings.tell)
+        made[one.recipe.held_out_fold] = {found.name: found for found in fold.make_all()}
+    (shipping,) = [one for one in fits if one.recipe.held_out_fold == lab.ships]
+    fold = FoldLab(lab, shipping, settings.out, settings.data, settings.tell)
+    folder = settings.out / COMPRESSED / Path(lab.student).stem
+    folder.mkdir(parents=True, exist_ok=True)
+    write_shipped(lab, fold, made, folder)
+    write_table(folder / TABLE_FILE, _table(lab, fold, made, settings))
+    return folder
 
 
-def _record(
-    recipe: Recipe, split: Split, weights: Weights, parts: dict[str, Measured]
-) -> dict[str, Any]:
-    validation, test = parts["validation"], parts["test"]
-    points = [
-        _operating_point(recipe, validation, target)
-        for target in (
-            recipe.operating_targets.crop_sensitivity,
-            recipe.operating_targets.field_sensitivity,
-        )
-    ]
-    threshold = points[0].threshold
+def write_shipped(
+    lab: LabRecipe, fold: FoldLab, made: dict[int, dict[str, Made]], folder: Path
+) -> None:
+    """The files that ship, their record and the ids of the representative set.
+
+    Raises:
+        DataError: parity fails, or the file is over the budget; nothing is written.
+    """
+    own = made[lab.ships]
+    shipped = own[lab.tflite]
+    _check_size(lab, shipped)
+    others = [made[k][lab.tflite] for k in lab.folds if k != lab.ships]
+    points = choose_points(lab, fold, others)
+    threshold = points.single.threshold if points.single else None
+    names = [lab.tflite, lab.onnx] if lab.onnx else [lab.tflite]
+    files = [(_describe(fold, own[name]), own[name].variant.content) for name in names]
     parity = measure_parity(
-        test.float_logits,
-        test.int8_logits,
-        test.labels > 0.5,
-        float(np.log(threshold / (1 - threshold))),
+        _float_logits(lab, fold, own),
+        score_runtimes(files, fold.given.part("test", lab.part)[1]),
+        np.array([example.label for example in fold.given.part("test", lab.part)[0]]),
+        None if threshold is None else math.log(threshold / (1 - threshold)),
     )
     check_parity(parity)
-    return {
-        "recipe": to_plain(recipe),
-        "weights": to_plain(weights),
-        "operating_point": to_plain(points[0]),
-        "field_operating_point": to_plain(points[1]),
-        "parity": to_plain(parity),
-        "evaluation": [to_plain(_evaluate(recipe, split, test, threshold))],
+    for entry, content in files:
+        (folder / entry.file).write_bytes(content)
+    fold.representatives.write_ids(folder / "representative_ids.txt")
+    record = Compressed(
+        recipe=fold.fit.recipe,
+        weights=tuple(entry for entry, _ in files),
+        variants=tuple(names),
+        parity=parity,
+        evaluation=tuple(evaluate_shipped(fold, shipped, threshold)),
+        representative_set=fold.representatives.describe(),
+        operating_point=points.single,
+        field_operating_point=points.field,
+    )
+    write_compressed(folder, record)
+
+
+def _check_size(lab: LabRecipe, shipped: Made) -> None:
+    size = len(shipped.variant.content)
+    if size > lab.max_bytes:
+        raise DataError(
+            f"{lab.student} as {shipped.name} has {size:,} bytes, over its budget of "
+            f"{lab.max_bytes:,}; make the network smaller, or raise max_bytes"
+        )
+
+
+def _float_logits(lab: LabRecipe, fold: FoldLab, own: dict[str, Made]) -> np.ndarray:
+    scores = of_part(own[FLOAT].scores, fold.given.examples, lab.part)
+    names = [example.name for example in fold.given.part("test", lab.part)[0]]
+    if scores.name.tolist() != names:
+        raise DataError(f"scores of {FLOAT} are not of the held-out examples; remove {fold.out}")
+    return scores.logit
+
+
+def _describe(fold: FoldLab, made: Made) -> Weights:
+    recipe = fold.fit.recipe
+    parent = hashlib.sha256((fold.fit.folder / WEIGHTS_FILE).read_bytes()).hexdigest()
+    file, content = f"{recipe.task}.int8.{made.variant.format}", made.variant.content
+    if made.variant.format == "onnx":
+        return describe_onnx(content, file=file, parent=parent)
+    return describe_weights(content, file=file, parent=parent, scale=recipe.preprocessing.scale)
+
+
+def _table(
+    lab: LabRecipe, fold: FoldLab, made: dict[int, dict[str, Made]], settings: Settings
+) -> VariantTable:
+    recipe = fold.fit.recipe
+    subjects = [_subject(lab, fold, made, name) for name in made[lab.ships]]
+    peers = _peers(lab, fold, made, settings)
+    rows = measure([*subjects, *peers], FLOAT, runs=settings.timed_runs)
+    errors = ()
+    if INT8 in lab.all_variants or lab.tflite.startswith(INT8):
+        found = layer_errors(fold.fit.model, fold.representative_crops, recipe.preprocessing.scale)
+        errors = (LayerErrors(lab.tflite, found),)
+    pooled = subjects[0].held_out.scores
+    return VariantTable(
+        task=recipe.task,
+        title=lab.title,
+        labels=labels_of(recipe.dataset),
+        command=settings.command,
+        data=f"{lab.part or recipe.dataset}, {len(pooled.name):,} held-out examples of "
+        f"{len(set(pooled.patient.tolist()))} groups, raw labels, calls at .5",
+        folds=lab.folds,
+        machine=machine_name(),
+        reference=FLOAT,
+        rows=rows[: len(subjects)],
+        peers=rows[len(subjects) :],
+        layer_errors=errors,
+        notes=lab.notes,
+    )
+
+
+def _subject(lab: LabRecipe, fold: FoldLab, made: dict[int, dict[str, Made]], name: str) -> Subject:
+    own, recipe = made[lab.ships][name], fold.fit.recipe
+    held_out = _pooled(lab, fold, [made[k][name] for k in lab.folds])
+    preprocessing = recipe.preprocessing
+    return variant_subject(
+        own.variant, held_out, preprocessing.size_px, preprocessing.scale, own.cost
+    )
+
+
+def _pooled(lab: LabRecipe, fold: FoldLab, parts: Sequence[Made]) -> HeldOut:
+    return pool_folds([of_part(one.scores, fold.given.examples, lab.part) for one in parts])
+
+
+def _peers(
+    lab: LabRecipe, fold: FoldLab, made: dict[int, dict[str, Made]], settings: Settings
+) -> list[Subject]:
+    if settings.peers is None:
+        return []
+    names = {
+        name
+        for k in lab.folds
+        for name in of_part(made[k][FLOAT].scores, fold.given.examples, lab.part).name.tolist()
     }
-
-
-def _operating_point(recipe: Recipe, part: Measured, target: float) -> OperatingPoint:
-    return choose_operating_point(
-        part.scores,
-        part.labels,
-        part.patients,
-        target_sensitivity=target,
-        chosen_on=f"{recipe.dataset}, validation patients of fold {recipe.held_out_fold}",
-    )
-
-
-def _evaluate(recipe: Recipe, split: Split, part: Measured, threshold: float) -> Evaluation:
-    # As `classify --csv` writes scores, so that its file gives the same figures.
-    scores = np.round(part.scores.astype(np.float64), 6)
-    metrics: dict[str, Metric] = evaluate(
-        scores, [example.label for example in part.examples], part.patients, threshold
-    )
-    slides = {example.name.rsplit("_cell_", 1)[0].split("_IMG_")[0] for example in part.examples}
-    return Evaluation(
-        dataset=recipe.dataset,
-        role=f"held-out fold {recipe.held_out_fold}, INT8",
-        labels="raw",
-        n_patients=len(split.test),
-        n_slides=len(slides),
-        n_cells=len(part.examples),
-        metrics=metrics,
-        command=(
-            f"clinicscope classify $CLINICSCOPE_DATA/{recipe.dataset} --csv scores.csv && "
-            f"clinicscope train evaluate --scores scores.csv --fold {recipe.held_out_fold} "
-            f"--threshold {threshold}"
-        ),
-    )
+    examples = [example for example in fold.given.examples if example.name in names]
+    return [
+        peer_subject(peer, HeldOut(peer.score(examples, settings.out / "cache")))
+        for peer in open_peers(settings.peers, fold.fit.recipe.task)
+    ]

@@ -122,4 +122,5 @@ def too_few(n: int, n_groups: int) -> str:
     """The note where so little stands behind a figure; "" where there is enough."""
     if n >= RARE_EXAMPLES and n_groups >= RARE_GROUPS:
         return ""
-    return f"{n} examples of {n_groups} patients: too few for an interval to be relied on"
+    groups = f"{n_groups} patient{'s' * (n_groups != 1)}"
+    return f"{n} examples of {groups}: too few for an interval to be relied on"

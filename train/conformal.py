@@ -10,6 +10,7 @@ it was calibrated on.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,11 @@ class Conformal:
 
 
 def prediction_sets(
-    calibration: F64Array, labels: np.ndarray, probability: F64Array, error_rate: float
+    calibration: F64Array,
+    labels: np.ndarray,
+    probability: F64Array,
+    error_rate: float,
+    names: Sequence[str] = (),
 ) -> BoolArray:
     """(N,K) whether each label is in the set of each example.
 
@@ -48,6 +53,7 @@ def prediction_sets(
         labels: (M,) their classes.
         probability: (N,K) of the examples to decide on.
         error_rate: share of each class that may be left out of its set.
+        names: of the classes, for the error; without them their numbers.
 
     Raises:
         ConfigError: an error rate outside (0, 1).
@@ -65,8 +71,8 @@ def prediction_sets(
         strangeness = 1 - calibration[labels == k, k]
         if (len(strangeness) + 1) * error_rate < 1:
             raise DataError(
-                f"{len(strangeness)} calibration examples of class {k}; an error rate of "
-                f"{error_rate} needs {int(np.ceil(1 / error_rate)) - 1}"
+                f"{len(strangeness)} calibration examples of class {names[k] if names else k}; an "
+                f"error rate of {error_rate} needs {int(np.ceil(1 / error_rate)) - 1}"
             )
         classifier = ConformalClassifier().fit(strangeness)
         p_values = classifier.predict_p(1 - probability[:, [k]], smoothing=False)
@@ -75,14 +81,18 @@ def prediction_sets(
 
 
 def sets_across(
-    probability: F64Array, labels: np.ndarray, fold: np.ndarray, error_rate: float
+    probability: F64Array,
+    labels: np.ndarray,
+    fold: np.ndarray,
+    error_rate: float,
+    names: Sequence[str] = (),
 ) -> BoolArray:
     """Sets of each fold's examples, calibrated on all other folds; Raises as `prediction_sets`."""
     held = np.empty(probability.shape, bool)
     for k in np.unique(fold):
         mine = fold == k
         held[mine] = prediction_sets(
-            probability[~mine], labels[~mine], probability[mine], error_rate
+            probability[~mine], labels[~mine], probability[mine], error_rate, names
         )
     return held
 

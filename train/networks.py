@@ -13,10 +13,8 @@ from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.records import from_plain
 from train.datasets.base import labels_of
 from train.models import build_model
-from train.models.start_weights import RUN_WEIGHTS
+from train.models.start_weights import RUN_PREFIX, RUN_WEIGHTS, WEIGHTS_FILE, find_start
 from train.recipe import Recipe
-
-WEIGHTS_FILE = "model.weights.h5"
 
 
 def build_for(recipe: Recipe, n_classes: int) -> Any:
@@ -33,6 +31,18 @@ def build_for(recipe: Recipe, n_classes: int) -> Any:
         tf_keras.mixed_precision.set_global_policy("float32")
 
 
+def build_to_fit(recipe: Recipe, n_classes: int, run_dir: Path) -> Any:
+    """The recipe's network as a fit in `run_dir` starts.
+
+    Raises:
+        ConfigError: the run that it starts from is not there.
+    """
+    if recipe.model.weights.startswith(RUN_PREFIX):
+        start = find_start(recipe.model.weights, run_dir, recipe.held_out_fold)
+        recipe = replace(recipe, model=replace(recipe.model, weights=str(start)))
+    return build_for(recipe, n_classes)
+
+
 def reseed(model: Any, seed: tuple[int, int]) -> None:
     """Sets what dropout draws from, so that an epoch depends on (seed, epoch) alone."""
     for index, layer in enumerate(model.submodules):
@@ -45,7 +55,7 @@ def reseed(model: Any, seed: tuple[int, int]) -> None:
 def build_to_load(recipe: Recipe, n_classes: int) -> Any:
     """The recipe's network for a run's weights: what the fit started from may be gone by now."""
     started = recipe.model.weights
-    if started == "imagenet" or started.endswith(RUN_WEIGHTS):
+    if started == "imagenet" or started.endswith(RUN_WEIGHTS) or started.startswith(RUN_PREFIX):
         recipe = replace(recipe, model=replace(recipe.model, weights=""))
     return build_for(recipe, n_classes)
 

@@ -29,8 +29,9 @@ class ModelSpec:
         strides: strides of the same convolutions.
         patch: side of the squares of pixels that are stacked into channels first; 1 is none.
         dropout: rate before the last layer.
-        weights: "" (random), "imagenet" (where the network has them), or a weights file: a run's
-            `.weights.h5`, or what the network's own docstring names.
+        weights: "" (random), "imagenet" (where the network has them), "run:NAME" (the run of that
+            name with the same fold held out), or a weights file: a run's `.weights.h5`, or what
+            the network's own docstring names.
     """
 
     name: str

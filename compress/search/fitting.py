@@ -22,9 +22,10 @@ from compress.search.space import Plan
 from edge.contract.records import to_plain
 from edge.contract.types import U8Array
 from train.datasets.base import labels_of, list_examples, load_crops
-from train.fit import SCORES_FILE, fit, split_for
+from train.fit import SCORES_FILE, fit
 from train.log import read_log
 from train.networks import WEIGHTS_FILE, load_network
+from train.parts import split_for
 from train.recipe import Recipe
 
 _LEFT_OVER = ("checkpoint", "tensorboard")
@@ -40,6 +41,17 @@ class Validation:
     crops: U8Array
     labels: np.ndarray
     representative: U8Array
+
+
+def start_afresh() -> None:
+    """Forgets the graphs of earlier networks, which would stay in memory, and their layer names.
+
+    A layer's number is in its name, and the name in the file: the bytes of a network are to be the
+    same whatever was built before it.
+    """
+    from tf_keras.backend import clear_session
+
+    clear_session()
 
 
 class Fits:
@@ -105,6 +117,7 @@ class Fits:
         (run_dir / SCORES_FILE).unlink(missing_ok=True)
         for left_over in _LEFT_OVER:
             shutil.rmtree(run_dir / left_over, ignore_errors=True)
+        start_afresh()
         return load_network(run_dir)[1]
 
     @staticmethod

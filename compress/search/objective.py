@@ -15,7 +15,7 @@ import numpy as np
 from compress.devices import Budget, Device, predict_ms
 from compress.opened import open_model
 from compress.search.early import Course, lags
-from compress.search.fitting import Fits, Validation
+from compress.search.fitting import Fits, Validation, start_afresh
 from compress.search.space import Candidate, Plan, plan_of
 from edge.contract.errors import DataError
 from edge.contract.types import F32Array
@@ -98,10 +98,6 @@ class Objective:
         Raises:
             DataError: the data cannot be used, or the disk is full.
         """
-        from tf_keras.backend import clear_session
-
-        # Else every trial's graphs stay in memory.
-        clear_session()
         plan = plan_of(candidate, self._base, self._epochs)
         weighed = self._weigh(candidate, plan)
         if weighed.reason:
@@ -122,6 +118,7 @@ class Objective:
 
     def _weigh(self, candidate: Candidate, plan: Plan) -> Outcome:
         recipe = replace(plan.last, model=replace(plan.last.model, weights=""))
+        start_afresh()
         model = build_for(recipe, self._n_classes)
         outcome = Outcome(
             candidate,
@@ -142,6 +139,7 @@ class Objective:
         noise = np.random.default_rng(0).integers(
             0, 256, (_WEIGHING_CROPS, size, size, 3), np.uint8
         )
+        _make_unequal(model)
         bits = _WEIGHED_AS.get(candidate.bits, candidate.bits)
         return self._costed(outcome, len(_make(bits, model, noise, recipe).content))
 
@@ -193,6 +191,13 @@ def _watch(curve: list[float], weighed: Outcome, earlier: Sequence[Course], epoc
 
 def _epochs_of(plan: Plan) -> int:
     return plan.first.fit.epochs + (plan.second.fit.epochs if plan.second else 0)
+
+
+def _make_unequal(model: Any) -> None:
+    """Moves every weight a little: a file keeps equal constants once, a fitted network has none."""
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(weight + rng.uniform(0.01, 0.1, weight.shape).astype(np.float32))
 
 
 def _make(bits: str, model: Any, representative: Any, recipe: Recipe) -> Variant:

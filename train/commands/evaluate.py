@@ -40,7 +40,12 @@ NIH_CELLS = "nih-cells"
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Instead: a run folder, or one of folds: its held-out scores; of several, mean logits.",
 )
-@click.option("--recipe", default="malaria-cells", show_default=True)
+@click.option(
+    "--recipe",
+    default="malaria-cells-nih",
+    show_default=True,
+    help="Data set and split, with --scores.",
+)
 @click.option("--fold", type=int, help="Held-out fold, instead of the recipe's.")
 @click.option(
     "--part",

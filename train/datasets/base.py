@@ -219,7 +219,8 @@ def load_crops(
         raise DataError(f"{len(bad)} images cannot be read: " + "; ".join(bad[:10]))
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".part.npy")
+        # Fits of several folds share the folder, and may prepare the same crops at once.
+        partial = path.with_suffix(f".{os.getpid()}.part.npy")
         np.save(partial, crops)
         partial.replace(path)
     return crops

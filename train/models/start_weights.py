@@ -9,6 +9,32 @@ from typing import Any
 from edge.contract.errors import ConfigError, DataError
 
 RUN_WEIGHTS = ".weights.h5"
+WEIGHTS_FILE = "model.weights.h5"
+# `run:NAME`: the run of that name with the same fold held out, wherever it is kept.
+RUN_PREFIX = "run:"
+KEPT_DIR = Path(__file__).parents[1] / "records"
+
+
+def find_start(weights: str, run_dir: Path, fold: int) -> Path:
+    """The weights that `run:NAME` means for a run folder.
+
+    Looked for beside the folder (`../NAME/fold<k>` of a fold's, `NAME` beside a single run's), then
+    among the records that keep their weights.
+
+    Raises:
+        ConfigError: there is no such run, or it is not finished.
+    """
+    name = weights.removeprefix(RUN_PREFIX)
+    around = run_dir.resolve().parent
+    folders = [around.parent / name / f"fold{fold}", around / name / f"fold{fold}", around / name]
+    found = [folder / WEIGHTS_FILE for folder in (*folders, KEPT_DIR / name / f"fold{fold}")]
+    for path in found:
+        if path.is_file():
+            return path
+    raise ConfigError(
+        f"model.weights is {weights!r}, but no finished fit of {name} with fold {fold} held out is "
+        f"at {', '.join(str(path.parent) for path in found)}; fit it first"
+    )
 
 
 def load_run_weights(model: Any, path: Path) -> None:

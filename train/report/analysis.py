@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -100,7 +100,7 @@ def _analyse(run: Run, scores: Scores, suspects: frozenset[str], resamples: int)
     fold = run.fold if len(run.folds) > 1 and not run.leaks else patient_folds(scores.patient)
     fitted = calibrate_across(scores.logit, labels, fold)
     calibrated = replace(scores, logit=fitted.logit).probability
-    conformal, note = _conformal(calibrated, labels, scores.patient, fold, resamples)
+    conformal, note = _conformal(run.labels, calibrated, scores, fold, resamples)
     patients = by_patient(probability, labels, scores.patient)
     return Analysis(
         run,
@@ -151,18 +151,17 @@ def _curve(probability: F64Array, labels: np.ndarray) -> Reliability:
 
 
 def _conformal(
-    probability: F64Array,
-    labels: np.ndarray,
-    patients: np.ndarray,
-    fold: np.ndarray,
-    resamples: int,
+    names: Sequence[str], probability: F64Array, scores: Scores, fold: np.ndarray, resamples: int
 ) -> tuple[tuple[Conformal, ...], str]:
-    found, refused = [], []
+    """Sets at each error rate, and one sentence on the rates that too few examples forbid."""
+    labels = scores.label.astype(int)
+    found, refused, reason = [], [], ""
     for error_rate in ERROR_RATES:
         try:
-            held = sets_across(probability, labels, fold, error_rate)
+            held = sets_across(probability, labels, fold, error_rate, names)
         except DataError as error:
-            refused.append(str(error))
+            refused.append(f"{error_rate:.0%}")
+            reason = reason or str(error)
             continue
-        found.append(measure_sets(held, labels, patients, error_rate, resamples=resamples))
-    return tuple(found), "; ".join(refused)
+        found.append(measure_sets(held, labels, scores.patient, error_rate, resamples=resamples))
+    return tuple(found), f"{', '.join(refused)} ({reason})" if refused else ""

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.records import from_plain
+from train.recipe import RECIPES_DIR, Recipe, load_recipe
 from train.report.analysis import Analysis
 from train.report.table import Table, value_text, with_interval
 from train.runs import Run
 
 PUBLISHED_FILE = Path(__file__).parent / "published.toml"
+IN_CONTEXT = "scores read beside the patient's other cells"
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def read_published(path: Path = PUBLISHED_FILE) -> Published:
 def comparison_table(runs: Sequence[Run], analyses: Mapping[str, Analysis]) -> Table:
     """One row a run, best first within its data set; runs without scores come last."""
     columns = (
-        "run", "data, split", "network, pixels", "held out", "accuracy", "ROC-AUC (macro)",
+        "run", "data, split", "network, pixels, epochs", "held out", "accuracy", "ROC-AUC (macro)",
         "parameters", "MACs", "ms an image",
     )  # fmt: skip
     ordered = sorted(runs, key=lambda run: (run.recipe.dataset, -_auc(analyses.get(run.name))))
@@ -78,7 +80,8 @@ def published_table(
             why = row.difference
             if run.leaks:
                 why = "Split by image, to repeat a figure: ours leaks patients as theirs does."
-            rows.append((run.name, row.published, _ours(analyses.get(run.name)), why))
+            ours = f"{_ours(analyses.get(run.name))} ({effort_text(run)})"
+            rows.append((run.name, row.published, ours, why))
     return Table(("run", "published", "ours", "why they differ"), tuple(rows))
 
 
@@ -88,13 +91,36 @@ def split_text(run: Run) -> str:
     return split.warning or f"{len(run.folds)} fold{'s' * (len(run.folds) > 1)} by patient"
 
 
+def effort_text(run: Run) -> str:
+    """`64 px, 1 epoch; its recipe: 112 px, 10 epochs` of a fit that was cut short."""
+    recipe = run.recipe
+    full = _full_recipe(run.name)
+    text = _effort(recipe)
+    if full is None or (full.dataset, full.model) != (recipe.dataset, recipe.model):
+        return text
+    fewer = full.fit.epochs > recipe.fit.epochs
+    smaller = full.preprocessing.size_px > recipe.preprocessing.size_px
+    return f"{text}; its recipe: {_effort(full)}" if fewer or smaller else text
+
+
+def _full_recipe(name: str) -> Recipe | None:
+    """The shipped recipe of that name."""
+    path = RECIPES_DIR / f"{name}.toml"
+    return load_recipe(str(path)) if path.is_file() else None
+
+
+def _effort(recipe: Recipe) -> str:
+    epochs = recipe.fit.epochs
+    return f"{recipe.preprocessing.size_px} px, {epochs} epoch{'s' * (epochs > 1)}"
+
+
 def _row(run: Run, analysis: Analysis | None) -> tuple[str, ...]:
     recipe = run.recipe
     cost = next((fold.cost for fold in run.folds if fold.cost), None)
     return (
         run.name,
-        f"{recipe.dataset}, {split_text(run)}",
-        f"{recipe.model.name}, {recipe.preprocessing.size_px}",
+        f"{recipe.dataset}, {split_text(run)}" + (f"; {IN_CONTEXT}" if recipe.context else ""),
+        f"{recipe.model.name}, {effort_text(run)}",
         f"{len(analysis.scores.name):,}" if analysis else "log only",
         with_interval(analysis.figure("accuracy")) if analysis else "",
         with_interval(analysis.figure("auc") or analysis.figure("macro_auc")) if analysis else "",

@@ -17,7 +17,9 @@ from train.report import plots
 from train.report.analysis import Analysis, Mistake, analyse
 from train.report.at_hand import Data, data_at_hand, thumbnail
 from train.report.comparison import (
+    IN_CONTEXT,
     comparison_table,
+    effort_text,
     published_table,
     read_published,
     split_text,
@@ -69,7 +71,7 @@ def write_run_report(
         published=published_table(runs, analyses, published),
         runs=[_section(run, analyses.get(run.name), at_hand, published.caution) for run in runs],
         ensembles=[ensemble_section(*found) for found in ensembles],
-        studies=[(study, table_of(study)) for study in studies.values()],
+        studies=[(name, study, table_of(study)) for name, study in studies.items()],
         command=_command(run_dirs, out),
     )
 
@@ -90,18 +92,16 @@ def _section(
     run: Run, analysis: Analysis | None, data: Data, caution: Mapping[str, str]
 ) -> dict[str, Any]:
     """What the template prints of one run."""
-    logs = [fold.log for fold in run.folds]
     section: dict[str, Any] = {
         "name": run.name,
         "recipe": run.recipe,
         "split": split_text(run),
         "leaks": run.leaks,
+        "effort": effort_text(run),
+        "in_context": IN_CONTEXT if run.recipe.context else "",
         "caution": caution.get(run.recipe.task, ""),
-        "learning": [
-            (title, uri)
-            for title, column in (("Loss", "loss"), ("Accuracy", "accuracy"), ("AUC", "auc"))
-            if (uri := plots.learning_curve(logs, column, column.replace("auc", "AUC")))
-        ],
+        # What is read in context has the curves of the run that it was made from.
+        "learning": [] if run.recipe.context else _learning(run),
         "measured": None,
     }
     if analysis is not None:
@@ -109,6 +109,16 @@ def _section(
             _drawn(analysis) | _measured(run, analysis, data) | _rare(run, analysis)
         )
     return section
+
+
+def _learning(run: Run) -> list[tuple[str, str]]:
+    """Curves by title."""
+    logs = [fold.log for fold in run.folds]
+    return [
+        (title, uri)
+        for title, column in (("Loss", "loss"), ("Accuracy", "accuracy"), ("AUC", "auc"))
+        if (uri := plots.learning_curve(logs, column, column.replace("auc", "AUC")))
+    ]
 
 
 def _drawn(analysis: Analysis) -> dict[str, str]:

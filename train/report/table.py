@@ -37,12 +37,13 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text; columns whose number is in `numeric` are set to the right."""
+    """Cells as text; columns named in `numeric` are set to the right, those in `code` as code."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: tuple[int, ...] = ()
     note: str = ""
+    code: tuple[int, ...] = ()
 
 
 def name_of(key: str) -> str:

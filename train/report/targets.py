@@ -80,7 +80,7 @@ def target_table(
         command = studies[target.study].command if target.study in studies else target.command
         rows.append((target.what, bound, ours, interval, verdict, command))
     columns = ("figure", "to reach", "ours", "95 % interval", "", "made by")
-    return Table(columns, tuple(rows), (1, 2, 3))
+    return Table(columns, tuple(rows), (1, 2, 3), code=(5,))
 
 
 def _found(

@@ -1,0 +1,64 @@
+"""`compress evaluate`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from train.commands.shared import data_option
+
+SHOWN = (
+    "auc", "macro_auc", "accuracy", "sensitivity_cell", "specificity_cell", "mcc", "macro_f1",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--dataset", required=True, help="Data set, e.g. iml-cells.")
+@click.option("--fold", type=int, help="Only the part that this fold holds out; default: all.")
+@click.option("--recipe", default="", help="Of weights files: how images are prepared.")
+@click.option("--threshold", type=float, default=0.5, show_default=True, help="Of two labels.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@data_option
+def evaluate(
+    paths: tuple[Path, ...],
+    dataset: str,
+    fold: int | None,
+    recipe: str,
+    threshold: float,
+    as_json: bool,
+    data: Path | None,
+) -> None:
+    """Figures of bundles or weights files (PATHS) on a data set, also one never fitted on.
+
+    Whether a file has seen the data set is not known here: say it with the figure.
+    """
+    from compress.evaluation import figures_of, open_candidates, score_candidates
+    from edge.contract.records import to_plain
+    from train.evaluate import as_metric
+
+    candidates = open_candidates(paths, recipe)
+    everything = {}
+    scored = score_candidates(candidates, dataset, fold=fold, data=data)
+    for candidate, scores in zip(candidates, scored, strict=True):
+        figures = figures_of(scores, threshold)
+        everything[candidate.name] = {n: as_metric(f) for n, f in figures.items()}
+    if as_json:
+        click.echo(json.dumps(to_plain(everything), indent=1))
+        return
+    part = "all" if fold is None else f"held-out fold {fold}"
+    click.echo(f"{dataset}, {part}, {len(scored[0].name):,} examples, raw labels")
+    for name, metrics in everything.items():
+        click.echo(name)
+        for figure in (figure for figure in SHOWN if figure in metrics):
+            value = metrics[figure]
+            click.echo(
+                f"  {figure:18} {value.value:.4f}  ({value.ci_low:.4f} to {value.ci_high:.4f})"
+            )
+    for figure in ("auc", "macro_auc"):
+        values = [metrics[figure].value for metrics in everything.values() if figure in metrics]
+        if len(values) > 1:
+            mean = sum(values) / len(values)
+            click.echo(f"{figure} of the {len(values)}: mean {mean:.4f}, least {min(values):.4f}")

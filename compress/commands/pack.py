@@ -1,0 +1,22 @@
+"""`compress pack`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("compressed", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="Bundle folder to make."
+)
+@click.option("--version", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--zip", "as_zip", is_flag=True, help="Write a zip instead of a folder.")
+def pack(compressed: Path, out: Path, version: int, as_zip: bool) -> None:
+    """Pack what `compress run` made, with golden tensors, and prove it on this machine."""
+    from compress.pack import pack_bundle
+
+    bundle = pack_bundle(compressed, out, version=version, as_zip=as_zip)
+    click.echo(f"{bundle.manifest.bundle_id} sha256 {bundle.sha256}\n{bundle.path}")

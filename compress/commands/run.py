@@ -1,0 +1,56 @@
+"""`compress run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from train.commands.shared import data_option
+
+
+@click.command()
+@click.argument("task")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Default: runs/lab, or RUN_DIR/compressed."
+)
+@click.option(
+    "--peers",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of models to measure beside.",
+)
+@click.option("--kept", is_flag=True, help="Take fits from the records that keep their weights.")
+@click.option("--timed-runs", type=click.IntRange(10), default=300, show_default=True)
+@data_option
+def run(
+    task: str, out: Path | None, peers: Path | None, kept: bool, timed_runs: int, data: Path | None
+) -> None:
+    """From recipe to what `compress pack` takes: fit, quantise, compare, choose thresholds.
+
+    TASK is one of compress/recipes, a .toml file of that kind, or a run folder of `train fit`, of
+    which only what ships is made. What a stopped call has made is not made again.
+    """
+    from compress.compressed import read_compressed
+    from compress.run import Settings, run_task
+
+    is_run = (Path(task) / "recipe.json").is_file()
+    folder = out or (Path(task) / "compressed" if is_run else Path("runs/lab"))
+    command = f"clinicscope compress run {Path(task).name}" + " --peers PEERS" * bool(peers)
+    settings = Settings(
+        folder,
+        data,
+        peers,
+        kept,
+        command,
+        timed_runs,
+        tell=lambda text: click.echo(text, err=True),
+    )
+    made = run_task(task, settings)
+    record = read_compressed(made)
+    parity = record.parity
+    for weights, variant in zip(record.weights, record.variants, strict=True):
+        click.echo(f"{weights.file}: {variant}, {weights.bytes:,} bytes")
+    click.echo(
+        f"held-out fold {record.recipe.held_out_fold}: AUC {parity.auc_int8:.4f}, float "
+        f"{parity.auc_float:.4f}; calls agree {parity.calls_agree_fraction:.2%}\n{made}"
+    )

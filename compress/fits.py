@@ -1,0 +1,104 @@
+"""The fits that a task's students come from: made here, or taken from records that keep them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compress.lab_recipe import LabRecipe
+from train.fit import SCORES_FILE, fit
+from train.models.start_weights import KEPT_DIR, WEIGHTS_FILE
+from train.networks import load_network
+from train.recipe import Recipe, load_recipe
+
+# Everything but checkpoints and logs for TensorBoard.
+KEPT_FILES = ("recipe.json", "split.json", "log.csv", SCORES_FILE, WEIGHTS_FILE)
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """One finished fit."""
+
+    folder: Path
+    recipe: Recipe
+    model: Any
+
+
+def fit_all(
+    lab: LabRecipe,
+    out: Path,
+    *,
+    kept: bool = False,
+    data: Path | None = None,
+    tell: Callable[[str], None] = lambda _text: None,
+) -> list[Fit]:
+    """The student's fits, one a fold, in `out/STUDENT/fold<k>`; finished ones are not made again.
+
+    Args:
+        kept: take fits from `train/records` where those keep their weights.
+        tell: called with a line for each fit and epoch.
+
+    Raises:
+        ConfigError, DataError: as `train.fit.fit`.
+    """
+    for name in (lab.first, lab.student):
+        for fold in lab.folds if name else ():
+            _fit_one(name, fold, out, kept, data, tell)
+    return [_load(out / Path(lab.student).stem / f"fold{fold}") for fold in lab.folds]
+
+
+def _fit_one(
+    name: str, fold: int, out: Path, kept: bool, data: Path | None, tell: Callable[[str], None]
+) -> None:
+    recipe = load_recipe(name, {"held_out_fold": fold})
+    folder = out / Path(name).stem / f"fold{fold}"
+    if kept:
+        _take_kept(Path(name).stem, fold, folder)
+    if (folder / WEIGHTS_FILE).is_file() and (folder / SCORES_FILE).is_file():
+        tell(f"{name}, fold {fold}: fitted")
+        return
+    tell(f"{name}, fold {fold}: fitting {recipe.fit.epochs} epochs")
+    fit(
+        recipe,
+        folder,
+        data=data,
+        on_epoch=lambda row: tell(
+            f"{name}, fold {fold}: epoch {row['epoch']:.0f} of {recipe.fit.epochs}, loss "
+            f"{row['loss']:.4f}, {row['seconds']:.0f} s"
+        ),
+    )
+
+
+def _take_kept(name: str, fold: int, folder: Path) -> None:
+    source = KEPT_DIR / name / f"fold{fold}"
+    if (folder / WEIGHTS_FILE).is_file() or not (source / WEIGHTS_FILE).is_file():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in KEPT_FILES:
+        shutil.copyfile(source / file, folder / file)
+
+
+def _load(folder: Path) -> Fit:
+    recipe, model = load_network(folder)
+    return Fit(folder, recipe, model)
+
+
+def lab_of_run(run_dir: Path) -> tuple[LabRecipe, list[Fit]]:
+    """One run folder as a task of one fold: only what ships is made.
+
+    Raises:
+        ConfigError: no finished fit.
+    """
+    one = _load(run_dir)
+    fold = one.recipe.held_out_fold
+    lab = LabRecipe(
+        title=f"{one.recipe.task}, {run_dir.resolve().name}",
+        student=run_dir.resolve().name,
+        folds=(fold,),
+        ships=fold,
+        max_bytes=1_000_000,
+    )
+    return lab, [one]

@@ -1,0 +1,145 @@
+"""Operating points and figures of the network that ships, on groups that it has not seen.
+
+A student that was fitted on its validation part has no examples of its own left to choose a
+threshold on. The students of the other folds then speak for it: same recipe, same teacher, and each
+scored patients that it had not seen (docs/adr/0010).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from compress.lab_recipe import LabRecipe
+from compress.measure import score_variant
+from compress.paired import pool_folds
+from compress.variant_files import FoldLab, Made
+from edge.contract.errors import ConfigError
+from edge.contract.labels import MALARIA_CELLS
+from edge.contract.manifest import Evaluation, OperatingPoint
+from train.datasets.base import Example, labels_of, parts_of
+from train.evaluate import as_metric
+from train.metrics import measure
+from train.operating_point import choose_operating_point
+from train.runs import take
+from train.scores import Scores
+
+SEVERAL_LABELS_FIGURES = ("macro_auc", "accuracy", "macro_f1", "macro_recall")
+TWO_LABELS_FIGURES = ("auc", "accuracy", "sensitivity_cell", "specificity_cell", "mcc")
+
+
+@dataclass(frozen=True)
+class Points:
+    """For single pictures, and for the cells of a field; None where the task has none."""
+
+    single: OperatingPoint | None
+    field: OperatingPoint | None
+
+
+def of_part(scores: Scores, examples: Sequence[Example], source: str) -> Scores:
+    """The scores of one collection's examples; all where `source` is ""."""
+    if not source:
+        return scores
+    names = [example.name for example in examples if example.source == source]
+    return take(scores, np.isin(scores.name, names))
+
+
+def choose_points(lab: LabRecipe, fold: FoldLab, others: Sequence[Made]) -> Points:
+    """Thresholds of the variant that ships.
+
+    Args:
+        fold: the one that ships.
+        others: the same variant of the other folds.
+
+    Raises:
+        ConfigError: fitted on its validation part, and there are no other folds.
+        DataError: too few patients, or one class alone.
+    """
+    recipe = fold.fit.recipe
+    if len(labels_of(recipe.dataset)) > 2:
+        return Points(None, None)
+    scores, chosen_on = _choosing(lab, fold, others)
+    targets = recipe.operating_targets
+
+    def choose(target: float) -> OperatingPoint:
+        return choose_operating_point(
+            np.asarray(scores.probability[:, 1], np.float32),
+            np.asarray(scores.label, np.float32),
+            scores.patient.tolist(),
+            target_sensitivity=target,
+            chosen_on=chosen_on,
+        )
+
+    reads_fields = recipe.task == MALARIA_CELLS
+    return Points(
+        choose(targets.crop_sensitivity),
+        choose(targets.field_sensitivity) if reads_fields else None,
+    )
+
+
+def _choosing(lab: LabRecipe, fold: FoldLab, others: Sequence[Made]) -> tuple[Scores, str]:
+    recipe, what = fold.fit.recipe, lab.part or fold.fit.recipe.dataset
+    if not recipe.fit.use_validation:
+        shipped = next(made for made in fold.make_all() if made.name == lab.tflite)
+        examples, crops = fold.given.part("validation", lab.part)
+        logits = score_variant(shipped.variant, crops, recipe.preprocessing.scale)
+        return Scores.of(examples, logits), (
+            f"{what}, validation patients of fold {recipe.held_out_fold}"
+        )
+    if not others:
+        raise ConfigError(
+            f"{fold.fit.folder} was fitted on its validation part too (fit.use_validation), so no "
+            "patients are left to choose thresholds on; fit the other folds, or fit without it"
+        )
+    pooled = pool_folds([of_part(m.scores, fold.given.examples, lab.part) for m in others]).scores
+    folds = ", ".join(str(made.fold) for made in others)
+    return (
+        pooled,
+        f"{what}, held-out patients of folds {folds}, each scored by its own fold's network",
+    )
+
+
+def evaluate_shipped(fold: FoldLab, shipped: Made, threshold: float | None) -> list[Evaluation]:
+    """Figures on the held-out part, one entry a collection."""
+    recipe = fold.fit.recipe
+    sources = parts_of(recipe.dataset) or ("",)
+    return [_evaluate(fold, shipped, source, threshold) for source in sources]
+
+
+def _evaluate(fold: FoldLab, shipped: Made, source: str, threshold: float | None) -> Evaluation:
+    recipe = fold.fit.recipe
+    scores = of_part(shipped.scores, fold.given.examples, source)
+    dataset = source or recipe.dataset
+    # As `classify --csv` writes scores, so that its file gives the same figures.
+    probability = np.round(scores.probability, 6)
+    several = threshold is None
+    figures = measure(
+        probability if several else np.column_stack([1 - probability[:, 1], probability[:, 1]]),
+        scores.label,
+        scores.patient,
+        threshold=0.5 if threshold is None else threshold,
+    )
+    names = SEVERAL_LABELS_FIGURES if several else TWO_LABELS_FIGURES
+    return Evaluation(
+        dataset=dataset,
+        role=f"held-out fold {recipe.held_out_fold}, INT8",
+        labels="raw",
+        n_patients=len(set(scores.patient.tolist())),
+        n_slides=len({_slide_of(name) for name in scores.name.tolist()}),
+        n_cells=len(scores.name),
+        metrics={name: as_metric(figures.overall[name]) for name in names},
+        command=_command(dataset, recipe.held_out_fold, threshold),
+    )
+
+
+def _command(dataset: str, fold: int, threshold: float | None) -> str:
+    at = "" if threshold is None else f" --threshold {threshold}"
+    return f"clinicscope compress evaluate BUNDLE --dataset {dataset} --fold {fold}{at}"
+
+
+def _slide_of(name: str) -> str:
+    """The slide of a cell of nih-cells; elsewhere the field or picture stands for it."""
+    return Path(name).name.rsplit("_cell_", 1)[0].split("_IMG_")[0]

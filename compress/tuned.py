@@ -1,0 +1,96 @@
+"""Networks that are tuned after the fit: for quantisation, with zeros, with fewer channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compress.aware import fine_tune_aware
+from compress.fits import Fit
+from compress.lab_recipe import Tuning
+from compress.prune_channels import prune_channels, widths_for_budget, write_start
+from compress.prune_magnitude import prune_magnitude
+from edge.contract.types import F32Array
+from train.fit import fit
+from train.models.start_weights import WEIGHTS_FILE
+from train.networks import load_network
+from train.parts import FitData
+from train.scores import Scores
+
+
+def aware_network(one: Fit, given: FitData, spec: Tuning) -> Any:
+    """The network after a short fit that knows of the quantisation.
+
+    It learns what the fit learnt: the labels, and the teacher where there is one.
+    """
+    part = given.fitted
+    return fine_tune_aware(
+        one.model,
+        part.crops,
+        part.labels,
+        one.recipe,
+        spec.epochs,
+        spec.rate,
+        targets=soft_targets(one, given),
+        source=part.source,
+    )
+
+
+def network_with_zeros(one: Fit, given: FitData, spec: Tuning) -> Any:
+    """The network with its smallest weights at 0."""
+    return prune_magnitude(
+        one.model,
+        replace(given.fitted, taught=()),
+        one.recipe,
+        sparsity=spec.sparsity,
+        epochs=spec.epochs,
+        rate=spec.rate,
+    ).model
+
+
+def network_of_fewer_channels(
+    one: Fit, out: Path, spec: Tuning, data: Path | None, tell: Callable[[str], None]
+) -> Any:
+    """A smaller network, cut to a budget of bytes and fitted on.
+
+    Its fit is a run like any other, `out/STUDENT-small/fold<k>`, and goes on where it was stopped.
+    """
+    student, fold = one.folder.parent.name, one.recipe.held_out_fold
+    widths = widths_for_budget(one.model, max_bytes=spec.max_bytes)
+    small, settings = prune_channels(one.model, one.recipe.model, widths)
+    start = f"{student}-cut"
+    write_start(small, settings, out / start / f"fold{fold}" / WEIGHTS_FILE)
+    recipe = replace(
+        one.recipe,
+        model=replace(settings, weights=f"run:{start}"),
+        fit=replace(one.recipe.fit, epochs=spec.epochs, learning_rate=spec.rate),
+    )
+    folder = out / f"{student}-small" / f"fold{fold}"
+    if not (folder / WEIGHTS_FILE).is_file():
+        tell(f"{student}, fold {fold}: fitting widths {list(widths)}, {spec.epochs} epochs")
+        fit(recipe, folder, data=data)
+    return load_network(folder)[1]
+
+
+def soft_targets(one: Fit, given: FitData) -> F32Array:
+    """(N,) P(positive), or (N,K), that the fit learnt: the labels' share and the teacher's."""
+    part, recipe = given.fitted, one.recipe
+    classes = max(2, one.model.output["logit"].shape[-1])
+    smoothing = recipe.fit.label_smoothing
+    hard = np.eye(classes)[part.labels.astype(int)] * (1 - smoothing) + smoothing / classes
+    mixed = hard
+    if recipe.teacher is not None:
+        soft = Scores(part.labels, part.labels, part.labels, _one_column(part.taught[0]))
+        said = soft.probability
+        weight = np.where(np.isnan(said).any(axis=1, keepdims=True), 0.0, recipe.teacher.weight)
+        mixed = (1 - weight) * hard + weight * np.nan_to_num(said)
+    return np.asarray(mixed[:, 1] if classes == 2 else mixed, np.float32)
+
+
+def _one_column(logit: F32Array) -> F32Array:
+    """(N,1) as (N,), as scores of two classes are kept."""
+    return logit[:, 0] if logit.shape[1] == 1 else logit
