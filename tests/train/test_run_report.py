@@ -15,6 +15,7 @@ from edge.contract.errors import ConfigError, DataError
 from tests.support.drawn_dataset import write_dataset
 from tests.support.drawn_records import write_fold, write_folds
 from train.cli import train
+from train.context import write_in_context
 from train.datasets.base import list_examples
 from train.report.comparison import read_published
 from train.report.runs import write_run_report
@@ -47,6 +48,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     records = tmp_path_factory.mktemp("records")
     write_folds(records / "malaria-cells-teacher", model="efficientnet_lite0")
     write_folds(records / "malaria-cells-teacher2", model="resnet18", seed=2)
+    write_in_context(
+        records / "malaria-cells-teacher", records / "malaria-cells-teacher-in-context"
+    )
     write_folds(
         records / "malaria-stages", dataset="iml-stages", task="malaria-stages", n_classes=4
     )
@@ -63,6 +67,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
         return report(records, records.parent / "report" / "out.html")
 
 
+def section_of(page: str, run: str) -> str:
+    return page.split(f'<h2 id="{run}">')[1].split("<h2", maxsplit=1)[0]
+
+
 def row_of(page: str, start: str) -> str:
     (found,) = re.findall(rf"<tr><td>{re.escape(start)}.*?</tr>", page)[:1] or [""]
     return found
@@ -70,11 +78,13 @@ def row_of(page: str, start: str) -> str:
 
 def test_targets_come_first_with_value_interval_verdict_and_command(page: str) -> None:
     assert page.index("Figures to reach") < page.index("All runs")
-    row = row_of(page, "nih-cells teacher, out of fold")
+    row = row_of(page, "nih-cells teacher alone, out of fold")
     assert "≥ .9945" in row
     assert re.search(r"\.\d{4} to \.\d{4}", row)
     assert re.search(r"met", row)
-    assert "clinicscope train evaluate --run train/records/malaria-cells-teacher" in row
+    command = "clinicscope train evaluate --run train/records/malaria-cells-teacher"
+    assert f"<code>{command}</code>" in row
+    assert f"<code>{command}-in-context</code>" in row_of(page, "nih-cells teacher in context")
     assert "no record yet" in row_of(page, "cxr-pneumonia, grouped folds")
 
 
@@ -95,6 +105,47 @@ def test_runs_are_compared_with_cost_and_published_figures(page: str) -> None:
         beside, "malaria-cells-teacher<"
     )
     assert "log only" in row_of(page, "old")
+
+
+def test_run_in_context_is_marked_wherever_it_is_shown(page: str) -> None:
+    mark = "cores read beside the patient's other cells"
+    assert mark in row_of(page[page.index("All runs") :], "malaria-cells-teacher-in-context")
+    section = section_of(page, "malaria-cells-teacher-in-context")
+    assert mark in section
+    assert "training solid" not in section
+    assert mark not in section_of(page, "malaria-cells-teacher")
+    assert "compare the teacher alone" in page
+    # It is the teacher's own scores once more: no member of an ensemble.
+    assert "-in-context + " not in page
+    assert " + malaria-cells-teacher-in-context" not in page
+
+
+def test_fit_with_fewer_epochs_or_pixels_than_its_recipe_says_so(tmp_path: Path) -> None:
+    write_fold(tmp_path / "r" / "regnet-112", model="regnet")
+    write_fold(tmp_path / "r" / "mine", model="regnet")
+    page = report(tmp_path / "r", tmp_path / "o.html")
+    cut = "32 px, 3 epochs; its recipe: 112 px, 10 epochs"
+    assert f"regnet, {cut}" in row_of(page[page.index("All runs") :], "regnet-112")
+    assert f"({cut})" in row_of(page[page.index("Beside what was published") :], "regnet-112")
+    assert cut in section_of(page, "regnet-112")
+    assert "its recipe" not in section_of(page, "mine")
+
+
+def test_class_that_is_too_rare_for_conformal_sets_is_named(tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 2)):
+        fold = write_fold(
+            tmp_path / "r" / name, dataset="cxr-covid", task="cxr-covid", n_classes=3, seed=seed
+        )
+        scores = read_npz_scores(fold / "held_out.npz")
+        # One person has all of covid, as one collection without names of persons has.
+        label = np.where(scores.patient == scores.patient[0], 2, scores.label % 2)
+        known = Scores(scores.name, scores.patient, label.astype(np.int8), scores.logit)
+        write_scores(fold / "held_out.npz", known)
+    page = report(tmp_path / "r", tmp_path / "o.html")
+    note = "Left out: 10%, 5%, 2%, 1% (0 calibration examples of class covid"
+    assert page.count(note) == 3
+    assert "promised error" not in page
+    assert "12 examples of 1 patient:" in page
 
 
 def test_split_by_image_is_marked_wherever_it_is_shown(page: str) -> None:
