@@ -217,6 +217,18 @@ def test_candidate_over_the_budget_is_never_fitted(workshop: Workshop, tmp_path:
     assert not list(tmp_path.iterdir())
 
 
+def test_file_weighs_the_same_whatever_was_built_before(workshop: Workshop, tmp_path: Path) -> None:
+    objective = Objective(
+        workshop.settings.recipe, load_device("rpi4"), workshop.settings.budget, 1,
+        Fits(tmp_path, workshop.data),
+    )  # fmt: skip
+    candidate = Candidate(0.5, 0, 0.5, 0.0, "int8")
+    judged = objective.judge(candidate, [])
+    again = objective.judge(candidate, [])
+    assert judged == again
+    assert objective.weigh(candidate).size_bytes == pytest.approx(judged.size_bytes, abs=64)
+
+
 def test_loss_that_runs_away_ends_the_trial_alone(workshop: Workshop, tmp_path: Path) -> None:
     settings = workshop.settings
     fit = replace(settings.recipe.fit, learning_rate=float("inf"))
