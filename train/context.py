@@ -2,7 +2,7 @@
 
 A dark spot means less on a slide where every other cell is clearly healthy, and a slide's own
 healthy majority tells how healthy cells score there. Both are known without a label. The
-correction is a logistic regression of four numbers, fitted for each fold on the out-of-fold scores
+correction is a logistic regression of three numbers, fitted for each fold on the out-of-fold scores
 of the other folds, so no label of a held-out patient is used.
 
 It leans on how common infection is among the patients at hand: 40 of the 159 of nih-cells have no
