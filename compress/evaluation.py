@@ -71,7 +71,7 @@ def _of_bundle(path: Path) -> list[Candidate]:
     manifest = bundle.manifest
     return [
         Candidate(
-            f"{manifest.bundle_id} {weights.format}",
+            f"{path} {weights.format}",
             weights.format,
             bundle.weights_bytes(weights),
             manifest.preprocessing,

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from compress.lab_recipe import LabRecipe
-from train.fit import SCORES_FILE, fit
+from edge.contract.errors import ConfigError
+from train.fit import SCORES_FILE, claim, fit
 from train.models.start_weights import KEPT_DIR, WEIGHTS_FILE
-from train.networks import load_network
+from train.networks import load_network, read_recipe
 from train.recipe import Recipe, load_recipe
 
 # Everything but checkpoints and logs for TensorBoard.
@@ -42,7 +43,8 @@ def fit_all(
         tell: called with a line for each fit and epoch.
 
     Raises:
-        ConfigError, DataError: as `train.fit.fit`.
+        ConfigError: a folder or a record holds a fit of another recipe; or as `train.fit.fit`.
+        DataError: as `train.fit.fit`.
     """
     for name in (lab.first, lab.student):
         for fold in lab.folds if name else ():
@@ -56,7 +58,8 @@ def _fit_one(
     recipe = load_recipe(name, {"held_out_fold": fold})
     folder = out / Path(name).stem / f"fold{fold}"
     if kept:
-        _take_kept(Path(name).stem, fold, folder)
+        _take_kept(recipe, Path(name).stem, folder)
+    claim(folder, recipe)
     if (folder / WEIGHTS_FILE).is_file() and (folder / SCORES_FILE).is_file():
         tell(f"{name}, fold {fold}: fitted")
         return
@@ -72,10 +75,15 @@ def _fit_one(
     )
 
 
-def _take_kept(name: str, fold: int, folder: Path) -> None:
-    source = KEPT_DIR / name / f"fold{fold}"
+def _take_kept(recipe: Recipe, name: str, folder: Path) -> None:
+    source = KEPT_DIR / name / f"fold{recipe.held_out_fold}"
     if (folder / WEIGHTS_FILE).is_file() or not (source / WEIGHTS_FILE).is_file():
         return
+    if read_recipe(source) != recipe:
+        raise ConfigError(
+            f"{source} keeps a fit of another recipe than {name} is now; fit it again, without "
+            "--kept"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     for file in KEPT_FILES:
         shutil.copyfile(source / file, folder / file)

@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from compress.variants import VARIANTS
+from compress.variants import FROM_AWARE, VARIANTS
 from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.records import from_plain
 
@@ -28,6 +28,10 @@ class Tuning:
     rate: float
     sparsity: float = 0.0
     max_bytes: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.rate <= 0:
+            raise ConfigError(f"epochs is {self.epochs} (at least 1), rate {self.rate} (above 0)")
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,28 @@ class LabRecipe:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.ships not in self.folds:
-            raise ConfigError(f"ships is fold {self.ships}, not one of the folds {self.folds}")
+        if self.ships not in self.folds or len(set(self.folds)) < len(self.folds):
+            raise ConfigError(
+                f"ships is fold {self.ships}, folds are {list(self.folds)}; each once, the one "
+                "that ships among them"
+            )
         if unknown := [name for name in self.all_variants if name not in VARIANTS]:
             raise ConfigError(f"no variants {unknown}; known: {', '.join(VARIANTS)}")
         if (self.onnx and not self.onnx.startswith("onnx-")) or self.tflite.startswith("onnx-"):
             raise ConfigError(f"tflite is {self.tflite!r} and onnx {self.onnx!r}; one of each kind")
+        self._check_tuning()
+
+    def _check_tuning(self) -> None:
+        """What would else be refused hours later."""
+        if self.aware and self.tflite not in FROM_AWARE:
+            raise ConfigError(
+                f"tflite is {self.tflite!r}, which cannot be made of a network that is aware of "
+                f"quantisation, only {', '.join(sorted(FROM_AWARE))} can; leave [aware] out"
+            )
+        if self.zeros and not 0 < self.zeros.sparsity < 1:
+            raise ConfigError(f"zeros.sparsity is {self.zeros.sparsity}; above 0, below 1")
+        if self.channels and self.channels.max_bytes < 1:
+            raise ConfigError(f"channels.max_bytes is {self.channels.max_bytes}; at least 1")
 
     @property
     def all_variants(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from train.datasets.base import Example, labels_of, parts_of
 from train.evaluate import as_metric
 from train.metrics import measure
 from train.operating_point import choose_operating_point
+from train.recipe import Recipe
 from train.runs import take
 from train.scores import Scores
 
@@ -47,15 +48,24 @@ def of_part(scores: Scores, examples: Sequence[Example], source: str) -> Scores:
     return take(scores, np.isin(scores.name, names))
 
 
+def check_left_out(lab: LabRecipe, recipe: Recipe) -> None:
+    """Raises ConfigError where the student's fits leave no patients to choose thresholds on."""
+    two_labels = len(labels_of(recipe.dataset)) == 2
+    if two_labels and recipe.fit.use_validation and len(lab.folds) < 2:
+        raise ConfigError(
+            f"{lab.student} is fitted on its validation part too (fit.use_validation), so no "
+            "patients are left to choose thresholds on; fit other folds as well, or fit without it"
+        )
+
+
 def choose_points(lab: LabRecipe, fold: FoldLab, others: Sequence[Made]) -> Points:
     """Thresholds of the variant that ships.
 
     Args:
         fold: the one that ships.
-        others: the same variant of the other folds.
+        others: the same variant of the other folds; at least one, or a validation part was kept.
 
     Raises:
-        ConfigError: fitted on its validation part, and there are no other folds.
         DataError: too few patients, or one class alone.
     """
     recipe = fold.fit.recipe
@@ -88,11 +98,6 @@ def _choosing(lab: LabRecipe, fold: FoldLab, others: Sequence[Made]) -> tuple[Sc
         logits = score_variant(shipped.variant, crops, recipe.preprocessing.scale)
         return Scores.of(examples, logits), (
             f"{what}, validation patients of fold {recipe.held_out_fold}"
-        )
-    if not others:
-        raise ConfigError(
-            f"{fold.fit.folder} was fitted on its validation part too (fit.use_validation), so no "
-            "patients are left to choose thresholds on; fit the other folds, or fit without it"
         )
     pooled = pool_folds([of_part(m.scores, fold.given.examples, lab.part) for m in others]).scores
     folds = ", ".join(str(made.fold) for made in others)

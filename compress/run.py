@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from compress.measure import Subject, measure, peer_subject, variant_subject
 from compress.paired import HeldOut, pool_folds
 from compress.parity import check_parity, measure_parity, score_runtimes
 from compress.peers import open_peers
-from compress.points import choose_points, evaluate_shipped, of_part
+from compress.points import check_left_out, choose_points, evaluate_shipped, of_part
 from compress.quantise import describe_weights
 from compress.tables import TABLE_FILE, LayerErrors, VariantTable, write_table
 from compress.variant_files import FoldLab, Made
@@ -28,7 +27,7 @@ from edge.contract.errors import DataError
 from edge.contract.manifest import Weights
 from train.costs import machine_name
 from train.datasets.base import labels_of
-from train.models.start_weights import WEIGHTS_FILE
+from train.recipe import load_recipe
 
 log = logging.getLogger(__name__)
 COMPRESSED = "compressed"
@@ -72,27 +71,29 @@ def run_task(task_or_run: str, settings: Settings) -> Path:
     """
     if (Path(task_or_run) / "recipe.json").is_file():
         lab, fits = lab_of_run(Path(task_or_run))
+        folder = settings.out
     else:
         lab = load_lab_recipe(task_or_run)
+        check_left_out(lab, load_recipe(lab.student))
+        folder = settings.out / COMPRESSED / Path(lab.student).stem
         fits = fit_all(
             lab, settings.out, kept=settings.kept, data=settings.data, tell=settings.tell
         )
-    return run_lab(lab, fits, settings)
+    run_lab(lab, fits, settings, folder)
+    return folder
 
 
-def run_lab(lab: LabRecipe, fits: Sequence[Fit], settings: Settings) -> Path:
-    """As `run_task`, of fits that are there."""
+def run_lab(lab: LabRecipe, fits: Sequence[Fit], settings: Settings, folder: Path) -> None:
+    """As `run_task`, of fits that are there; what ships and the table go into `folder`."""
+    check_left_out(lab, fits[0].recipe)
     made: dict[int, dict[str, Made]] = {}
     for one in fits:
         fold = FoldLab(lab, one, settings.out, settings.data, settings.tell)
         made[one.recipe.held_out_fold] = {found.name: found for found in fold.make_all()}
     (shipping,) = [one for one in fits if one.recipe.held_out_fold == lab.ships]
     fold = FoldLab(lab, shipping, settings.out, settings.data, settings.tell)
-    folder = settings.out / COMPRESSED / Path(lab.student).stem
-    folder.mkdir(parents=True, exist_ok=True)
     write_shipped(lab, fold, made, folder)
     write_table(folder / TABLE_FILE, _table(lab, fold, made, settings))
-    return folder
 
 
 def write_shipped(
@@ -118,6 +119,7 @@ def write_shipped(
         None if threshold is None else math.log(threshold / (1 - threshold)),
     )
     check_parity(parity)
+    folder.mkdir(parents=True, exist_ok=True)
     for entry, content in files:
         (folder / entry.file).write_bytes(content)
     fold.representatives.write_ids(folder / "representative_ids.txt")
@@ -153,11 +155,12 @@ def _float_logits(lab: LabRecipe, fold: FoldLab, own: dict[str, Made]) -> np.nda
 
 def _describe(fold: FoldLab, made: Made) -> Weights:
     recipe = fold.fit.recipe
-    parent = hashlib.sha256((fold.fit.folder / WEIGHTS_FILE).read_bytes()).hexdigest()
     file, content = f"{recipe.task}.int8.{made.variant.format}", made.variant.content
     if made.variant.format == "onnx":
-        return describe_onnx(content, file=file, parent=parent)
-    return describe_weights(content, file=file, parent=parent, scale=recipe.preprocessing.scale)
+        return describe_onnx(content, file=file, parent=fold.parent)
+    return describe_weights(
+        content, file=file, parent=fold.parent, scale=recipe.preprocessing.scale
+    )
 
 
 def _table(
@@ -172,13 +175,14 @@ def _table(
         found = layer_errors(fold.fit.model, fold.representative_crops, recipe.preprocessing.scale)
         errors = (LayerErrors(lab.tflite, found),)
     pooled = subjects[0].held_out.scores
+    called = "calls at .5" if pooled.logit.ndim == 1 else "the likeliest label is called"
     return VariantTable(
         task=recipe.task,
         title=lab.title,
         labels=labels_of(recipe.dataset),
         command=settings.command,
         data=f"{lab.part or recipe.dataset}, {len(pooled.name):,} held-out examples of "
-        f"{len(set(pooled.patient.tolist()))} groups, raw labels, calls at .5",
+        f"{len(set(pooled.patient.tolist()))} groups, raw labels, {called}",
         folds=lab.folds,
         machine=machine_name(),
         reference=FLOAT,

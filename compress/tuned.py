@@ -15,7 +15,7 @@ from compress.lab_recipe import Tuning
 from compress.prune_channels import prune_channels, widths_for_budget, write_start
 from compress.prune_magnitude import prune_magnitude
 from edge.contract.types import F32Array
-from train.fit import fit
+from train.fit import claim, fit
 from train.models.start_weights import WEIGHTS_FILE
 from train.networks import load_network
 from train.parts import FitData
@@ -58,6 +58,10 @@ def network_of_fewer_channels(
     """A smaller network, cut to a budget of bytes and fitted on.
 
     Its fit is a run like any other, `out/STUDENT-small/fold<k>`, and goes on where it was stopped.
+
+    Raises:
+        ConfigError: that folder holds a fit of another recipe.
+        DataError: the budget is too small, or the network has branches.
     """
     student, fold = one.folder.parent.name, one.recipe.held_out_fold
     widths = widths_for_budget(one.model, max_bytes=spec.max_bytes)
@@ -70,6 +74,7 @@ def network_of_fewer_channels(
         fit=replace(one.recipe.fit, epochs=spec.epochs, learning_rate=spec.rate),
     )
     folder = out / f"{student}-small" / f"fold{fold}"
+    claim(folder, recipe)
     if not (folder / WEIGHTS_FILE).is_file():
         tell(f"{student}, fold {fold}: fitting widths {list(widths)}, {spec.epochs} epochs")
         fit(recipe, folder, data=data)

@@ -1,11 +1,12 @@
 """Every variant of one fold: made, scored on the held-out part, and kept on disk.
 
-What is there is not made again, so a run that was stopped goes on. A file and its scores are
-written whole, the scores last.
+What is there is not made again, so a run that was stopped goes on; what was made of other weights
+or settings is. A file and its scores are written whole, the scores last.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -23,6 +24,7 @@ from compress.variants import Variant, make_variant
 from edge.contract.types import U8Array
 from train.datasets.base import labels_of
 from train.models.cost import Cost, cost_of
+from train.models.start_weights import WEIGHTS_FILE
 from train.parts import FitData, load_fit_data
 from train.scores import Scores, read_npz_scores, write_scores
 
@@ -72,6 +74,11 @@ class FoldLab:
         row_of = {example.name: row for row, example in enumerate(self.given.examples)}
         return self.given.crops[[row_of[e.name] for e in self.representatives.examples]]
 
+    @cached_property
+    def parent(self) -> str:
+        """SHA-256 of the fit's weights."""
+        return hashlib.sha256((self.fit.folder / WEIGHTS_FILE).read_bytes()).hexdigest()
+
     def make_all(self) -> Iterator[Made]:
         """Every variant that the lab's recipe asks for, float first.
 
@@ -80,25 +87,26 @@ class FoldLab:
         """
         model = self.fit.model
         for name in self.lab.all_variants:
-            yield self._make(name, name, lambda: model)
+            yield self._make(name, name, None, lambda: model)
         tuned = (
             (AWARE, self.lab.aware, aware_network),
             (ZEROS, self.lab.zeros, network_with_zeros),
         )
         for name, spec, tune in tuned:
             if spec is not None:
-                yield self._make(name, self.lab.tflite, partial(self._tuned, tune, spec))
+                yield self._make(name, self.lab.tflite, spec, partial(self._tuned, tune, spec))
         if (spec := self.lab.channels) is not None:
             cut = partial(network_of_fewer_channels, self.fit, self.out, spec, self.data, self.tell)
-            yield self._make(CHANNELS, self.lab.tflite, cut)
+            yield self._make(CHANNELS, self.lab.tflite, spec, cut)
 
     def _tuned(self, tune: Callable[[Fit, FitData, Tuning], Any], spec: Tuning) -> Any:
         return tune(self.fit, self.given, spec)
 
-    def _make(self, name: str, form: str, network: Callable[[], Any]) -> Made:
+    def _make(self, name: str, form: str, spec: Tuning | None, network: Callable[[], Any]) -> Made:
         fold = self.fit.recipe.held_out_fold
         stem = self.out / "variants" / Path(self.lab.student).stem / name / f"fold{fold}"
-        if (found := _read(stem, name, fold)) is not None:
+        made_of = f"{self.parent} {form} {spec} {self.lab.per_class}"
+        if (found := _read(stem, name, fold, made_of)) is not None:
             return found
         self.tell(f"{self.lab.student}, fold {fold}: {name}")
         model, scale = network(), self.fit.recipe.preprocessing.scale
@@ -108,25 +116,32 @@ class FoldLab:
         # Tuning changes values, not layers; cutting channels does both.
         cost = cost_of(model if name == CHANNELS else self.fit.model)
         made = Made(name, fold, replace(variant, name=name), scores, cost)
-        _write(stem, made)
+        _write(stem, made, made_of)
         return made
 
 
-def _write(stem: Path, made: Made) -> None:
+def _write(stem: Path, made: Made, made_of: str) -> None:
     stem.parent.mkdir(parents=True, exist_ok=True)
+    stem.with_suffix(".npz").unlink(missing_ok=True)
     half = stem.with_suffix(".part")
     half.write_bytes(made.variant.content)
     half.replace(stem.with_suffix(f".{made.variant.format}"))
-    cost = np.array([made.cost.parameters, made.cost.macs])
-    np.savez(stem.with_suffix(".about.npz"), note=np.array(made.variant.note), cost=cost)
+    np.savez(
+        stem.with_suffix(".about.npz"),
+        note=np.array(made.variant.note),
+        cost=np.array([made.cost.parameters, made.cost.macs]),
+        made_of=np.array(made_of),
+    )
     write_scores(stem.with_suffix(".npz"), made.scores)
 
 
-def _read(stem: Path, name: str, fold: int) -> Made | None:
+def _read(stem: Path, name: str, fold: int, made_of: str) -> Made | None:
     if not stem.with_suffix(".npz").is_file():
         return None
     format_ = "tflite" if stem.with_suffix(".tflite").is_file() else "onnx"
     with np.load(stem.with_suffix(".about.npz"), allow_pickle=False) as about:
+        if str(about["made_of"]) != made_of:
+            return None
         note, cost = str(about["note"]), Cost(*(int(value) for value in about["cost"]))
     content = stem.with_suffix(f".{format_}").read_bytes()
     scores = read_npz_scores(stem.with_suffix(".npz"))

@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compress.tables import read_table
+from edge.cli import main
 from edge.contract.bundle import open_bundle
 from edge.contract.errors import ConfigError, DataError
 from edge.contract.manifest import Parity
@@ -29,6 +31,8 @@ from train.datasets.base import Example, list_examples
 
 # tf_keras and the converter warn about their own deprecations.
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+
+PATIENCE_S = 280
 
 
 @dataclass(frozen=True)
@@ -73,17 +77,17 @@ def fit_in_child(workshop: Workshop, run_dir: Path) -> subprocess.Popen[bytes]:
 @pytest.fixture(scope="module")
 def run_dir(workshop: Workshop) -> Path:
     path = workshop.root / "run"
-    assert fit_in_child(workshop, path).wait(timeout=200) == 0
+    assert fit_in_child(workshop, path).wait(timeout=PATIENCE_S) == 0
     return path
 
 
 @pytest.fixture(scope="module")
 def bundle_path(workshop: Workshop, run_dir: Path) -> Path:
-    from compress.pack import pack_bundle
-    from compress.run import compress_run
-
-    compressed = compress_run(run_dir, run_dir / "compressed", data=workshop.data)
-    return pack_bundle(compressed, workshop.root / "tiny-1", version=1).path
+    bundle = workshop.root / "tiny-1"
+    run = ["compress", "run", run_dir, "--data", workshop.data, "--timed-runs", "10"]
+    for argv in (run, ["compress", "pack", run_dir / "compressed", "--out", bundle]):
+        assert main(list(map(str, argv))) == 0
+    return bundle
 
 
 def test_killed_fit_goes_on_to_the_same_weights(workshop: Workshop, run_dir: Path) -> None:
@@ -93,13 +97,13 @@ def test_killed_fit_goes_on_to_the_same_weights(workshop: Workshop, run_dir: Pat
     child = fit_in_child(workshop, killed)
     # The log is written before the checkpoint: wait for one to go on from.
     checkpoint = killed / "checkpoint/checkpoint"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE_S
     while not checkpoint.is_file() and time.monotonic() < deadline:
         time.sleep(0.02)
     child.send_signal(signal.SIGKILL)
     child.wait()
     assert not (killed / "model.weights.h5").exists()
-    assert fit_in_child(workshop, killed).wait(timeout=200) == 0
+    assert fit_in_child(workshop, killed).wait(timeout=PATIENCE_S) == 0
 
     def arrays(path: Path) -> dict[str, np.ndarray]:
         found: dict[str, np.ndarray] = {}
@@ -114,6 +118,14 @@ def test_killed_fit_goes_on_to_the_same_weights(workshop: Workshop, run_dir: Pat
     first, second = arrays(run_dir), arrays(killed)
     assert first.keys() == second.keys()
     assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+def test_run_that_is_not_finished_is_not_compressed(run_dir: Path, tmp_path: Path) -> None:
+    from compress.run import Settings, run_task
+
+    shutil.copyfile(run_dir / "recipe.json", tmp_path / "recipe.json")
+    with pytest.raises(ConfigError, match="the fit is not finished"):
+        run_task(str(tmp_path), Settings(tmp_path / "out"))
 
 
 def test_run_of_another_recipe_is_not_overwritten(workshop: Workshop, run_dir: Path) -> None:
@@ -175,7 +187,9 @@ def test_classify_reproduces_the_manifests_figures(
     )  # fmt: skip
     assert code == 0, err
     found = json.loads(out)["metrics"]
-    for name, metric in manifest.evaluation[0].metrics.items():
+    (evaluation,) = manifest.evaluation
+    assert evaluation.metrics.keys() >= {"auc", "sensitivity_cell", "specificity_cell"}
+    for name, metric in evaluation.metrics.items():
         assert found[name]["value"] == pytest.approx(metric.value, abs=5e-4), name
 
 
@@ -185,6 +199,28 @@ def test_representatives_are_training_patients_alone(run_dir: Path, bundle_path:
     assert {name.split("P")[0] for name in ids} <= train
     counts = open_bundle(bundle_path).manifest.representative_set.count_per_class
     assert set(counts.values()) == {150}
+
+
+def test_single_run_has_thresholds_of_its_validation_patients(
+    run_dir: Path, bundle_path: Path
+) -> None:
+    manifest = open_bundle(bundle_path).manifest
+    validation = json.loads((run_dir / "split.json").read_text())["validation"]
+    for point in (manifest.operating_point, manifest.field_operating_point):
+        assert point is not None
+        assert point.chosen_on == "nih-cells, validation patients of fold 0"
+        assert point.sensitivity_cell.n_patients == len(validation)
+    assert manifest.operating_point.target_sensitivity == 0.95
+
+
+def test_single_run_gives_what_ships_and_its_table(run_dir: Path, bundle_path: Path) -> None:
+    table = read_table(run_dir / "compressed/table.json")
+    assert [row.name for row in table.rows] == ["float32", "int8-float-out", "onnx-int8"]
+    assert table.folds == (0,)
+    manifest = open_bundle(bundle_path).manifest
+    assert [weights.format for weights in manifest.weights] == ["tflite", "onnx"]
+    shipped = {row.format: row.bytes for row in table.rows[1:]}
+    assert {weights.format: weights.bytes for weights in manifest.weights} == shipped
 
 
 def test_repacking_gives_the_same_bytes(
@@ -221,10 +257,10 @@ def test_lost_parity_is_refused() -> None:
 
 def test_nothing_to_compress_or_pack_is_said(tmp_path: Path) -> None:
     from compress.pack import pack_bundle
-    from compress.run import compress_run
+    from compress.run import Settings, run_task
 
-    with pytest.raises(ConfigError, match="is no run of `clinicscope train fit`"):
-        compress_run(tmp_path, tmp_path / "out")
+    with pytest.raises(ConfigError, match=r"no task .* give a \.toml file, or a run folder"):
+        run_task(str(tmp_path), Settings(tmp_path / "out"))
     with pytest.raises(ConfigError, match=r"holds no compressed\.json"):
         pack_bundle(tmp_path, tmp_path / "out", version=1)
 
@@ -232,14 +268,14 @@ def test_nothing_to_compress_or_pack_is_said(tmp_path: Path) -> None:
 def test_run_that_left_no_validation_patients_is_not_compressed(
     run_dir: Path, workshop: Workshop, tmp_path: Path
 ) -> None:
-    from compress.run import compress_run
+    from compress.run import Settings, run_task
 
     run = Path(shutil.copytree(run_dir, tmp_path / "run"))
     recipe = json.loads((run / "recipe.json").read_text())
     recipe["fit"]["use_validation"] = True
     (run / "recipe.json").write_text(json.dumps(recipe))
     with pytest.raises(ConfigError, match="no patients are left to choose thresholds on"):
-        compress_run(run, tmp_path / "out", data=workshop.data)
+        run_task(str(run), Settings(tmp_path / "out", workshop.data))
     assert not (tmp_path / "out").exists()
 
 

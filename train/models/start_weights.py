@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,23 @@ def find_start(weights: str, run_dir: Path, fold: int) -> Path:
     folders = [around.parent / name / f"fold{fold}", around / name / f"fold{fold}", around / name]
     found = [folder / WEIGHTS_FILE for folder in (*folders, KEPT_DIR / name / f"fold{fold}")]
     for path in found:
-        if path.is_file():
+        if path.is_file() and _holds_out(path.parent, fold):
             return path
     raise ConfigError(
         f"model.weights is {weights!r}, but no finished fit of {name} with fold {fold} held out is "
         f"at {', '.join(str(path.parent) for path in found)}; fit it first"
     )
+
+
+def _holds_out(folder: Path, fold: int) -> bool:
+    """Else the start has seen the groups that the fit is tested on. Cut networks have no recipe."""
+    recipe = folder / "recipe.json"
+    if not recipe.is_file():
+        return True
+    try:
+        return bool(json.loads(recipe.read_text())["held_out_fold"] == fold)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{recipe} is no recipe: {error}") from error
 
 
 def load_run_weights(model: Any, path: Path) -> None:
