@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +22,9 @@ from train.recipe import Recipe
 
 OUTPUTS = ("logit", "cam")
 PREFIX = "quant_"
+# While a network learns, its outputs have this much room beyond the fitted network's: what is
+# clipped has no gradient.
+ROOM = 1.5
 # What the ranges of activations are taken from.
 CALIBRATION_CROPS = 512
 _CALIBRATION_BATCH = 64
@@ -94,7 +96,7 @@ def fine_tune_aware(
     if source is None:
         recipe = replace(recipe, draws={})
     aware, scale = aware_copy(model), recipe.preprocessing.scale
-    set_ranges(aware, model, crops, scale, recipe.seed)
+    set_ranges(aware, model, crops, scale, recipe.seed, room=ROOM)
     wanted = _as_targets(labels, targets, model.output["logit"].shape[-1])
     part = LabelledCrops(crops, labels, source=source, taught=(wanted,))
     optimiser = tf_keras.optimizers.Adam(rate)
@@ -133,32 +135,43 @@ def float_copy(aware: Any, model: Any) -> Any:
     return copied
 
 
-def set_ranges(aware: Any, model: Any, crops: U8Array, scale: float, seed: int = 0) -> None:
+def set_ranges(
+    aware: Any, model: Any, crops: U8Array, scale: float, seed: int = 0, *, room: float = 0.0
+) -> None:
     """Sets the ranges of weights to their own and of activations to the float network's on `crops`.
 
     The image's range is all of uint8, so that the file takes images as they are.
-    """
-    from tf_keras import Model
 
-    wrappers = [layer for layer in aware.layers if _range_of(layer) is not None]
-    names = [layer.name.removeprefix(PREFIX) for layer in wrappers]
+    Args:
+        room: `logit` and `cam` get this many times their greatest magnitude on both sides; 0 gives
+            them what was seen.
+    """
     seen = {layer.name: layer for layer in model.layers}
-    known = [(name, wrapper) for name, wrapper in zip(names, wrappers, strict=True) if name in seen]
-    watched = Model(model.inputs, [seen[name].output for name, _ in known])
+    known = {
+        layer.name.removeprefix(PREFIX): layer
+        for layer in aware.layers
+        if _range_of(layer) is not None and layer.name.removeprefix(PREFIX) in seen
+    }
     rows = np.random.default_rng(seed).permutation(len(crops))[:CALIBRATION_CROPS]
-    lows, highs = _extremes(watched, crops[np.sort(rows)], scale)
-    for (_, wrapper), low, high in zip(known, lows, highs, strict=True):
-        least, greatest = _range_of(wrapper)
-        least.assign(min(low, 0.0))
-        greatest.assign(max(high, 0.0))
+    watched = [seen[name].output for name in known]
+    extremes = _extremes(model, watched, crops[np.sort(rows)], scale)
+    for (name, layer), (low, high) in zip(known.items(), extremes, strict=True):
+        bound = room * max(abs(low), abs(high)) if name in OUTPUTS else 0.0
+        _assign_range(layer, min(low, -bound), max(high, bound))
     for layer in aware.layers:
         # A quantiser takes the ranges of its weights when it is called as in training.
         for weight, quantiser, ends in getattr(layer, "_weight_vars", ()):
             quantiser(weight, True, weights=ends)
         if type(layer).__name__ == "QuantizeLayer":
-            least, greatest = _range_of(layer)
-            least.assign(0.0)
-            greatest.assign(255 * scale)
+            _assign_range(layer, 0.0, 255 * scale)
+
+
+def _assign_range(layer: Any, low: float, high: float) -> None:
+    # A range must hold 0, as TFLite's does.
+    for variable, value in zip(
+        _range_of(layer) or (), (min(low, 0.0), max(high, 0.0)), strict=False
+    ):
+        variable.assign(value)
 
 
 def _range_of(layer: Any) -> tuple[Any, Any] | None:
@@ -172,15 +185,21 @@ def _range_of(layer: Any) -> tuple[Any, Any] | None:
 
 
 def _extremes(
-    watched: Any, crops: U8Array, scale: float
-) -> tuple[Sequence[float], Sequence[float]]:
-    lows, highs = [], []
+    model: Any, watched: list[Any], crops: U8Array, scale: float
+) -> list[tuple[float, float]]:
+    """Least and greatest value of each tensor of the Keras model."""
+    from tf_keras import Model
+
+    watching = Model(model.inputs, watched)
+    ends = []
     for at in range(0, len(crops), _CALIBRATION_BATCH):
-        outputs = watched(crops[at : at + _CALIBRATION_BATCH].astype(np.float32) * scale)
+        images = crops[at : at + _CALIBRATION_BATCH].astype(np.float32) * scale
+        outputs = watching(images, training=False)
         arrays = [out.numpy() for out in (outputs if isinstance(outputs, list) else [outputs])]
-        lows.append([float(array.min()) for array in arrays])
-        highs.append([float(array.max()) for array in arrays])
-    return np.min(lows, axis=0).tolist(), np.max(highs, axis=0).tolist()
+        ends.append([(float(array.min()), float(array.max())) for array in arrays])
+    # (batches, tensors, 2): the least of the least, the greatest of the greatest.
+    found = np.array(ends)
+    return list(zip(found[:, :, 0].min(0).tolist(), found[:, :, 1].max(0).tolist(), strict=True))
 
 
 def _as_targets(labels: F32Array, targets: F32Array | None, n_outputs: int) -> F32Array:

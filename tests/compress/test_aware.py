@@ -101,11 +101,12 @@ def test_float_copy_has_the_tuned_weights_and_leaves_the_first_network() -> None
 def test_soft_targets_are_learnt_instead_of_labels() -> None:
     model, by_labels = tuned(1)
     soft = np.full(len(tiny_crops()), 0.9, np.float32)
-    args = (tiny_crops(), labels(1), recipe(), EPOCHS, RATE)
+    # All logits of this network are below 0: it must get out of its first range.
+    args = (tiny_crops(), labels(1), recipe(), EPOCHS, 10 * RATE)
     by_targets = fine_tune_aware(model, *args, targets=soft)
     half, _ = float_outputs(by_labels, tiny_crops())
     most, _ = float_outputs(by_targets, tiny_crops())
-    assert most.mean() > half.mean() + 0.3
+    assert most.mean() > max(1.0, half.mean() + 0.5)
 
 
 def doubled(x: Any) -> Any:
