@@ -20,7 +20,12 @@ from train import splits
 from train.datasets.base import list_examples
 
 # tf_keras and the converter warn about their own deprecations.
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    # Fits and converters together take longer on a slow machine than a test may.
+    pytest.mark.timeout(900),
+]
 
 RECIPE = """
 task = "cxr-covid"
