@@ -65,6 +65,34 @@ def pool_folds(parts: Sequence[Scores], thresholds: Sequence[float] = ()) -> Hel
     return HeldOut(scores, np.repeat(np.asarray(thresholds), [len(part.name) for part in parts]))
 
 
+def pool_at_own_thresholds(parts: Sequence[Scores]) -> HeldOut:
+    """As `pool_folds`, each fold called at the threshold that is most accurate on the others.
+
+    Networks of different folds share a scale only roughly, and a network whose classes are not
+    equally many need not be most accurate at .5; its own held-out labels must not tell. Of more
+    than two classes, or of one fold, there is nothing to choose.
+    """
+    if len(parts) < 2 or parts[0].logit.ndim > 1:
+        return pool_folds(parts)
+    others = [pool_folds([*parts[:k], *parts[k + 1 :]]).scores for k in range(len(parts))]
+    return pool_folds(parts, [most_accurate_threshold(scores) for scores in others])
+
+
+def most_accurate_threshold(scores: Scores) -> float:
+    """The P(positive) from which on calling positive is right most often.
+
+    Half way between two scores; of several as good, the middle one.
+    """
+    order = np.argsort(scores.probability[:, 1], kind="stable")
+    probability, positive = scores.probability[order, 1], scores.label[order] > 0
+    # Right calls where the first k are called negative, k from 0 to N.
+    right = np.r_[0, np.cumsum(~positive)] + positive.sum() - np.r_[0, np.cumsum(positive)]
+    ends = np.r_[0.0, probability, 1.0]
+    best = np.flatnonzero(right == right.max())
+    middle = int(best[len(best) // 2])
+    return float((ends[middle] + ends[middle + 1]) / 2)
+
+
 def compare(
     held_out: Sequence[HeldOut], reference: int, resamples: int = RESAMPLES, seed: int = 0
 ) -> list[Compared]:

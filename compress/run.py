@@ -16,7 +16,7 @@ from compress.fits import Fit, fit_all, lab_of_run
 from compress.lab_recipe import FLOAT, LabRecipe, load_lab_recipe
 from compress.layer_errors import layer_errors
 from compress.measure import Subject, measure, peer_subject, variant_subject
-from compress.paired import HeldOut, pool_folds
+from compress.paired import HeldOut, pool_at_own_thresholds
 from compress.parity import check_parity, measure_parity, score_runtimes
 from compress.peers import open_peers
 from compress.points import check_left_out, choose_points, evaluate_shipped, of_part
@@ -26,7 +26,7 @@ from compress.variant_files import FoldLab, Made
 from edge.contract.errors import DataError
 from edge.contract.manifest import Weights
 from train.costs import machine_name
-from train.datasets.base import labels_of
+from train.datasets.base import Example, labels_of
 from train.recipe import load_recipe
 
 log = logging.getLogger(__name__)
@@ -203,7 +203,8 @@ def _subject(lab: LabRecipe, fold: FoldLab, made: dict[int, dict[str, Made]], na
 
 
 def _pooled(lab: LabRecipe, fold: FoldLab, parts: Sequence[Made]) -> HeldOut:
-    return pool_folds([of_part(one.scores, fold.given.examples, lab.part) for one in parts])
+    own = [of_part(one.scores, fold.given.examples, lab.part) for one in parts]
+    return pool_at_own_thresholds(own)
 
 
 def _peers(
@@ -211,13 +212,15 @@ def _peers(
 ) -> list[Subject]:
     if settings.peers is None:
         return []
-    names = {
-        name
-        for k in lab.folds
-        for name in of_part(made[k][FLOAT].scores, fold.given.examples, lab.part).name.tolist()
-    }
-    examples = [example for example in fold.given.examples if example.name in names]
+    folds = [_part_of_fold(lab, fold, made[k][FLOAT]) for k in lab.folds]
+    cache = settings.out / "cache"
     return [
-        peer_subject(peer, HeldOut(peer.score(examples, settings.out / "cache")))
+        peer_subject(peer, pool_at_own_thresholds([peer.score(own, cache) for own in folds]))
         for peer in open_peers(settings.peers, fold.fit.recipe.task)
     ]
+
+
+def _part_of_fold(lab: LabRecipe, fold: FoldLab, made: Made) -> list[Example]:
+    """The examples that a fold held out."""
+    names = set(of_part(made.scores, fold.given.examples, lab.part).name.tolist())
+    return [example for example in fold.given.examples if example.name in names]

@@ -7,7 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compress.paired import HeldOut, compare, pool_folds
+from compress.paired import (
+    HeldOut,
+    compare,
+    most_accurate_threshold,
+    pool_at_own_thresholds,
+    pool_folds,
+)
 from edge.contract.errors import DataError
 from tests.support.drawn_variants import pooled
 from train.metrics import measure
@@ -100,3 +106,40 @@ def test_scores_that_do_not_belong_together_are_refused() -> None:
         compare([HeldOut(scores), HeldOut(take(scores, np.arange(2)))], 0)
     with pytest.raises(DataError, match=r"none of 4 held-out examples has label \[1\]"):
         compare([HeldOut(take(scores, np.arange(0, 8, 2)))], 0)
+
+
+def test_each_fold_is_called_at_the_threshold_of_the_others() -> None:
+    first, second, third = (
+        Scores(
+            np.array([f"{k}{n}" for n in range(6)]),
+            np.array([f"{k}{n // 2}" for n in range(6)]),
+            np.array([0, 0, 0, 1, 1, 1], np.int8),
+            np.array([-4, -3, -2, at, at + 1, 4], np.float32),
+        )
+        for k, at in (("a", -1.0), ("b", -1.0), ("c", 1.0))
+    )
+    pooled = pool_at_own_thresholds([first, second, third])
+    own = np.asarray(pooled.threshold)[[0, 6, 12]]
+    # The third's rule comes from the first two, which call from between -2 and -1 on.
+    low, high = 1 / (1 + np.exp(2.0)), 1 / (1 + np.exp(1.0))
+    assert own[2] == pytest.approx((low + high) / 2)
+    turned = replace(third, label=1 - third.label)
+    assert np.asarray(pool_at_own_thresholds([first, second, turned]).threshold)[12] == own[2]
+
+
+def test_one_fold_or_several_classes_have_no_threshold_to_choose() -> None:
+    one = Scores(np.array(["a"]), np.array(["p"]), np.array([1]), np.array([2.0], np.float32))
+    assert pool_at_own_thresholds([one]).threshold == 0.5
+
+
+@pytest.mark.parametrize("label", [[0, 0, 1, 1], [0, 1, 0, 1], [1, 0, 0, 0], [0, 1, 1, 1]])
+def test_most_accurate_threshold_lies_between_two_scores(label: list[int]) -> None:
+    names = np.array([str(n) for n in range(4)])
+    scores = Scores(names, names, np.array(label), np.array([-2, -1, 1, 2], np.float32))
+    found = most_accurate_threshold(scores)
+    right = ((scores.probability[:, 1] >= found) == (scores.label > 0)).mean()
+    assert right == max(
+        ((scores.probability[:, 1] >= t) == (scores.label > 0)).mean()
+        for t in (0, 0.2, 0.3, 0.6, 0.8, 1)
+    )
+    assert found not in scores.probability[:, 1]
