@@ -61,7 +61,7 @@ class ReferenceKernels(LiteRTRuntime):
             interpreter.get_tensor(outputs[self.weights.output(name).index]["index"])
             for name in ("logit", "cam")
         )
-        return Scores(logit.reshape(-1), cam.reshape(-1, 8, 8))
+        return Scores(logit.reshape(-1), cam.reshape(-1, 6, 6))
 
 
 class SwappedChannels(LiteRTRuntime):
@@ -93,10 +93,10 @@ def test_golden_tensors_find_swapped_channels() -> None:
 def test_batches_give_what_single_cells_give(count: int) -> None:
     bundle = open_bundle(SHIPPED)
     runtime = open_runtime(bundle, threads=2)
-    cells = np.resize(bundle.array("golden/input.npy"), (count, 64, 64, 3)).astype(np.uint8)
+    cells = np.resize(bundle.array("golden/input.npy"), (count, 96, 96, 3)).astype(np.uint8)
     scores = runtime.run(cells)
     assert scores.logits.shape == (count,)
-    assert scores.cams.shape == (count, 8, 8)
+    assert scores.cams.shape == (count, 6, 6)
     for index in range(count):
         single = runtime.run(cells[index : index + 1])
         assert np.array_equal(single.logits, scores.logits[index : index + 1])
@@ -139,4 +139,4 @@ def test_damaged_model_carries_the_failure() -> None:
     name = bundle.manifest.weights[0].file
     broken = replace(bundle, files={**bundle.files, name: b"no model"})
     with pytest.raises(RuntimeUnavailableError, match="LiteRT refuses"):
-        open_runtime(broken)
+        open_runtime(broken, names=["litert"])
