@@ -15,12 +15,11 @@ from edge.runtimes.base import open_runtime
 from tests.conftest import SHIPPED
 from train.datasets.base import list_examples, load_crops
 from train.evaluate import auc
-from train.recipe import load_recipe
 from train.splits import FOLDS_DIR, load_split, make_folds
 
 pytestmark = pytest.mark.data
 Run = Callable[..., tuple[int, str, str]]
-RECORDS = Path(__file__).parent.parent / "train/records/malaria-cells"
+RECORDS = Path(__file__).parent.parent / "train/records/malaria-cells/fold0"
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +57,9 @@ def test_classify_on_the_held_out_fold_reproduces_the_manifest(
 @pytest.mark.filterwarnings("ignore")
 def test_shipped_int8_is_as_good_as_its_float_parent(real_data: Path, manifest: Manifest) -> None:
     from train.batches import predict_logits
-    from train.models import build_model
+    from train.networks import load_network
 
-    recipe = load_recipe("malaria-cells")
-    model = build_model(recipe.model, recipe.preprocessing)
-    model.load_weights(RECORDS / "model.weights.h5")
+    recipe, model = load_network(RECORDS)
     examples = load_split("nih-cells", 0).part_of(list_examples("nih-cells", real_data), "test")
     crops = load_crops(examples, recipe.preprocessing)
     positive = np.array([example.label for example in examples]) > 0

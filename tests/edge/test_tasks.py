@@ -149,9 +149,10 @@ def test_site_may_prefer_a_runtime(clinicscope: Run, home: Path) -> None:
     code, out, _ = clinicscope("selftest", "--bundle", bundle.path, "--json")
     assert code == 0
     assert json.loads(out)["runtime"] == "onnx"
+    (home / "config.toml").write_text('runtimes = ["tflite_runtime"]')
     code, _, err = clinicscope("selftest", "--bundle", SHIPPED)
     assert code == 4
-    assert "onnx: bundle malaria-cells-1 has no onnx weights" in err
+    assert "no runtime opened bundle malaria-cells-2: tflite_runtime: " in err
 
 
 def test_bench_times_a_bundle_that_reads_no_fields(clinicscope: Run, tmp_path: Path) -> None:

@@ -21,12 +21,12 @@ def test_cost_of_the_shipped_student_is_written_beside_its_recipe(
     run_dir = tmp_path / "malaria-cells"
     run_dir.mkdir()
     for name in ("recipe.json", "split.json", "log.csv"):
-        (run_dir / name).write_bytes((RECORDS_DIR / "malaria-cells" / name).read_bytes())
+        (run_dir / name).write_bytes((RECORDS_DIR / "malaria-cells/fold0" / name).read_bytes())
     code, out, err = clinicscope("train", "cost", run_dir, "--rounds", 3)
     assert code == 0, err
     found = json.loads((run_dir / "cost.json").read_text())
     # 3 x 3 kernels, two values a norm, and the map's kernel and bias, by hand.
-    widths = [3, 16, 24, 40, 40, 64, 64]
+    widths = [12, 16, 24, 32, 40, 64, 64]
     kernels = sum(9 * a * b for a, b in pairwise(widths))
     assert found["parameters"] == kernels + 2 * sum(widths[1:]) + widths[-1] + 1
     assert found["ms_per_image"] > 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compress.tables import RECORDS_DIR as COMPRESSION_RECORDS
 from edge.contract.bundle import open_bundle
 from edge.contract.errors import ConfigError, DataError
 from edge.contract.preprocess import Preprocessing
@@ -148,14 +149,16 @@ def test_recipe_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
 
 
 def test_shipped_bundle_comes_from_the_committed_fit() -> None:
-    record = Path(splits.__file__).parent / "records/malaria-cells"
+    manifest = open_bundle(SHIPPED).manifest
+    record = Path(splits.__file__).parent / "records/malaria-cells/fold0"
     recipe = from_plain(Recipe, json.loads((record / "recipe.json").read_text()), "recipe.json")
     assert recipe == load_recipe("malaria-cells")
-    split = json.loads((record / "split.json").read_text())
-    assert Split(**{part: tuple(ids) for part, ids in split.items()}) == load_split("nih-cells", 0)
-    weights = open_bundle(SHIPPED).manifest.weights[0]
-    assert weights.parent == sha256((record / "model.weights.h5").read_bytes()).hexdigest()
-    ids = (record / "compressed/representative_ids.txt").read_bytes()
-    described = open_bundle(SHIPPED).manifest.representative_set
-    assert described.ids_sha256 == sha256(ids).hexdigest()
-    assert {patient_of(name) for name in ids.decode().split()} <= set(split["train"])
+    parent = sha256((record / "model.weights.h5").read_bytes()).hexdigest()
+    assert {weights.parent for weights in manifest.weights} == {parent}
+    split = from_plain(Split, json.loads((record / "split.json").read_text()), "split.json")
+    assert split == load_split("two-microscopes", 0)
+    ids = (COMPRESSION_RECORDS / "malaria-cells/representative_ids.txt").read_bytes()
+    assert manifest.representative_set.ids_sha256 == sha256(ids).hexdigest()
+    cells = [name for name in ids.decode().split() if "_IMG_" in name]
+    assert cells
+    assert {patient_of(name) for name in cells} <= set(split.train)

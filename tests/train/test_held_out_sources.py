@@ -14,7 +14,8 @@ from tests.support.dataset_layouts import write_cxr
 from tests.support.drawn_task import tiny_recipe
 from train import splits
 from train.datasets.base import Example, list_examples
-from train.fit import fit, split_for
+from train.fit import fit
+from train.parts import split_for
 from train.recipe import Recipe
 from train.scores import read_npz_scores
 from train.splits import Split

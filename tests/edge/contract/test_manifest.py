@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from edge.contract.errors import ManifestError
 from edge.contract.manifest import Manifest, Parity, format_manifest, parse_manifest
-from tests.conftest import SHIPPED
 from tests.edge.runtimes.drawn_networks import describe, draw_manifest, draw_point
 
 NEW_KEYS = {"positive_label", "operating_point", "field_operating_point"}
@@ -40,7 +40,7 @@ def test_what_a_bundle_does_not_use_is_not_written() -> None:
 
 
 def test_manifest_from_before_these_keys_is_read() -> None:
-    old = parse_manifest((SHIPPED / "manifest.json").read_bytes())
+    old = parse_manifest((Path(__file__).parent / "manifest-of-malaria-cells-1.json").read_bytes())
     assert old.parity.runtimes == ()
     assert old.field_operating_point is not None
 

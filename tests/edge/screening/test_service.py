@@ -58,7 +58,7 @@ def test_heavily_infected_slide_is_positive_and_on_record(service: ScreeningServ
     assert sum(field.rbc_count for field in fields) == record.report["rbc_count"]
     suspects = service.store.suspect_cells(specimen_id)
     assert len(suspects) >= record.report["positive_count"]
-    assert all(cell.cam is not None and cell.cam.shape == (8, 8) for cell in suspects)
+    assert all(cell.cam is not None and cell.cam.shape == (6, 6) for cell in suspects)
 
 
 def test_counts_agree_with_the_simulations_truth(service: ScreeningService) -> None:
