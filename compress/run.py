@@ -175,14 +175,13 @@ def _table(
         found = layer_errors(fold.fit.model, fold.representative_crops, recipe.preprocessing.scale)
         errors = (LayerErrors(lab.tflite, found),)
     pooled = subjects[0].held_out.scores
-    called = "calls at .5" if pooled.logit.ndim == 1 else "the likeliest label is called"
     return VariantTable(
         task=recipe.task,
         title=lab.title,
         labels=labels_of(recipe.dataset),
         command=settings.command,
         data=f"{lab.part or recipe.dataset}, {len(pooled.name):,} held-out examples of "
-        f"{len(set(pooled.patient.tolist()))} groups, raw labels, {called}",
+        f"{len(set(pooled.patient.tolist()))} groups, raw labels",
         folds=lab.folds,
         machine=machine_name(),
         reference=FLOAT,

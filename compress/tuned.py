@@ -14,12 +14,17 @@ from compress.fits import Fit
 from compress.lab_recipe import Tuning
 from compress.prune_channels import prune_channels, widths_for_budget, write_start
 from compress.prune_magnitude import prune_magnitude
+from compress.quantise import quantise_int8
 from edge.contract.types import F32Array
 from train.fit import claim, fit
 from train.models.start_weights import WEIGHTS_FILE
 from train.networks import load_network
 from train.parts import FitData
+from train.recipe import ModelSpec
 from train.scores import Scores
+
+# What a file weighs hardly depends on its ranges.
+_WEIGHING_CROPS = 4
 
 
 def aware_network(one: Fit, given: FitData, spec: Tuning) -> Any:
@@ -64,8 +69,7 @@ def network_of_fewer_channels(
         DataError: the budget is too small, or the network has branches.
     """
     student, fold = one.folder.parent.name, one.recipe.held_out_fold
-    widths = widths_for_budget(one.model, max_bytes=spec.max_bytes)
-    small, settings = prune_channels(one.model, one.recipe.model, widths)
+    small, settings = _cut_to(one, spec.max_bytes)
     start = f"{student}-cut"
     write_start(small, settings, out / start / f"fold{fold}" / WEIGHTS_FILE)
     recipe = replace(
@@ -76,9 +80,30 @@ def network_of_fewer_channels(
     folder = out / f"{student}-small" / f"fold{fold}"
     claim(folder, recipe)
     if not (folder / WEIGHTS_FILE).is_file():
-        tell(f"{student}, fold {fold}: fitting widths {list(widths)}, {spec.epochs} epochs")
+        tell(
+            f"{student}, fold {fold}: fitting widths {list(settings.widths)}, {spec.epochs} epochs"
+        )
         fit(recipe, folder, data=data)
     return load_network(folder)[1]
+
+
+def _cut_to(one: Fit, max_bytes: int) -> tuple[Any, ModelSpec]:
+    """The cut network and its settings; its INT8 file, not an estimate of it, is within the budget.
+
+    Weights do not change a file's size, so it is made of the network as it was cut.
+
+    Raises:
+        DataError: no network of this kind is that small.
+    """
+    size, budget = one.recipe.preprocessing.size_px, max_bytes
+    noise = np.random.default_rng(0).integers(0, 256, (_WEIGHING_CROPS, size, size, 3), np.uint8)
+    while True:
+        widths = widths_for_budget(one.model, max_bytes=budget)
+        small, settings = prune_channels(one.model, one.recipe.model, widths)
+        excess = len(quantise_int8(small, noise, one.recipe.preprocessing.scale)) - max_bytes
+        if excess <= 0:
+            return small, settings
+        budget -= excess
 
 
 def soft_targets(one: Fit, given: FitData) -> F32Array:
