@@ -68,7 +68,7 @@ def accuracy_rule(table: VariantTable) -> str:
         return "the likeliest class is called"
     thresholds = {row.threshold for row in table.rows}
     if thresholds == {None}:
-        return "called at each fold's own threshold"
+        return "each fold called at the threshold that is most accurate on the others"
     if len(thresholds) == 1:
         return f"called at {value_text(float(thresholds.pop() or 0), 3).rstrip('0')}"
     return "called at each variant's own threshold"

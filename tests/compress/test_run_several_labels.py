@@ -118,7 +118,7 @@ def test_three_labels_have_no_operating_points(three: ThreeLabels) -> None:
 def test_table_of_three_labels_calls_the_likeliest(three: ThreeLabels) -> None:
     table = read_table(three.made / "table.json")
     assert table.labels == ("normal", "pneumonia", "covid")
-    assert table.data.endswith("raw labels, the likeliest label is called")
+    assert table.data.endswith("raw labels")
     assert all(row.threshold is None for row in table.rows)
 
 
