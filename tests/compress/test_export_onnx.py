@@ -68,7 +68,8 @@ def test_pixels_stacked_first_stay_integers() -> None:
     session = onnxruntime.InferenceSession(content)
     (found,) = session.run(["logit"], {"image": tiny_crops()})
     logits, _ = float_outputs(tiny_network(1, patch=2), tiny_crops())
-    assert np.sqrt(np.mean((found - logits) ** 2)) < 0.05 * logits.std()
+    # A tenth of the spread is rounding; a stack of pixels in another order is all of it.
+    assert np.sqrt(np.mean((found - logits) ** 2)) < 0.1 * logits.std()
 
 
 def test_description_gives_names_and_shapes() -> None:

@@ -23,6 +23,8 @@ def tiny_network(n_outputs: int = 1, *, patch: int = 1) -> Any:
     from train.models import build_model
     from train.recipe import ModelSpec
 
+    # As `train.networks.build_for` does: else the weights depend on whether it ran before.
+    tf_keras.backend.experimental.enable_tf_random_generator()
     tf_keras.utils.set_random_seed(n_outputs)
     spec = ModelSpec("plain_cnn", widths=(8, 16), strides=(2, 1), dropout=0.1, patch=patch)
     model = build_model(spec, Preprocessing(SIZE_PX), n_outputs)

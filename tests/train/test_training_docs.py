@@ -23,7 +23,7 @@ from train.datasets import base
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs/training.md"
-PAGES = [GUIDE, ROOT / "README.md"]
+PAGES = [GUIDE, ROOT / "README.md", ROOT / "docs/compression.md"]
 Run = Callable[..., tuple[int, str, str]]
 
 
