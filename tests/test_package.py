@@ -33,14 +33,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_data_and_nothing_of_the_workshop(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for needed in (
-        "edge/bundles/malaria-cells-1/manifest.json",
-        "edge/bundles/malaria-cells-1/golden/input.npy",
+        "edge/bundles/malaria-cells-2/manifest.json",
+        "edge/bundles/malaria-cells-2/golden/input.npy",
+        "edge/bundles/cxr-covid-1/cxr-covid.int8.onnx",
         "edge/store/migrations/env.py",
         "edge/templates/report.html",
         "web_ui/templates/base.html",
         "web_ui/static/htmx.min.js",
         "train/recipes/malaria-cells.toml",
         "train/folds/nih-cells.json",
+        "train/oof/malaria-cells.npz",
+        "compress/recipes/malaria-cells.toml",
+        "compress/devices.toml",
+        "compress/peers.toml",
     ):
         assert needed in names
     assert not [name for name in names if name.startswith("tests/") or name.endswith(".h5")]

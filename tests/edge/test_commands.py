@@ -145,8 +145,11 @@ def test_classify_gives_a_row_for_each_input_in_order(clinicscope: Run, tmp_path
 
 def test_bundle_list_and_inspect(clinicscope: Run) -> None:
     code, out, _ = clinicscope("bundle", "list", "--json")
-    (found,) = json.loads(out)
+    listed = {item["task"]: item for item in json.loads(out)}
     assert code == 0
+    assert listed.keys() == {"malaria-cells", "malaria-stages", "cxr-pneumonia", "cxr-covid"}
+    assert all(item["active"] and not item["problem"] for item in listed.values())
+    found = listed["malaria-cells"]
     assert {"path", "task", "bundle_id", "version", "active"} <= found.keys()
     assert (found["task"], found["active"]) == ("malaria-cells", True)
     code, out, _ = clinicscope("bundle", "inspect", found["path"])
@@ -177,7 +180,7 @@ def test_newer_installed_bundle_becomes_active_and_a_broken_one_is_listed(
     bundle_copy.rename(home / "bundles/new")
     (home / "bundles/broken.zip").write_bytes(b"no zip")
     found = json.loads(clinicscope("bundle", "list", "--json")[1])
-    active = [item["bundle_id"] for item in found if item["active"]]
+    active = [x["bundle_id"] for x in found if x["active"] and x["task"] == "malaria-cells"]
     assert active == ["malaria-cells-99"]
     assert any("neither a folder nor a readable zip" in item["problem"] for item in found)
 

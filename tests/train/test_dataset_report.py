@@ -252,7 +252,7 @@ def write_record(folder: Path, examples: list[Example], logit: np.ndarray) -> No
     from train.recipe import load_recipe
 
     folder.mkdir(parents=True)
-    (folder / "recipe.json").write_text(json.dumps(to_plain(load_recipe("malaria-cells"))))
+    (folder / "recipe.json").write_text(json.dumps(to_plain(load_recipe("malaria-cells-nih"))))
     (folder / "split.json").write_text(json.dumps(to_plain(load_split("nih-cells", 0))))
     zeros = ",".join("0" for _ in LOG_COLUMNS[1:])
     (folder / "log.csv").write_text(",".join(LOG_COLUMNS) + f"\n1,{zeros}\n")
