@@ -21,7 +21,7 @@ from tests.support.tiny_networks import SCALE, float_outputs, network_with, tiny
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
 
 # Root of the mean squared difference of the logits to float, as a share of their spread.
-TOLERANCES = {"float32": 1e-5, "float16": 3e-3, "int16x8": 0.03, "onnx-float32": 1e-5}
+TOLERANCES = {"float32": 1e-5, "float16": 3e-3, "int16x8": 0.05, "onnx-float32": 1e-5}
 INT8_TOLERANCE = 0.05
 OUTPUT_DTYPES = {"int8": "int8", "int8-second": "int8", "int8-int16-out": "int16"}
 
