@@ -19,7 +19,9 @@ def cell_to_json(cell: CellCall) -> dict[str, Any]:
         "height_px": int(box.height_px),
         "label": cell.label,
         "score": None if cell.score is None else round(float(cell.score), 5),
-        "novelty": None if cell.novelty is None else float(cell.novelty),
+        "novelty": None if cell.novelty is None else round(float(cell.novelty), 5),
+        "refused": cell.refused,
+        "disagrees": cell.disagrees,
     }
 
 

@@ -83,9 +83,12 @@ class CellCall:
     Attributes:
         label: one of `labels.CELL_LABELS`.
         score: P(positive label), 0 to 1; None for what is no red cell or is cut by the border.
-        novelty: anomaly score, None where the bundle has no novelty network.
+        novelty: anomaly score, 0 to 1; None where the bundle has no novelty network.
         counted: a whole red cell, so part of the count.
-        cam: (h,w) float32 class activation in logit units, kept for suspect cells only.
+        cam: (h,w) float32 activation in logit units of the network that suspects the cell, kept
+            for suspect and disputed cells only.
+        refused: why the object is no red cell, else empty; a refused object is not counted.
+        disagrees: of classifier and novelty network, one alone suspects the cell.
     """
 
     box: CellBox
@@ -94,6 +97,8 @@ class CellCall:
     novelty: float | None = None
     counted: bool = False
     cam: F32Array | None = None
+    refused: str = ""
+    disagrees: bool = False
 
 
 @dataclass(frozen=True, eq=False)
