@@ -12,188 +12,50 @@ from typing import Any
 
 from edge.contract.errors import ManifestError, SchemaVersionError
 from edge.contract.labels import TASKS
+from edge.contract.manifest_parts import (
+    ErrorRate,
+    Evaluation,
+    Golden,
+    Metric,
+    Novelty,
+    OperatingPoint,
+    Parity,
+    RepresentativeSet,
+    RuntimeParity,
+    ScoreCalibration,
+    TensorSpec,
+    Weights,
+)
 from edge.contract.preprocess import Preprocessing
 from edge.contract.records import from_plain, to_plain
+
+__all__ = [
+    "FORMATS",
+    "NOVELTY_LOGITS",
+    "ROLES",
+    "SCHEMA_VERSION",
+    "ErrorRate",
+    "Evaluation",
+    "Golden",
+    "Manifest",
+    "Metric",
+    "Novelty",
+    "OperatingPoint",
+    "Parity",
+    "RepresentativeSet",
+    "RuntimeParity",
+    "ScoreCalibration",
+    "TensorSpec",
+    "Weights",
+    "format_manifest",
+    "parse_manifest",
+]
 
 SCHEMA_VERSION = 1
 ROLES = ("classifier", "stages", "novelty", "enhancer")
 FORMATS = ("tflite", "onnx")
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """One input or output of a network.
-
-    Attributes:
-        name: "image" for the input, "logit" or "cam" for outputs.
-        shape: with -1 for the batch.
-        scale: of the quantisation; None for float.
-        zero_point: of the quantisation; None for float.
-        index: position among the file's inputs or outputs.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    index: int
-    scale: float | None = None
-    zero_point: int | None = None
-
-
-@dataclass(frozen=True)
-class Weights:
-    """One weights file. `parent` is the sha256 of the float weights that it was made from."""
-
-    role: str
-    format: str
-    file: str
-    sha256: str
-    bytes: int
-    parent: str
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-
-    def output(self, name: str) -> TensorSpec:
-        """The output of that name. Raises ManifestError where there is none."""
-        for tensor in self.outputs:
-            if tensor.name == name:
-                return tensor
-        raise ManifestError(f"weights {self.file} have no output {name!r}")
-
-
-@dataclass(frozen=True)
-class ErrorRate:
-    """A rate of the classifier per cell, and how much it is worth.
-
-    Attributes:
-        rate: between 0 and 1.
-        n_cells: cells that it was measured on.
-        n_patients: patients that they came from.
-        n_effective: cells that would give the same spread if cells, not patients, varied.
-    """
-
-    rate: float
-    n_cells: int
-    n_patients: int
-    n_effective: float
-
-
-@dataclass(frozen=True)
-class OperatingPoint:
-    """The threshold on the INT8 model's score, and why; there are two labels.
-
-    Attributes:
-        threshold: a score at or above it is called positive.
-        chosen_on: data set and part.
-        rule: in words.
-        target_sensitivity: what was asked for, per cell.
-    """
-
-    threshold: float
-    chosen_on: str
-    rule: str
-    target_sensitivity: float
-    sensitivity_cell: ErrorRate
-    specificity_cell: ErrorRate
-
-
-@dataclass(frozen=True)
-class ScoreCalibration:
-    """score = sigmoid((logit + offset) / temperature); of several labels, the largest of
-    softmax(logit / temperature), where an offset would change nothing.
-    """
-
-    temperature: float = 1.0
-    offset: float = 0.0
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A figure with its 95 % interval by bootstrap over patients."""
-
-    value: float
-    ci_low: float
-    ci_high: float
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """How well the INT8 model does on data it was neither fitted nor tuned on.
-
-    Attributes:
-        labels: "raw", or what was changed.
-        command: what makes these figures again.
-    """
-
-    dataset: str
-    role: str
-    labels: str
-    n_patients: int
-    n_slides: int
-    n_cells: int
-    metrics: dict[str, Metric]
-    command: str
-
-
-@dataclass(frozen=True)
-class RepresentativeSet:
-    """The cells that set the quantisation ranges, from training patients alone."""
-
-    ids_sha256: str
-    count_per_class: dict[str, int]
-
-
-@dataclass(frozen=True)
-class RuntimeParity:
-    """Agreement of one runtime on one weights file with the float parent, on the same cells.
-
-    Attributes:
-        runtime: its name in `edge.runtimes.base.RUNTIMES`.
-        format: of the weights that it ran.
-        logit_max_abs_difference: over all cells and labels.
-    """
-
-    runtime: str
-    format: str
-    n_cells: int
-    logit_max_abs_difference: float
-    calls_agree_fraction: float
-
-
-@dataclass(frozen=True)
-class Parity:
-    """Agreement of the INT8 model with its float parent on the same cells.
-
-    Attributes:
-        auc_float: of several labels, the mean over labels of one against the rest; so is auc_int8.
-        logit_mean_abs_difference: over all cells and labels.
-        runtimes: each runtime apart; empty where only the first was measured.
-    """
-
-    n_cells: int
-    auc_float: float
-    auc_int8: float
-    accuracy_float: float
-    accuracy_int8: float
-    logit_mean_abs_difference: float
-    calls_agree_fraction: float
-    runtimes: tuple[RuntimeParity, ...] = ()
-
-
-@dataclass(frozen=True)
-class Golden:
-    """Stored tensors and how far a runtime may be from each, in logits."""
-
-    input_file: str
-    outputs: dict[str, str]
-    tolerances: dict[str, float]
-
-    def __post_init__(self) -> None:
-        if self.outputs.keys() != self.tolerances.keys():
-            raise ManifestError(
-                f"golden has outputs {sorted(self.outputs)} but tolerances for "
-                f"{sorted(self.tolerances)}"
-            )
+# Along the last axis of its `logit` and `cam`: novelty, foreign.
+NOVELTY_LOGITS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,6 +70,8 @@ class Manifest:
         field_operating_point: for the cells of a field, where infected ones are few and false
             alarms decide how low a parasitaemia can be told from none (ADR 5); None where the
             bundle does not read fields.
+        novelty_threshold: a novelty score at or above it: something that healthy cells have not.
+            It, `novelty` and weights of role "novelty" come together or not at all.
     """
 
     schema_version: int
@@ -227,6 +91,7 @@ class Manifest:
     field_operating_point: OperatingPoint | None = None
     score_calibration: ScoreCalibration
     novelty_threshold: float | None
+    novelty: Novelty | None = None
     evaluation: tuple[Evaluation, ...]
     representative_set: RepresentativeSet
     golden: Golden
@@ -241,6 +106,7 @@ class Manifest:
             _check_one_of("weights.role", weights.role, ROLES)
             _check_one_of("weights.format", weights.format, FORMATS)
         self._check_labels()
+        self._check_novelty()
         for point in (self.operating_point, self.field_operating_point):
             if point and not 0 < point.threshold < 1:
                 raise ManifestError(
@@ -267,6 +133,27 @@ class Manifest:
                 raise ManifestError(
                     f"weights {weights.file} give {found} logits; {count} labels need {n_logits}"
                 )
+
+    def _check_novelty(self) -> None:
+        networks = [weights for weights in self.weights if weights.role == "novelty"]
+        given = {
+            'weights of role "novelty"': bool(networks),
+            "novelty": self.novelty is not None,
+            "novelty_threshold": self.novelty_threshold is not None,
+        }
+        missing = [name for name, is_there in given.items() if not is_there]
+        if 0 < len(missing) < len(given):
+            raise ManifestError(f"{' and '.join(missing)} missing; {', '.join(given)} go together")
+        if self.novelty_threshold is not None and not 0 < self.novelty_threshold < 1:
+            raise ManifestError(f"novelty_threshold is {self.novelty_threshold}; between 0 and 1")
+        for weights in networks:
+            for name in ("logit", "cam"):
+                found = weights.output(name).shape[-1]
+                if found != NOVELTY_LOGITS:
+                    raise ManifestError(
+                        f"weights {weights.file} give {found} channels of {name!r}; a novelty "
+                        f"network gives {NOVELTY_LOGITS}: novelty, foreign"
+                    )
 
     def weights_for(self, role: str, format_: str) -> Weights:
         """The weights of a role and format. Raises ManifestError where there are none."""
@@ -311,6 +198,7 @@ def format_manifest(manifest: Manifest) -> str:
         (content, "positive_label", None),
         (content, "operating_point", None),
         (content, "field_operating_point", None),
+        (content, "novelty", None),
         (content["preprocessing"], "contrast", "none"),
         (content["preprocessing"], "trim", 0.0),
         (content["parity"], "runtimes", []),

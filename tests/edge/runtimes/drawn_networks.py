@@ -20,6 +20,7 @@ from edge.contract.manifest import (
     ErrorRate,
     Golden,
     Manifest,
+    Novelty,
     OperatingPoint,
     Parity,
     RepresentativeSet,
@@ -172,13 +173,13 @@ def _tensor(
     return tensor
 
 
-def describe(content: bytes, format_: str, n_outputs: int) -> Weights:
+def describe(content: bytes, format_: str, n_outputs: int, role: str = "classifier") -> Weights:
     """The manifest's entry of a drawn network."""
     side = SIZE_PX // 2
     return Weights(
-        "classifier",
+        role,
         format_,
-        f"drawn.{format_}",
+        f"drawn.{format_}" if role == "classifier" else f"{role}.{format_}",
         hashlib.sha256(content).hexdigest(),
         len(content),
         "0" * 64,
@@ -221,6 +222,24 @@ def draw_manifest(weights: tuple[Weights, ...], **changes: Any) -> Manifest:
 def draw_point(threshold: float = 0.5) -> OperatingPoint:
     rate = ErrorRate(0.95, 1000, 20, 100.0)
     return OperatingPoint(threshold, "drawn", "half way", 0.95, rate, rate)
+
+
+def draw_novelty(**changes: Any) -> Novelty:
+    """The manifest's section of a drawn novelty network."""
+    rate = ErrorRate(0.01, 1000, 20, 100.0)
+    content: dict[str, Any] = {
+        "foreign_threshold": 0.6,
+        "most_foreign_share": 0.5,
+        "chosen_on": "drawn",
+        "rule": "half way",
+        "target_false_alarm": 0.02,
+        "false_alarm": rate,
+        "false_refusal": rate,
+        "golden": Golden("golden/input.npy", {}, {}),
+        "representative_set": RepresentativeSet("0" * 64, {}),
+        "parity": Parity(8, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0),
+    }
+    return Novelty(**content | changes)
 
 
 def write_bundle(folder: Path, n_outputs: int = 3, **changes: Any) -> Bundle:
