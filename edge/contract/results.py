@@ -21,7 +21,7 @@ def cell_to_json(cell: CellCall) -> dict[str, Any]:
         "score": None if cell.score is None else round(float(cell.score), 5),
         "novelty": None if cell.novelty is None else round(float(cell.novelty), 5),
         "refused": cell.refused,
-        "disagrees": cell.disagrees,
+        "disagrees": bool(cell.disagrees),
     }
 
 

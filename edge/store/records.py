@@ -9,6 +9,9 @@ from edge.contract.types import F32Array
 
 # A specimen's state. `interrupted` is what a power cut leaves; its verdict is never negative.
 RUNNING, DONE, STOPPED, FAILED, INTERRUPTED = "running", "done", "stopped", "failed", "interrupted"
+# Suspect cells apart: the networks agree (or there is but one), one alone suspects the cell, or it
+# looks infected but was refused as no red cell.
+AGREED, DISPUTED, REFUSED = "agreed", "disputed", "refused"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class FieldRecord:
     """One field of a specimen, usable or refused.
 
     Attributes:
+        disagreement_count: cells that classifier or novelty network alone suspects.
+        refused_cell_count: objects refused as no red cell, each with its reason in `cells`.
         image_file: path relative to the store's folder; None where no image could be read.
         cells: dicts as `screen --json` writes them.
     """
@@ -49,6 +54,8 @@ class FieldRecord:
     reason: str
     rbc_count: int
     positive_count: int
+    disagreement_count: int
+    refused_cell_count: int
     quality: dict[str, Any]
     timings_ms: dict[str, float]
     cells: list[dict[str, Any]]
@@ -58,9 +65,12 @@ class FieldRecord:
 
 @dataclass(frozen=True, eq=False)
 class SuspectCellRecord:
-    """A cell called infected, with its evidence.
+    """A cell that looks infected to one network at least, with its evidence.
 
     Attributes:
+        label: infected where the classifier suspects it, whatever the novelty network says.
+        refused: why it was not counted though it looks infected; empty otherwise.
+        disagrees: one of the two networks alone suspects it.
         cam: (h,w) float32 class activation in logit units, over the square of the masked crop.
     """
 
@@ -74,4 +84,6 @@ class SuspectCellRecord:
     label: str
     score: float
     novelty: float | None
+    refused: str
+    disagrees: bool
     cam: F32Array | None

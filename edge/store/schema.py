@@ -1,6 +1,7 @@
 """The tables, and their rows to and from values. A change here needs a migration.
 
-A specimen has fields, and a field has suspect cells: those called infected, with their evidence.
+A specimen has fields, and a field has suspect cells: those that look infected to one network at
+least, with their evidence.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from edge.store.records import FieldRecord, SpecimenRecord, SuspectCellRecord
 _CAM_DTYPE = np.dtype("<f4")
 # How Python spells the bytes of a file name that are not UTF-8.
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_SECOND_OPINION = {"refused": "", "disagrees": False}
 
 
 def _to_json(value: Any) -> str:
@@ -138,6 +140,8 @@ class FieldRow(Base):
     reason: Mapped[str]
     rbc_count: Mapped[int]
     positive_count: Mapped[int]
+    disagreement_count: Mapped[int]
+    refused_cell_count: Mapped[int]
     quality: Mapped[dict[str, Any]]
     timings_ms: Mapped[dict[str, float]]
     cells: Mapped[list[dict[str, Any]]] = mapped_column(PackedJson)
@@ -147,6 +151,8 @@ class FieldRow(Base):
     def record(self) -> FieldRecord:
         """As a value."""
         columns = _columns(self)
+        # Cells stored before there was a second opinion lack what it says.
+        columns["cells"] = [_NO_SECOND_OPINION | cell for cell in columns["cells"]]
         return FieldRecord(index=columns.pop("field_index"), **columns)
 
 
@@ -175,6 +181,8 @@ class SuspectCellRow(Base):
     label: Mapped[str]
     score: Mapped[float]
     novelty: Mapped[float | None]
+    refused: Mapped[str]
+    disagrees: Mapped[bool]
     cam: Mapped[bytes | None]
     cam_rows: Mapped[int | None]
     cam_columns: Mapped[int | None]
@@ -206,6 +214,8 @@ def field_row(
         reason=result.quality.reason,
         rbc_count=int(result.rbc_count),
         positive_count=sum(bool(cell.counted) and is_infected(cell.label) for cell in result.cells),
+        disagreement_count=sum(bool(cell.disagrees) for cell in result.cells),
+        refused_cell_count=sum(bool(cell.refused) for cell in result.cells),
         quality=plain["quality"],
         timings_ms=plain["timings_ms"],
         cells=plain["cells"],
@@ -215,11 +225,11 @@ def field_row(
 
 
 def suspect_rows(specimen_id: str, index: int, result: FieldResult) -> list[SuspectCellRow]:
-    """A row for each cell called infected; what has no score was never called."""
+    """A row for each cell that a network suspects; what has no score was never called."""
     return [
         _suspect_row(specimen_id, index, cell, float(cell.score))
         for cell in result.cells
-        if is_infected(cell.label) and cell.score is not None
+        if (is_infected(cell.label) or cell.disagrees) and cell.score is not None
     ]
 
 
@@ -235,6 +245,8 @@ def _suspect_row(specimen_id: str, index: int, cell: CellCall, score: float) -> 
         label=cell.label,
         score=score,
         novelty=None if cell.novelty is None else float(cell.novelty),
+        refused=cell.refused,
+        disagrees=bool(cell.disagrees),
         cam=None if cell.cam is None else cell.cam.astype(_CAM_DTYPE).tobytes(),
         cam_rows=rows,
         cam_columns=columns,

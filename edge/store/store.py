@@ -215,11 +215,24 @@ class Store:
                 raise NotFoundError(f"specimen {specimen_id!r} has no field {index}")
             return row.record()
 
-    def suspect_cells(self, specimen_id: str, limit: int = 500) -> list[SuspectCellRecord]:
-        """The cells called infected, highest score first. Raises NotFoundError."""
+    def suspect_cells(
+        self, specimen_id: str, limit: int = 500, kind: str | None = None
+    ) -> list[SuspectCellRecord]:
+        """The cells that one network at least suspects, highest score first.
+
+        Args:
+            specimen_id: from `start_specimen`.
+            limit: at most this many.
+            kind: only AGREED, DISPUTED or REFUSED ones; None for all.
+
+        Raises:
+            NotFoundError: no such specimen.
+            StoreError: no such kind.
+        """
         with self._session() as session:
             queries.get_specimen(session, specimen_id)
-            return [row.record() for row in queries.suspects_of(session, specimen_id, limit)]
+            rows = queries.suspects_of(session, specimen_id, limit, kind)
+            return [row.record() for row in rows]
 
     def suspect_cell(self, cell_id: int) -> SuspectCellRecord:
         """One cell with its evidence. Raises NotFoundError."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,20 @@ def make_field(index: int, healthy: int = 20, infected: int = 2) -> FieldResult:
     cells = [make_cell(n) for n in range(healthy)]
     cells += [make_cell(n, "parasitised", 0.9 + n / 100) for n in range(infected)]
     return FieldResult(f"field_{index}.png", quality, tuple(cells), {"total": 12.5})
+
+
+def make_doubtful_field(index: int) -> FieldResult:
+    """A usable field on which two networks differ, with objects that were refused."""
+    calls = (
+        ("parasitised", {"score": 0.95, "novelty": 0.9}),
+        ("parasitised", {"score": 0.8, "novelty": 0.1, "disagrees": True}),
+        ("uninfected", {"score": 0.1, "novelty": 0.97, "disagrees": True}),
+        ("parasitised", {"score": 0.9, "refused": "no red cell (foreign .9)", "counted": False}),
+        ("debris", {"score": None, "refused": "no red cell (foreign .8)", "counted": False}),
+        ("uninfected", {"score": 0.1, "novelty": 0.1}),
+    )
+    cells = (replace(make_cell(n, label), **values) for n, (label, values) in enumerate(calls))
+    return FieldResult(f"{index}.png", FieldQuality(True, "", 1.0, 2.0, 0.0, 0.1), tuple(cells))
 
 
 def make_report(verdict: str = "negative", **changes: Any) -> SlideReport:

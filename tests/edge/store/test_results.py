@@ -19,6 +19,8 @@ def test_cell_has_the_keys_of_the_command_line() -> None:
         "label": "ring",
         "score": 0.12346,
         "novelty": 0.125,
+        "refused": "",
+        "disagrees": False,
     }
 
 
@@ -50,5 +52,6 @@ def test_numpy_scalars_become_plain_json() -> None:
     usable: Any = np.bool_(True)
     quality = FieldQuality(usable, "", number, number, number, number)
     box = CellBox(side, side, side, side, np.ones((3, 3), bool))
-    result = FieldResult("f", quality, (CellCall(box, "ring", number, number),), {"total": number})
+    cell = CellCall(box, "ring", number, number, disagrees=usable)
+    result = FieldResult("f", quality, (cell,), {"total": number})
     assert json.loads(json.dumps(field_to_json(result))) == field_to_json(result)

@@ -8,12 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from store_samples import make_cell, make_field, make_image, make_report
+from store_samples import make_cell, make_doubtful_field, make_field, make_image, make_report
 
 from edge.contract.errors import NotFoundError, StoreError
 from edge.contract.results import field_to_json
 from edge.contract.types import CellBox, CellCall, FieldQuality, FieldResult
-from edge.store.records import DONE, FAILED, INTERRUPTED, RUNNING, STOPPED
+from edge.store.records import (
+    AGREED,
+    DISPUTED,
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    REFUSED,
+    RUNNING,
+    STOPPED,
+)
 from edge.store.store import Store
 
 NOW = "2026-11-21T10:15:00+00:00"
@@ -91,6 +100,30 @@ def test_suspect_cells_come_highest_score_first_with_their_evidence(store: Store
     assert best.cam is not None and expected is not None
     assert best.cam.dtype == np.float32
     np.testing.assert_array_equal(best.cam, expected)
+
+
+def test_disputed_and_refused_cells_are_told_apart(store: Store) -> None:
+    specimen_id = store.start_specimen("S", "upload", {})
+    for index in range(2):
+        store.save_field(specimen_id, index, make_doubtful_field(index), None)
+    field = store.field(specimen_id, 1)
+    counts = field.rbc_count, field.positive_count, field.disagreement_count
+    assert (*counts, field.refused_cell_count) == (4, 2, 2, 2)
+    assert [cell["disagrees"] for cell in field.cells] == [False, True, True, False, False, False]
+    assert field.cells[4]["refused"] == "no red cell (foreign .8)"
+    found = {
+        kind: [(cell.score, cell.novelty) for cell in store.suspect_cells(specimen_id, kind=kind)]
+        for kind in (AGREED, DISPUTED, REFUSED, None)
+    }
+    assert found[AGREED] == [(0.95, 0.9)] * 2
+    # By the opinion that suspects the cell, whichever of the two that is.
+    assert found[DISPUTED] == [(0.1, 0.97)] * 2 + [(0.8, 0.1)] * 2
+    assert found[REFUSED] == [(0.9, 0.125)] * 2
+    assert len(found[None]) == 8
+    (first, *_) = store.suspect_cells(specimen_id, 1, REFUSED)
+    assert first.refused == "no red cell (foreign .9)" and not first.disagrees
+    with pytest.raises(StoreError, match="no kind 'odd'"):
+        store.suspect_cells(specimen_id, kind="odd")
 
 
 def test_suspect_cell_without_map_or_score(store: Store) -> None:
