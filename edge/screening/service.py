@@ -90,8 +90,11 @@ class ScreeningService:
     def state(self) -> ServiceState:
         """A snapshot; safe from any thread."""
         with self._lock:
-            ran_on = self._screener.ran_on if self._screener else None
-            return ServiceState(self._screener is not None, self._problem, ran_on, self._progress)
+            screener = self._screener
+            if screener is None:
+                return ServiceState(False, self._problem, None, self._progress)
+            manifest = screener.bundle.manifest
+            return ServiceState(True, self._problem, screener.ran_on, self._progress, manifest)
 
     def start(self, request: SpecimenRequest) -> str:
         """Starts a specimen and returns its id at once.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge.contract.manifest import Manifest
 from edge.contract.types import RanOn, SlideReport
 
 
@@ -49,9 +50,11 @@ class ServiceState:
 
     Attributes:
         ready: False when the bundle or its self-test failed; then `problem` says why.
+        manifest: of the bundle that screens; None when not ready.
     """
 
     ready: bool
     problem: str
     ran_on: RanOn | None
     progress: Progress | None
+    manifest: Manifest | None = None
