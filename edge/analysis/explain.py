@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -12,31 +13,59 @@ from edge.contract.labels import NON_RBC, is_infected
 from edge.contract.types import F32Array, U8Array
 
 VIEW_PX = 160
-_INFECTED_RGB, _HEALTHY_RGB, _OTHER_RGB = (214, 32, 32), (60, 150, 110), (40, 90, 200)
 _BEYOND_FIELD = 128
-# A logit contribution of this size saturates the heat map; fixed, so that maps can be compared.
+# A contribution of this size, in logits, saturates the heat map; fixed, so that maps can be
+# compared. The classifier's logit is the mean of its map, so a parasite's few places stand far
+# above it; the novelty network's is the mean of its highest places alone.
 _FULL_HEAT_LOGITS = 40.0
+_FULL_NOVELTY_HEAT_LOGITS = 8.0
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """How a kind of cell is boxed: later in the order is drawn over earlier."""
+
+    order: int
+    colour: tuple[int, int, int]
+    width_px: int
+    text: str = ""
 
 
 def annotate_field(image: U8Array, cells: Sequence[Mapping[str, Any]]) -> U8Array:
-    """A copy of the field with a box round each cell; infected ones thick, with their score.
+    """A copy of the field with a box round each cell, and a word where it is no healthy one.
+
+    Thick boxes are for a person to look at: cells called infected, with their score; cells on
+    which the two networks differ, with which of them (1st the classifier, 2nd the novelty network)
+    suspects the cell and its score; refused objects that look infected.
 
     Args:
         image: (H,W,3) uint8 RGB.
         cells: as `screen --json` writes them.
     """
     out = image.copy()
-    for cell in sorted(cells, key=lambda cell: is_infected(cell["label"])):
+    marked = [(_mark(cell), cell) for cell in cells]
+    for mark, cell in sorted(marked, key=lambda pair: pair[0].order):
         left, top = cell["left_px"], cell["top_px"]
         corner = (left + cell["width_px"] - 1, top + cell["height_px"] - 1)
-        infected = is_infected(cell["label"])
-        other = cell["label"] in NON_RBC
-        colour = _INFECTED_RGB if infected else _OTHER_RGB if other else _HEALTHY_RGB
-        cv2.rectangle(out, (left, top), corner, colour, 3 if infected else 1)
-        if infected or other:
-            text = f"{cell['score']:.2f}" if infected else cell["label"]
-            _write(out, text, (left, max(top - 5, 12)), colour)
+        cv2.rectangle(out, (left, top), corner, mark.colour, mark.width_px)
+        if mark.text:
+            _write(out, mark.text, (left, max(top - 5, 12)), mark.colour)
     return out
+
+
+def _mark(cell: Mapping[str, Any]) -> _Mark:
+    infected = is_infected(cell["label"])
+    if cell["refused"]:
+        score = f" {cell['score']:.2f}" if infected else ""
+        return _Mark(2, (112, 48, 160), 3 if infected else 1, f"refused{score}")
+    if cell["disagrees"]:
+        found = f"1st {cell['score']:.2f}" if infected else f"2nd {cell['novelty']:.2f}"
+        return _Mark(3, (205, 105, 0), 3, found)
+    if infected:
+        return _Mark(4, (214, 32, 32), 3, f"{cell['score']:.2f}")
+    if cell["label"] in NON_RBC:
+        return _Mark(1, (40, 90, 200), 1, cell["label"])
+    return _Mark(0, (60, 150, 110), 1)
 
 
 def _write(image: U8Array, text: str, at: tuple[int, int], colour: tuple[int, int, int]) -> None:
@@ -73,18 +102,22 @@ def heat_view(
     height_px: int,
     cam: F32Array,
     margin_fraction: float = 0.25,
+    *,
+    of_novelty: bool = False,
 ) -> U8Array:
     """The same view with the class activation laid over: the warmer, the more it speaks for
     infection.
 
     Args:
         cam: (h,w) float32 in logit units, over the square that holds the cell's box.
+        of_novelty: the map is the novelty network's, so warm is what healthy cells have not.
     """
     view = cell_view(image, left_px, top_px, width_px, height_px, margin_fraction)
     inner = round(VIEW_PX / (1 + 2 * margin_fraction))
     start = (VIEW_PX - inner) // 2
     heat = np.zeros((VIEW_PX, VIEW_PX), np.float32)
-    scaled = np.clip(cam / _FULL_HEAT_LOGITS, 0, 1).astype(np.float32)
+    full = _FULL_NOVELTY_HEAT_LOGITS if of_novelty else _FULL_HEAT_LOGITS
+    scaled = np.clip(cam / full, 0, 1).astype(np.float32)
     heat[start : start + inner, start : start + inner] = cv2.resize(
         scaled, (inner, inner), interpolation=cv2.INTER_CUBIC
     )
