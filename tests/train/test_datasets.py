@@ -16,6 +16,7 @@ from edge.contract.images import encode_image
 from edge.contract.preprocess import Preprocessing
 from tests.support.dataset_layouts import (
     write_bbbc041,
+    write_bccd,
     write_cxr,
     write_iml,
     write_kermany,
@@ -48,6 +49,7 @@ def count(dataset: str, root: Path) -> dict[str, int]:
             write_iml,
             {"ring": 10, "trophozoite": 4, "schizont": 3, "gametocyte": 13},
         ),
+        ("bccd-objects", write_bccd, {"wbc": 4, "platelet": 4}),
         ("cxr-pneumonia", write_cxr, {"normal": 12, "pneumonia": 24}),
         ("cxr-covid", write_cxr, {"normal": 12, "pneumonia": 24, "covid": 24}),
         ("kermany", write_kermany, {"normal": 3, "pneumonia": 3}),

@@ -16,6 +16,7 @@ from edge.contract.preprocess import Preprocessing
 from tests.support.dataset_layouts import write_bccd, write_chula
 from tests.support.drawn_task import tiny_recipe
 from train.datasets.base import labels_of, list_examples, load_crops
+from train.datasets.bccd_objects import is_held_out
 from train.datasets.chula_cells import SIDE_PX
 from train.fit import fit
 from train.recipe import Recipe
@@ -72,6 +73,15 @@ def test_other_labels_and_broken_points_are_named(tmp_path: Path) -> None:
     points.unlink()
     with pytest.raises(DataError, match=r"points.csv cannot be read"):
         list_examples("chula-cells", tmp_path)
+
+
+def test_objects_are_split_by_field_into_two_halves(tmp_path: Path) -> None:
+    examples = list_examples("bccd-objects", write_bccd(tmp_path, fields=40))
+    halves = {example.name: is_held_out(example) for example in examples}
+    assert 0.2 < np.mean(list(halves.values())) < 0.8
+    for example in examples:
+        white = example.name.replace("-3", "-1")
+        assert halves[example.name] == halves[white]
 
 
 def test_points_take_images_from_their_own_folder_alone(tmp_path: Path) -> None:
@@ -161,3 +171,4 @@ def _sides_needed(path: Path, points: list[tuple[int, int]]) -> list[float]:
 def test_real_sets_without_malaria_are_read_whole(real_data: Path) -> None:
     assert len(list_examples("chula-cells", real_data)) == 3070
     assert len(list_examples("bccd-cells", real_data)) == 1147
+    assert len(list_examples("bccd-objects", real_data)) == 191

@@ -29,6 +29,7 @@ from train.datasets import outline
 DATASETS = {
     "bbbc041": "train.datasets.bbbc041",
     "bccd-cells": "train.datasets.bccd_cells",
+    "bccd-objects": "train.datasets.bccd_objects",
     "chula-cells": "train.datasets.chula_cells",
     "cxr-covid": "train.datasets.cxr_covid",
     "cxr-pneumonia": "train.datasets.cxr_pneumonia",

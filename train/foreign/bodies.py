@@ -1,7 +1,7 @@
 """What lies on a smear beside red cells: white cells, platelets, dye, and bare glass.
 
 As drawn here each is larger in its crop than on a slide, since a device scales whatever it cut out
-to the same side. Half stand on glass, half are cut out on black along their own outline.
+to the same side. They stand on glass, or are cut out on black along their own outline or a wider.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge.contract.types import F32Array, U8Array
+from edge.contract.types import BoolArray, F32Array, U8Array
 from train.foreign.shapes import (
     Rng,
     blob,
@@ -46,13 +46,14 @@ def white_cell(size_px: int, rng: Rng) -> U8Array:
     grain = 1 + rng.uniform(0.04, 0.2) * cloud_map(size_px, rng, 1, fall=0.9)
     cytoplasm = body[:, :, None] * _density(rng, (0.05, 0.3), _CYTOPLASMS) * grain
     chromatin = nucleus[:, :, None] * _density(rng, (0.7, 1.5), _NUCLEI) * grain
-    return _lit(cytoplasm + chromatin, inside, rng)
+    soft = cv2.GaussianBlur((cytoplasm + chromatin).astype(np.float32), (0, 0), rng.uniform(0.2, 2))
+    return _lit(soft, inside, rng)
 
 
 # Share of a dye's density in red, green and blue light.
 _NUCLEI = ((0.6, 1.0, 0.25), (0.85, 1.0, 0.4))
-_CYTOPLASMS = ((0.4, 0.7, 0.1), (1.0, 1.0, 0.6))
-_PLATELETS = ((0.6, 1.0, 0.2), (0.85, 1.0, 0.45))
+_CYTOPLASMS = ((0.1, 0.7, 0.1), (1.0, 1.0, 0.9))
+_PLATELETS = ((0.6, 1.0, 0.1), (0.8, 1.0, 0.35))
 _DYES = ((0.3, 0.6, 0.2), (1.0, 1.0, 1.0))
 
 
@@ -71,16 +72,16 @@ def _nucleus(size_px: int, radius_px: float, rng: Rng) -> F32Array:
 
 
 def platelet(size_px: int, rng: Rng) -> U8Array:
-    """One ragged violet granular clump or a few, alone on glass."""
+    """One ragged violet granular clump or a few, alone on glass and rather soft."""
     cover = np.zeros((size_px, size_px), np.float32)
     for _ in range(1 if rng.random() < 0.7 else int(rng.integers(2, 5))):
         x, y = rng.normal(size_px / 2, size_px * 0.07, 2)
-        radius, soft = size_px * rng.uniform(0.22, 0.4), rng.uniform(1.5, 6)
+        radius, soft = size_px * rng.uniform(0.14, 0.4), rng.uniform(1.5, 9)
         lump = blob(size_px, (x, y), radius, rng, rough=0.45, soft_px=soft)
         cover = np.maximum(cover, lump)
-    grains = np.clip(1 + rng.uniform(0.25, 0.6) * cloud_map(size_px, rng, 1, fall=0.9), 0.1, 3)
-    density = cover[:, :, None] * grains * _density(rng, (0.25, 0.7), _PLATELETS)
-    smeared = cv2.GaussianBlur(density.astype(np.float32), (0, 0), rng.uniform(0.8, 2.5))
+    grains = np.clip(1 + rng.uniform(0.1, 0.6) * cloud_map(size_px, rng, 1, fall=0.9), 0.1, 3)
+    density = cover[:, :, None] * grains * _density(rng, (0.25, 0.8), _PLATELETS)
+    smeared = cv2.GaussianBlur(density.astype(np.float32), (0, 0), rng.uniform(0.8, 3))
     return _lit(smeared, cover > 0.4, rng)
 
 
@@ -104,9 +105,12 @@ def _density(
     return (rng.uniform(*strength) * rng.uniform(*shares, 3)).astype(np.float32)
 
 
-def _lit(density: F32Array, inside: np.ndarray, rng: Rng) -> U8Array:
-    """Light through the dye (Beer-Lambert), on glass or, half the time, cut out on black."""
-    image = glass_colour(rng) * np.exp(-density) + rng.normal(0, 1.5, density.shape)
-    if rng.random() < 0.5:
+def _lit(density: F32Array, inside: BoolArray, rng: Rng) -> U8Array:
+    """Light through the dye (Beer-Lambert): on glass, or cut out on black with or without glass."""
+    image = glass_colour(rng, 190) * np.exp(-density) + rng.normal(0, 1.5, density.shape)
+    lot = rng.random()
+    if lot < 0.33:
         image *= inside[:, :, None]
+    elif lot < 0.66:
+        image *= cell_outline(density.shape[0], rng)[:, :, None]
     return to_picture(image.astype(np.float32))
