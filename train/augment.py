@@ -5,6 +5,7 @@ All functions take and give (N,H,W,3) uint8 RGB with black outside the cell; ran
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -49,8 +50,17 @@ class Augmentation:
     style: float = 0.0
 
 
-def augment(batch: U8Array, settings: Augmentation, rng: np.random.Generator) -> U8Array:
-    """A randomly changed copy of the batch; the same generator state gives the same copy."""
+def augment(
+    batch: U8Array,
+    settings: Augmentation,
+    rng: np.random.Generator,
+    paint: Callable[[U8Array], U8Array] = lambda image: image,
+) -> U8Array:
+    """A randomly changed copy of the batch; the same generator state gives the same copy.
+
+    Args:
+        paint: draws something into each cell (H,W,3), before lens and compression spoil it.
+    """
     moved = np.stack([_move(image, settings, rng) for image in batch])
     cell = _inside(moved)
     if settings.style:
@@ -61,7 +71,7 @@ def augment(batch: U8Array, settings: Augmentation, rng: np.random.Generator) ->
         out[index] = _recolour(image, stain[index], colour[index], offset[index])
     out *= cell
     for index in range(len(out)):
-        out[index] = _degrade(out[index], settings, rng)
+        out[index] = _degrade(paint(out[index]), settings, rng)
     return _fill_background(out, cell, settings, rng)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from edge.contract.types import F32Array, U8Array
 from train.augment import augment
 from train.augment_image import augment_images
+from train.drawn import draw_batch
 
 if TYPE_CHECKING:
     from train.recipe import Recipe
@@ -37,7 +38,8 @@ class LabelledCrops:
 def batches(part: LabelledCrops, recipe: Recipe, epoch: int) -> Iterator[tuple[Any, ...]]:
     """Shuffled, augmented batches of one epoch: crops, labels, and each array of `taught`.
 
-    The incomplete last batch is dropped.
+    Those of the objective `drawn` are a `DrawnBatch`'s arrays. The incomplete last batch is
+    dropped.
 
     tf.data prepares them on all cores while the step runs. Each batch draws from a generator of its
     own, seeded by (seed, epoch, batch), so the order in which threads finish changes nothing.
@@ -49,16 +51,14 @@ def batches(part: LabelledCrops, recipe: Recipe, epoch: int) -> Iterator[tuple[A
 
     def prepare(index: np.int64) -> tuple[np.ndarray, ...]:
         rows = order[index * size : (index + 1) * size]
-        rng = np.random.default_rng((recipe.seed, epoch, int(index)))
-        others = [values[rows] for values in (part.labels, *part.taught)]
-        return (augmented(part.crops[rows], recipe, rng), *others)
+        return _prepare(part, rows, recipe, np.random.default_rng((recipe.seed, epoch, int(index))))
 
-    kinds = (tf.uint8, tf.float32, *(tf.float32 for _ in part.taught))
-    shapes = [(size, *a.shape[1:]) for a in (part.crops, part.labels, *part.taught)]
+    # One batch outside the pipeline says what shapes and types all have.
+    first = prepare(np.int64(0))
 
     def load(index: Any) -> tuple[Any, ...]:
-        given = tf.numpy_function(prepare, [index], kinds)
-        return tuple(tf.ensure_shape(a, shape) for a, shape in zip(given, shapes, strict=True))
+        given = tf.numpy_function(prepare, [index], [a.dtype for a in first])
+        return tuple(tf.ensure_shape(a, b.shape) for a, b in zip(given, first, strict=True))
 
     steps = tf.data.Dataset.range(steps_of(part, recipe))
     prepared = steps.map(load, num_parallel_calls=2, deterministic=True).prefetch(4)
@@ -66,6 +66,16 @@ def batches(part: LabelledCrops, recipe: Recipe, epoch: int) -> Iterator[tuple[A
     fixed = tf.data.Options()
     fixed.autotune.enabled = False
     return iter(prepared.with_options(fixed))
+
+
+def _prepare(
+    part: LabelledCrops, rows: np.ndarray, recipe: Recipe, rng: np.random.Generator
+) -> tuple[np.ndarray, ...]:
+    if recipe.novelty is not None and recipe.novelty.objective == "drawn":
+        drawn = draw_batch(part.crops[rows], recipe, rng)
+        return drawn.images, drawn.kinds, drawn.truth
+    others = [values[rows] for values in (part.labels, *part.taught)]
+    return (augmented(part.crops[rows], recipe, rng), *others)
 
 
 def augmented(crops: U8Array, recipe: Recipe, rng: np.random.Generator) -> U8Array:

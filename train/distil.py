@@ -6,10 +6,12 @@ Rows in which the teacher is silent are NaN and learn from their label alone.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge.contract.errors import ConfigError
-from train.recipe import TeacherSpec
+
+if TYPE_CHECKING:
+    from train.recipe import TeacherSpec
 
 
 def with_teacher(hard: Any, logit: Any, teacher: Any, spec: TeacherSpec) -> Any:

@@ -17,6 +17,7 @@ from edge.contract.records import from_plain, to_plain
 from train.batches import predict_logits
 from train.loop import Loop, check_finite, writing
 from train.networks import WEIGHTS_FILE, build_to_fit
+from train.objectives import own_logit
 from train.parts import load_fit_data, n_classes_of
 from train.recipe import Recipe
 from train.scores import Scores, write_scores
@@ -61,6 +62,7 @@ def fit(
     )
     examples, crops = given.part("test")
     logit = predict_logits(model, crops, recipe.preprocessing.scale, recipe.test_views)
+    logit = own_logit(recipe, logit)
     check_finite(logit, "held-out part")
     with writing(run_dir):
         model.save_weights(run_dir / "partial.weights.h5")

@@ -14,11 +14,12 @@ import numpy as np
 from edge.contract.errors import ConfigError, DataError
 from edge.contract.types import F32Array
 from train.batches import LabelledCrops, batches, logit_function, logits_of, steps_of
-from train.distil import hint_loss, hint_model, with_teacher
+from train.distil import hint_model
 from train.evaluate import log_loss, macro_auc
 from train.log import LOG_COLUMNS, as_logged, read_log, write_log
 from train.models import HEAD_LAYERS
 from train.networks import reseed
+from train.objectives import class_weights_of, objective_of, own_logit
 from train.recipe import Recipe
 from train.schedule import best_epoch, is_frozen, learning_rate, stops_early
 
@@ -140,32 +141,20 @@ class Loop:
         import tensorflow as tf
 
         variables = self._learning().trainable_variables
-        loss_of, weight_of = self._loss(), self._class_weights(train)
-        scale, binary = self.recipe.preprocessing.scale, self.n_classes == 2
-        model, teacher, hint = self.model, self.recipe.teacher, self.hint
+        weights = class_weights_of(self.recipe, train.labels, self.n_classes)
+        objective = objective_of(self.recipe, self.model, self.n_classes, weights, self.hint)
+        scale, model = self.recipe.preprocessing.scale, self.model
 
         @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
-        def step(crops: Any, labels: Any, *taught: Any) -> Any:
-            classes = tf.cast(labels, tf.int32)
+        def step(crops: Any, *others: Any) -> Any:
             with tf.GradientTape() as tape:
-                image = tf.cast(crops, tf.float32) * scale
-                if hint is None:
-                    logit = model(image, training=True)["logit"]
-                else:
-                    logit, drawn = hint(image, training=True)
-                each = loss_of(classes, logit)
-                if teacher is not None:
-                    each = with_teacher(each, logit, taught[0], teacher)
-                loss = tf.reduce_mean(each * tf.gather(weight_of, classes))
-                if hint is not None and teacher is not None:
-                    loss += teacher.features_weight * hint_loss(drawn, taught[1])
+                loss, right = objective(tf.cast(crops, tf.float32) * scale, *others)
                 if model.losses:
                     loss += tf.add_n(model.losses)
             self.optimiser.apply_gradients(
                 zip(tape.gradient(loss, variables), variables, strict=True)
             )
-            called = tf.cast(logit[:, 0] > 0, tf.int32) if binary else tf.argmax(logit, 1, tf.int32)
-            return loss, tf.reduce_mean(tf.cast(called == classes, tf.float32))
+            return loss, right
 
         return step
 
@@ -180,32 +169,10 @@ class Loop:
             is_head = layer.name.startswith(HEAD_LAYERS)
             layer.trainable = is_head or (not frozen and index >= first)
 
-    def _loss(self) -> Callable[[Any, Any], Any]:
-        import tensorflow as tf
-
-        smoothing = self.recipe.fit.label_smoothing
-
-        def loss_of(classes: Any, logit: Any) -> Any:
-            if self.n_classes == 2:
-                target = tf.cast(classes, tf.float32) * (1 - smoothing) + smoothing / 2
-                return tf.nn.sigmoid_cross_entropy_with_logits(target, logit[:, 0])
-            target = tf.one_hot(classes, self.n_classes) * (1 - smoothing)
-            return tf.nn.softmax_cross_entropy_with_logits(
-                target + smoothing / self.n_classes, logit
-            )
-
-        return loss_of
-
-    def _class_weights(self, train: LabelledCrops) -> np.ndarray:
-        if not self.recipe.fit.class_weights:
-            return np.ones(self.n_classes, np.float32)
-        counts = np.bincount(train.labels.astype(int), minlength=self.n_classes)
-        return (len(train.labels) / (self.n_classes * counts)).astype(np.float32)
-
     def _validate(self, validation: LabelledCrops | None) -> dict[str, float]:
         if validation is None:
             return dict.fromkeys(LOG_COLUMNS[4:7], math.nan)
-        logit = logits_of(self._logit_of, validation.crops)
+        logit = own_logit(self.recipe, logits_of(self._logit_of, validation.crops))
         check_finite(logit, f"validation after epoch {int(self.epochs_done.numpy()) + 1}")
         labels = validation.labels.astype(int)
         called = logit > 0 if logit.ndim == 1 else logit.argmax(axis=1)

@@ -100,6 +100,9 @@ def _part(
     n_classes: int,
 ) -> LabelledCrops:
     rows = _rows_of(examples, split, names)
+    if recipe.novelty is not None and "train" in names:
+        # Healthy cells alone are fitted on; the validation part keeps both, to be measured.
+        rows, n_classes = [row for row in rows if examples[row].label == 0], 1
     labels = np.array([examples[row].label for row in rows], np.float32)
     if len(set(labels.tolist())) < n_classes:
         raise DataError(

@@ -13,6 +13,7 @@ from edge.contract.preprocess import Preprocessing
 from edge.contract.records import from_plain
 from train.augment import Augmentation
 from train.augment_image import ImageAugmentation
+from train.objectives import OBJECTIVES
 from train.splits import BY_PATIENT, check_kind
 
 RECIPES_DIR = Path(__file__).parent / "recipes"
@@ -29,6 +30,7 @@ class ModelSpec:
         strides: strides of the same convolutions.
         patch: side of the squares of pixels that are stacked into channels first; 1 is none.
         dropout: rate before the last layer.
+        top_k: places of a novelty network's map whose mean is its logit.
         weights: "" (random), "imagenet" (where the network has them), "run:NAME" (the run of that
             name with the same fold held out), or a weights file: a run's `.weights.h5`, or what
             the network's own docstring names.
@@ -39,6 +41,7 @@ class ModelSpec:
     strides: tuple[int, ...] = ()
     patch: int = 1
     dropout: float = 0.0
+    top_k: int = 4
     weights: str = ""
 
     def __post_init__(self) -> None:
@@ -142,6 +145,34 @@ class TeacherSpec:
 
 
 @dataclass(frozen=True)
+class NoveltySpec:
+    """A fit on healthy cells alone: no infected one is in the part that is fitted on.
+
+    Attributes:
+        objective: a key of `train.objectives.OBJECTIVES`.
+        parasites: share of the cells that get drawn parasites; of `drawn`.
+        harmless: share of all cells that get marks which healthy cells have too; of `drawn`.
+        foreign: share of a batch that is pictures of something else; of `drawn`.
+        map_weight: of the map's part of the loss beside the logit's; of `drawn`.
+    """
+
+    objective: str = "drawn"
+    parasites: float = 0.5
+    harmless: float = 0.4
+    foreign: float = 0.2
+    map_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.objective not in OBJECTIVES:
+            raise ConfigError(
+                f"novelty.objective is {self.objective!r}; known: {', '.join(OBJECTIVES)}"
+            )
+        for name in ("parasites", "harmless", "foreign"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(f"novelty.{name} is {getattr(self, name)}; 0 to below 1")
+
+
+@dataclass(frozen=True)
 class OperatingTargets:
     """Sensitivity per cell to aim at: for single crops, and for the cells of a field."""
 
@@ -159,7 +190,8 @@ class Recipe:
     `augmentation`, which is for single cells on black. `held_out_sources` are collections of which
     every example is in the test part, to see what a figure owes to knowing the collection.
     `draws` are collections of which each epoch draws so many examples, as many of each class,
-    instead of all. `context` is set by `train context` alone.
+    instead of all. `novelty` makes it a fit on healthy cells. `context` is set by `train context`
+    alone.
     """
 
     task: str
@@ -176,11 +208,14 @@ class Recipe:
     image_augmentation: ImageAugmentation | None = None
     held_out_sources: tuple[str, ...] = ()
     teacher: TeacherSpec | None = None
+    novelty: NoveltySpec | None = None
     draws: dict[str, int] = field(default_factory=dict)
     context: str = ""
 
     def __post_init__(self) -> None:
         check_kind(self.split)
+        if self.novelty is not None and self.teacher is not None:
+            raise ConfigError("a fit on healthy cells takes no teacher; leave [teacher] out")
         if self.context not in ("", PATIENT_CONTEXT):
             raise ConfigError(f"context is {self.context!r}; known: {PATIENT_CONTEXT!r}, or none")
         if few := {name: n for name, n in self.draws.items() if n < 2}:

@@ -13,6 +13,7 @@ from edge.contract.types import F32Array, U8Array
 from train.batches import predict_logits
 from train.datasets.base import Example, labels_of, list_examples, load_crops
 from train.networks import load_network
+from train.objectives import own_logit
 from train.recipe import Recipe
 from train.runs import fold_folders
 from train.scores import Scores
@@ -107,9 +108,10 @@ def _by_field(
         logit = np.zeros(len(crops), np.float32)
         for rows in fields:
             network = adapt.network(model, crops[rows], scale)
-            logit[rows] = predict_logits(network, crops[rows], scale, views)
+            logit[rows] = own_logit(recipe, predict_logits(network, crops[rows], scale, views))
     else:
         logit = predict_logits(model, crops, scale, views)
+    logit = own_logit(recipe, logit)
     if adapt.output:
         for rows in fields:
             logit[rows] = adapt.output(logit[rows])

@@ -25,6 +25,7 @@ MODELS = {
     "efficientnet_b4": "train.models.efficientnet_b4",
     "efficientnet_lite0": "train.models.efficientnet_lite0",
     "malaria_cnn": "train.models.malaria_cnn",
+    "novelty_cnn": "train.models.novelty_cnn",
     "plain_cnn": "train.models.plain_cnn",
     "regnet": "train.models.regnet",
     "resnet18": "train.models.resnet18",

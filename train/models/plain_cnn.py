@@ -27,17 +27,28 @@ def build(size_px: int, n_outputs: int, spec: ModelSpec) -> Any:
     """
     from tf_keras import Model, layers
 
+    inputs = layers.Input((size_px, size_px, 3), name="image")
+    x = features(inputs, size_px, spec)
+    return Model(inputs, cam_head(x, n_outputs, spec.dropout), name="plain_cnn")
+
+
+def features(x: Any, size_px: int, spec: ModelSpec) -> Any:
+    """The convolutions, (N,size,size,3) to (N,h,w,C).
+
+    Raises:
+        ConfigError: the patch does not divide the side.
+    """
+    from tf_keras import layers
+
     if size_px % spec.patch:
         raise ConfigError(f"model.patch is {spec.patch}; it must divide the {size_px} px of a side")
-    inputs = layers.Input((size_px, size_px, 3), name="image")
-    x = inputs
     if spec.patch > 1:
         x = layers.Lambda(_stack, arguments={"patch": spec.patch}, name="patches")(x)
     for width, stride in zip(spec.widths, spec.strides, strict=True):
         x = layers.Conv2D(width, 3, stride, padding="same", use_bias=False)(x)
         x = layers.BatchNormalization(momentum=0.95)(x)
         x = layers.ReLU(6.0)(x)
-    return Model(inputs, cam_head(x, n_outputs, spec.dropout), name="plain_cnn")
+    return x
 
 
 def _stack(image: Any, patch: int) -> Any:

@@ -1,0 +1,96 @@
+"""The second opinion: is something in a cell that healthy cells have not, is it a red cell at all.
+
+The network has learned from healthy cells alone, so it may know neither parasite nor stain; what
+follows from its answers is decided in `calls` and `crops`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.contract.bundle import Bundle
+from edge.contract.errors import BundleError
+from edge.contract.manifest import Manifest, Novelty, ScoreCalibration
+from edge.contract.types import F32Array, U8Array
+from edge.runtimes.base import Runtime
+from edge.screening.calls import scores_from_logits
+from edge.selftest import SelfTest, self_test
+
+# Fewer red cells give no median that a field's logits could be shifted by.
+LEAST_CELLS_FOR_MEDIAN = 30
+_AS_THEY_ARE = ScoreCalibration()
+
+
+@dataclass(frozen=True, eq=False)
+class Opinion:
+    """The second opinion on N crops, float32.
+
+    Attributes:
+        novelty: (N,) score, 0 to 1, that something is in the cell that healthy cells have not.
+        foreign: (N,) score, 0 to 1, that the crop is no red cell.
+        maps: (N,h,w) where the novelty is, in logit units.
+    """
+
+    novelty: F32Array
+    foreign: F32Array
+    maps: F32Array
+
+
+def novelty_of(manifest: Manifest) -> tuple[Novelty, float]:
+    """The manifest's section on the novelty network, and the threshold of the novelty score.
+
+    Raises:
+        BundleError: the bundle has no such network.
+    """
+    if manifest.novelty is None or manifest.novelty_threshold is None:
+        raise BundleError(f"bundle {manifest.bundle_id} has no novelty network")
+    return manifest.novelty, manifest.novelty_threshold
+
+
+@dataclass(frozen=True, eq=False)
+class NoveltyNetwork:
+    """A bundle's novelty network on a runtime, proven by its own golden tensors.
+
+    Raises:
+        BundleError: the bundle has no such network.
+        GoldenMismatchError: its golden tensors came out different.
+    """
+
+    bundle: Bundle
+    runtime: Runtime
+
+    def __post_init__(self) -> None:
+        self.self_test()
+
+    @property
+    def settings(self) -> Novelty:
+        """The manifest's section on it. Raises BundleError where there is none."""
+        return novelty_of(self.bundle.manifest)[0]
+
+    def self_test(self) -> SelfTest:
+        """Replays its golden tensors. Raises GoldenMismatchError."""
+        return self_test(self.bundle, self.runtime, self.settings.golden)
+
+    def read(self, batch: U8Array) -> Opinion:
+        """The opinion on single crops, (N,S,S,3) uint8 RGB as `prepare_crop` gives them."""
+        return self._read(batch, is_field=False)
+
+    def read_field(self, batch: U8Array) -> Opinion:
+        """The opinion on the cells of one field, held against that field's own healthy majority."""
+        return self._read(batch, is_field=True)
+
+    def _read(self, batch: U8Array, *, is_field: bool) -> Opinion:
+        scores = self.runtime.run(batch)
+        logits, foreign = scores.logits[:, 0], scores_from_logits(scores.logits[:, 1], _AS_THEY_ARE)
+        if is_field:
+            logits = logits + self._shift(logits[foreign < self.settings.foreign_threshold])
+        return Opinion(scores_from_logits(logits, _AS_THEY_ARE), foreign, scores.cams[..., 0])
+
+    def _shift(self, red_logits: F32Array) -> np.float32:
+        """What makes the median logit of a field's red cells that of healthy ones."""
+        median = self.settings.field_median
+        if median is None or len(red_logits) < LEAST_CELLS_FOR_MEDIAN:
+            return np.float32(0)
+        return np.float32(median - np.median(red_logits))

@@ -1,0 +1,43 @@
+"""A small network of two maps: what a cell has that healthy ones have not, and what is no cell.
+
+The first logit is the mean of the highest places of its map, since a parasite covers few; the
+second is the mean of its whole map. Layers as in `plain_cnn`, so it quantises as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from train.models.plain_cnn import features
+
+if TYPE_CHECKING:
+    from train.recipe import ModelSpec
+
+
+def build(size_px: int, _n_outputs: int, spec: ModelSpec) -> Any:
+    """The network, (N,size,size,3) float32 [0,1] RGB to `logit` (N,2) and `cam` (N,h,w,2).
+
+    `spec.top_k` is how many places the first logit is the mean of; the rest as `plain_cnn`.
+
+    Raises:
+        ConfigError: the patch does not divide the side.
+    """
+    from tf_keras import Model, layers
+
+    inputs = layers.Input((size_px, size_px, 3), name="image")
+    x = features(inputs, size_px, spec)
+    cam = layers.Conv2D(2, 1, dtype="float32", name="cam")(x)
+    pool = layers.Lambda(_pool, arguments={"top_k": spec.top_k}, dtype="float32", name="logit")
+    return Model(inputs, {"logit": pool(cam), "cam": cam}, name="novelty_cnn")
+
+
+def _pool(cam: Any, top_k: int) -> Any:
+    """(N,h,w,2) to (N,2)."""
+    import tensorflow as tf
+
+    places = cam.shape[1] * cam.shape[2]
+    novelty = tf.reshape(cam[..., 0], [-1, places])
+    foreign = tf.reshape(cam[..., 1], [-1, places])
+    highest = tf.math.top_k(novelty, min(top_k, places)).values
+    means = [tf.reduce_mean(values, axis=1, keepdims=True) for values in (highest, foreign)]
+    return tf.concat(means, axis=1)
