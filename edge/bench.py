@@ -1,4 +1,4 @@
-"""Latency here: the bundle's network beside other models in one run, and a field by stage.
+"""Latency here: the bundle's networks beside other models in one run, and a field by stage.
 
 Models take turns in blocks, so that a change of clock or load meets all of them alike; figures are
 medians after a warm-up, and what counts is their ratio.
@@ -18,7 +18,8 @@ from edge.cameras.smear import draw_field
 from edge.cameras.smear_settings import SmearSettings
 from edge.contract.errors import DataError
 from edge.contract.images import decode_image, encode_image
-from edge.contract.types import Frame
+from edge.contract.types import Frame, U8Array
+from edge.runtimes.base import Runtime
 from edge.screening.classifier import Classifier
 from edge.screening.screener import Screener
 
@@ -29,9 +30,15 @@ BLOCK = 25
 
 @dataclass(frozen=True)
 class ModelTime:
-    """One model's time a cell on one thread. `ratio` is its median over the bundle's."""
+    """One model's time a cell on one thread.
+
+    Attributes:
+        role: "classifier", "novelty" or "baseline".
+        ratio: its median over that of the bundle's classifier.
+    """
 
     name: str
+    role: str
     bytes: int
     median_ms: float
     p95_ms: float
@@ -50,7 +57,9 @@ class FieldTime:
 def time_models(
     classifier: Classifier, baselines: Sequence[Path], runs: int, batch: int = 1
 ) -> list[ModelTime]:
-    """Times the bundle's network through its runtime and each baseline through a bare interpreter.
+    """Times the bundle's networks through their runtime, baselines through a bare interpreter.
+
+    The classifier comes first, then the novelty network where the bundle has one.
 
     Args:
         batch: cells a call; a baseline that takes only one at a time is called for each.
@@ -61,21 +70,43 @@ def time_models(
     manifest, runtime = classifier.bundle.manifest, classifier.runtime
     golden = classifier.bundle.array(manifest.golden.input_file).astype(np.uint8)
     cells = np.resize(golden, (batch, *golden.shape[1:]))
-    names, sizes = [manifest.bundle_id], [runtime.weights.bytes]
-    calls: list[Callable[[], Any]] = [lambda: runtime.run(cells)]
+    models = [_Timed(manifest.bundle_id, "classifier", runtime.weights.bytes, _run(runtime, cells))]
+    if classifier.novelty:
+        second = classifier.novelty.runtime
+        name = f"{manifest.bundle_id}, novelty"
+        models.append(_Timed(name, "novelty", second.weights.bytes, _run(second, cells)))
     for path in baselines:
-        names.append(f"{path.parent.name}/{path.name}")
-        sizes.append(path.stat().st_size if path.is_file() else 0)
-        calls.append(_bare_call(path, batch))
-    took = _interleave(calls, runs) / batch
+        size = path.stat().st_size if path.is_file() else 0
+        name = f"{path.parent.name}/{path.name}"
+        models.append(_Timed(name, "baseline", size, _bare_call(path, batch)))
+    took = _interleave([model.call for model in models], runs) / batch
     medians = np.median(took, axis=0)
     slowest = np.percentile(took, 95, axis=0)
     return [
         ModelTime(
-            name, size, round(float(m), 4), round(float(p), 4), round(float(m / medians[0]), 2)
+            model.name,
+            model.role,
+            model.bytes,
+            round(float(median), 4),
+            round(float(p95), 4),
+            round(float(median / medians[0]), 2),
         )
-        for name, size, m, p in zip(names, sizes, medians, slowest, strict=True)
+        for model, median, p95 in zip(models, medians, slowest, strict=True)
     ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Timed:
+    """What is called again and again."""
+
+    name: str
+    role: str
+    bytes: int
+    call: Callable[[], Any]
+
+
+def _run(runtime: Runtime, cells: U8Array) -> Callable[[], Any]:
+    return lambda: runtime.run(cells)
 
 
 def _bare_call(path: Path, batch: int) -> Callable[[], Any]:

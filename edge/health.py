@@ -107,9 +107,14 @@ def check_bundle(home: Path, config: DeviceConfig) -> Check:
     except ClinicScopeError as error:
         return Check("bundle", FAILED, str(error), "install the bundle again; do not screen")
     ran_on = screener.ran_on
-    screener.runtime.close()
+    screener.close()
+    tensors = (
+        "golden tensors of classifier and novelty network"
+        if screener.novelty
+        else ("golden tensors")
+    )
     detail = (
-        f"{ran_on.bundle_id} ({ran_on.bundle_sha256[:12]}) passes its golden tensors on "
+        f"{ran_on.bundle_id} ({ran_on.bundle_sha256[:12]}) passes its {tensors} on "
         f"{ran_on.runtime}/{ran_on.accelerator}, {ran_on.threads} threads"
     )
     return Check("bundle", OK, detail)

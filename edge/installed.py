@@ -11,9 +11,10 @@ from edge.contract.bundle import MANIFEST, Bundle, open_bundle
 from edge.contract.errors import BundleError, ClinicScopeError
 from edge.contract.labels import MALARIA_CELLS
 from edge.contract.manifest import parse_manifest
-from edge.runtimes.base import open_runtime
+from edge.runtimes.base import Runtime, open_runtimes
 from edge.screening.calls import check_reads_fields
 from edge.screening.classifier import Classifier
+from edge.screening.novelty import NoveltyNetwork
 from edge.screening.screener import Screener
 
 SHIPPED_DIR = Path(__file__).parent / "bundles"
@@ -96,13 +97,17 @@ def load_classifier(home: Path, config: DeviceConfig) -> Classifier:
     Raises:
         BundleError, HardwareError: the device must not use it.
     """
-    bundle = find_bundle(home, config)
-    runtime = open_runtime(bundle, threads=config.network_threads(), names=config.runtimes)
+    return prove_classifier(find_bundle(home, config), config)
+
+
+def prove_classifier(bundle: Bundle, config: DeviceConfig) -> Classifier:
+    """See `load_classifier`; the bundle is open already."""
     try:
         check_reads_fields(bundle.manifest)
     except BundleError:
-        return Classifier(bundle, runtime)
-    return Screener(bundle, runtime)
+        runtime, novelty = _open_networks(bundle, config)
+        return Classifier(bundle, runtime, novelty=novelty)
+    return prove_screener(bundle, config)
 
 
 def load_screener(home: Path, config: DeviceConfig) -> Screener:
@@ -111,7 +116,20 @@ def load_screener(home: Path, config: DeviceConfig) -> Screener:
     Raises:
         BundleError, HardwareError: the device must not screen.
     """
-    bundle = find_bundle(home, config)
+    return prove_screener(find_bundle(home, config), config)
+
+
+def prove_screener(bundle: Bundle, config: DeviceConfig) -> Screener:
+    """See `load_screener`; the bundle is open already."""
     check_reads_fields(bundle.manifest)
-    runtime = open_runtime(bundle, threads=config.network_threads(), names=config.runtimes)
-    return Screener(bundle, runtime)
+    runtime, novelty = _open_networks(bundle, config)
+    return Screener(bundle, runtime, novelty=novelty)
+
+
+def _open_networks(bundle: Bundle, config: DeviceConfig) -> tuple[Runtime, NoveltyNetwork | None]:
+    """The classifier and, where the bundle has one, the second opinion, on one runtime."""
+    roles = ("classifier", "novelty") if bundle.manifest.novelty else ("classifier",)
+    runtime, *others = open_runtimes(
+        bundle, roles, threads=config.network_threads(), names=config.runtimes
+    )
+    return runtime, NoveltyNetwork(bundle, others[0]) if others else None

@@ -1,23 +1,27 @@
 """Counts, parasitaemia with its 95 % interval, and the verdict. Pure functions of what was counted.
 
 A failure never becomes negative: negative needs the protocol's minimum count on usable fields, no
-suspect cell, and an interval that excludes more parasites than the protocol tolerates.
+suspect cell, and an interval that excludes more parasites than the protocol tolerates. A slide that
+is mostly no smear has no verdict at all, whatever was seen on the rest of it.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from edge.analysis.quality import NOT_A_SMEAR
 from edge.contract.errors import ConfigError
-from edge.contract.labels import is_infected
 from edge.contract.manifest import ErrorRate, OperatingPoint
-from edge.contract.types import FieldResult, RanOn, SlideReport
+from edge.contract.types import RanOn, SlideReport
+from edge.tally import Tally
 
 # Two-sided 95 % of the normal distribution.
 Z95 = 1.959964
+# Reasons of fields that speak against the slide, not against the light or the focus.
+NO_SMEAR_REASONS = (NOT_A_SMEAR,)
+MOST_NO_SMEAR_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -57,43 +61,6 @@ class Interval:
     estimate: float
     low: float
     high: float
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What has been counted of one specimen; add fields to it one by one.
-
-    Attributes:
-        reasons: of the refused fields, one each.
-        cut_suspects: cells that look infected but are cut by a field's edge, so not counted.
-    """
-
-    rbc_count: int = 0
-    positive_count: int = 0
-    fields_read: int = 0
-    fields_refused: int = 0
-    reasons: tuple[str, ...] = ()
-    cut_suspects: int = 0
-
-    def add(self, result: FieldResult) -> Tally:
-        """The tally with one more field; a refused field adds its reason and no cell."""
-        if not result.quality.usable:
-            reasons = (*self.reasons, result.quality.reason)
-            return replace(self, fields_refused=self.fields_refused + 1, reasons=reasons)
-        positive = count_positive(result)
-        suspects = sum(is_infected(cell.label) for cell in result.cells)
-        return replace(
-            self,
-            rbc_count=self.rbc_count + result.rbc_count,
-            positive_count=self.positive_count + positive,
-            fields_read=self.fields_read + 1,
-            cut_suspects=self.cut_suspects + suspects - positive,
-        )
-
-
-def count_positive(result: FieldResult) -> int:
-    """Whole red cells of a field that were called infected."""
-    return sum(cell.counted and is_infected(cell.label) for cell in result.cells)
 
 
 def corrected_interval(
@@ -169,16 +136,17 @@ def summarise(
         minimum_rbc_count=protocol.minimum_rbc_count,
         protocol=protocol.name,
         ran_on=ran_on,
+        disagreement_count=tally.disagreement_count,
+        refused_cell_count=tally.refused_cell_count,
     )
 
 
 def decide(tally: Tally, interval: Interval | None, protocol: Protocol) -> tuple[str, str]:
     """Verdict and the reason in one sentence."""
-    if interval is None:
-        return _decide_nothing_counted(tally)
-    looks = "look" if tally.positive_count > 1 else "looks"
-    number = f"{tally.positive_count:,}" if tally.positive_count else "None"
-    counted = f"{number} of {tally.rbc_count:,} red cells {looks} infected"
+    no_smear = _decide_no_smear(tally)
+    if no_smear or interval is None:
+        return no_smear or _decide_nothing_counted(tally)
+    counted = _counted(tally)
     if interval.low > 0 and tally.positive_count >= protocol.minimum_positive_count:
         return "positive", f"{counted}, more than false alarms alone would give."
     missing = protocol.minimum_rbc_count - tally.rbc_count
@@ -189,13 +157,42 @@ def decide(tally: Tally, interval: Interval | None, protocol: Protocol) -> tuple
             f"{protocol.minimum_rbc_count:,}: about {fields} more fields are needed."
         )
     excluded = f"a parasitaemia of up to {interval.high:.1%} cannot be excluded"
-    if tally.positive_count or tally.cut_suspects:
+    if tally.positive_count or tally.uncounted_suspects:
         # One parasite makes a slide positive, so nobody may call it negative over a suspect cell.
-        cut = f", and {tally.cut_suspects:,} cut by a field's edge" if tally.cut_suspects else ""
-        return "inconclusive", f"{counted}{cut}; {excluded}: have the suspect cells reviewed."
+        others = _uncounted(tally)
+        return "inconclusive", f"{counted}{others}; {excluded}: have the suspect cells reviewed."
     if interval.high > protocol.negative_limit_fraction:
         return "inconclusive", f"{counted}; {excluded}: read more fields."
     return "negative", f"{counted}; a parasitaemia above {interval.high:.2%} is excluded at 95 %."
+
+
+def _counted(tally: Tally) -> str:
+    looks = "look" if tally.positive_count > 1 else "looks"
+    number = f"{tally.positive_count:,}" if tally.positive_count else "None"
+    return f"{number} of {tally.rbc_count:,} red cells {looks} infected"
+
+
+def _uncounted(tally: Tally) -> str:
+    if not tally.uncounted_suspects:
+        return ""
+    return (
+        f", besides {tally.uncounted_suspects:,} not counted (cut by a field's edge or unlike any "
+        "red cell)"
+    )
+
+
+def _decide_no_smear(tally: Tally) -> tuple[str, str] | None:
+    """A refusal where most fields are no smear; None where they are one."""
+    foreign = Counter(reason for reason in tally.reasons if reason in NO_SMEAR_REASONS)
+    count, fields = foreign.total(), tally.fields_read + tally.fields_refused
+    if count <= MOST_NO_SMEAR_SHARE * fields:
+        return None
+    reason, _ = foreign.most_common(1)[0]
+    why = f"{count:,} of {fields:,} fields were refused: {reason}"
+    if tally.positive_count or tally.uncounted_suspects:
+        seen = f"{_counted(tally)}{_uncounted(tally)}"
+        return "refused", f"{why}. On the others, {seen}: have the suspect cells reviewed."
+    return "refused", f"{why}."
 
 
 def _decide_nothing_counted(tally: Tally) -> tuple[str, str]:
@@ -208,11 +205,3 @@ def _decide_nothing_counted(tally: Tally) -> tuple[str, str]:
     if tally.fields_read:
         return "inconclusive", "No whole red cell was found on the fields read."
     return "inconclusive", "No field has been read yet."
-
-
-def tally_fields(results: Iterable[FieldResult]) -> Tally:
-    """The tally of many fields."""
-    tally = Tally()
-    for result in results:
-        tally = tally.add(result)
-    return tally

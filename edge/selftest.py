@@ -8,6 +8,7 @@ import numpy as np
 
 from edge.contract.bundle import Bundle
 from edge.contract.errors import GoldenMismatchError, ManifestError
+from edge.contract.manifest import Golden
 from edge.contract.types import F32Array
 from edge.runtimes.base import Runtime
 
@@ -29,14 +30,17 @@ class SelfTest:
         return f"{self.n_cells} golden cells: {each}"
 
 
-def self_test(bundle: Bundle, runtime: Runtime) -> SelfTest:
+def self_test(bundle: Bundle, runtime: Runtime, golden: Golden | None = None) -> SelfTest:
     """Runs the golden input and compares logits and maps, of two labels or of more.
+
+    Args:
+        golden: tensors of the network that `runtime` opened; None for the classifier's.
 
     Raises:
         ManifestError: golden tensors of an output that is neither `logit` nor `cam`.
         GoldenMismatchError: an output is farther off than the manifest allows, or not finite.
     """
-    golden = bundle.manifest.golden
+    golden = golden or bundle.manifest.golden
     scores = runtime.run(bundle.array(golden.input_file).astype(np.uint8, casting="safe"))
     found = {"logit": scores.logits, "cam": scores.cams}
     differences = {}

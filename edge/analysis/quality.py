@@ -27,6 +27,7 @@ EMPTY = "no cells: move to another field"
 CROWDED = "too crowded to count: move to a thinner part of the smear"
 COLOURLESS = "no colour: the stain cannot be judged; use a colour camera and a stained smear"
 OUT_OF_FOCUS = "out of focus: turn the fine focus"
+NOT_A_SMEAR = "not a blood smear: put a stained thin smear under the lens"
 NO_STRUCTURE = "no cells to be seen, only noise: check the camera and the lamp"
 
 

@@ -37,9 +37,10 @@ def bench(
     runtime: str | None,
     threads: int | None,
 ) -> None:
-    """Time the network a cell and, where the bundle reads fields, a simulated field by stage.
+    """Time each network a cell and, where the bundle reads fields, a simulated field by stage.
 
-    One thread by default. Times are of one cell, also where a call has many.
+    One thread by default. Times are of one cell, also where a call has many; the ratio is to the
+    bundle's classifier.
     """
     classifier = open_classifier(bundle, runtime, threads or 1)
     models = time_models(classifier, baselines, runs, batch)

@@ -9,9 +9,8 @@ import click
 
 from edge.config import data_home, load_config
 from edge.contract.bundle import open_bundle
-from edge.contract.manifest import format_manifest
-from edge.installed import list_bundles
-from edge.runtimes.base import open_runtime
+from edge.contract.manifest import Novelty, Parity, format_manifest
+from edge.installed import list_bundles, prove_classifier
 from edge.selftest import self_test
 
 
@@ -56,11 +55,9 @@ def inspect(path: Path, as_json: bool) -> None:
     ):
         if point:
             click.echo(f"threshold   {point.threshold} ({point.rule}{use})")
-    for run in manifest.parity.runtimes:
-        click.echo(
-            f"parity      {run.runtime}, {run.format}: {run.calls_agree_fraction:.2%} of "
-            f"{run.n_cells:,} calls as float, logits within {run.logit_max_abs_difference:.3f}"
-        )
+    _echo_parity("parity", manifest.parity)
+    if manifest.novelty:
+        _echo_novelty(manifest.novelty, manifest.novelty_threshold)
     for entry in manifest.evaluation:
         click.echo(f"evaluation  {entry.dataset}, {entry.role}, {entry.labels} labels:")
         for name, metric in entry.metrics.items():
@@ -70,15 +67,40 @@ def inspect(path: Path, as_json: bool) -> None:
         click.echo(f"limit       {limitation}")
 
 
+def _echo_parity(name: str, parity: Parity) -> None:
+    for run in parity.runtimes:
+        click.echo(
+            f"{name:11} {run.runtime}, {run.format}: {run.calls_agree_fraction:.2%} of "
+            f"{run.n_cells:,} calls as float, logits within {run.logit_max_abs_difference:.3f}"
+        )
+
+
+def _echo_novelty(novelty: Novelty, threshold: float | None) -> None:
+    """The second opinion, where the bundle has one."""
+    false_alarm, false_refusal = novelty.false_alarm, novelty.false_refusal
+    click.echo(
+        f"novelty     {threshold} ({novelty.rule}); false alarms in {false_alarm.rate:.2%} of "
+        f"{false_alarm.n_cells:,} healthy cells"
+    )
+    click.echo(
+        f"foreign     {novelty.foreign_threshold}; {false_refusal.rate:.2%} of "
+        f"{false_refusal.n_cells:,} red cells refused; a field with more than "
+        f"{novelty.most_foreign_share:.0%} of its cells foreign is no smear"
+    )
+    _echo_parity("parity, 2nd", novelty.parity)
+
+
 @bundle.command()
 @click.argument("path", type=click.Path(path_type=Path))
 def verify(path: Path) -> None:
     """Check every file's sha256, then the golden tensors on this device."""
     opened = open_bundle(path)
     config = load_config(data_home())
-    runtime = open_runtime(opened, threads=config.network_threads(), names=config.runtimes)
-    passed = self_test(opened, runtime)
+    classifier = prove_classifier(opened, config)
+    passed, runtime = self_test(opened, classifier.runtime), classifier.runtime
     click.echo(
         f"{opened.manifest.bundle_id}: {len(opened.files)} files intact; {passed} logits on "
         f"{runtime.name}/{runtime.accelerator}"
     )
+    if classifier.novelty:
+        click.echo(f"novelty network: {classifier.novelty.self_test()} logits")

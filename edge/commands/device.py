@@ -23,12 +23,16 @@ def selftest(bundle: Path | None, runtime: str | None, threads: int | None, as_j
     classifier = open_classifier(bundle, runtime, threads)
     started = time.perf_counter()
     passed = self_test(classifier.bundle, classifier.runtime)
+    second = classifier.novelty.self_test() if classifier.novelty else None
     elapsed_ms = (time.perf_counter() - started) * 1000
     if as_json:
         facts = vars(passed) | vars(classifier.ran_on) | {"elapsed_ms": round(elapsed_ms, 3)}
-        click.echo(json.dumps(facts, indent=1))
+        click.echo(json.dumps(facts | {"novelty": vars(second) if second else None}, indent=1))
         return
-    click.echo(f"ok, {passed} logits on {classifier.runtime.name}/{classifier.runtime.accelerator}")
+    where = f"{classifier.runtime.name}/{classifier.runtime.accelerator}"
+    click.echo(f"ok, {passed} logits on {where}")
+    if second:
+        click.echo(f"ok, novelty network: {second} logits on {where}")
 
 
 @click.command()

@@ -18,12 +18,13 @@ from edge.config import data_home, load_config
 from edge.contract.images import encode_image
 from edge.contract.results import field_to_json
 from edge.contract.types import FieldResult, Frame, SlideReport
-from edge.protocol import Protocol, Tally, summarise
+from edge.protocol import Protocol, summarise
 from edge.screening.calls import field_point
 from edge.screening.report import ReportWriter
 from edge.screening.screener import Screener
 from edge.screening.service import read_fields
 from edge.store.files import write_durably
+from edge.tally import Tally
 
 CAMERA_PREFIX = "camera:"
 
@@ -145,8 +146,14 @@ def print_slide(slide: SlideReport, *, to_stderr: bool) -> None:
             f"\nparasitaemia {slide.parasitaemia_fraction:.2%} "
             f"(95 % interval {slide.ci_low:.2%} to {slide.ci_high:.2%})"
         )
+    second = ""
+    if slide.disagreement_count or slide.refused_cell_count:
+        second = (
+            f"\nsecond opinion: differs on {slide.disagreement_count:,} cells, refuses "
+            f"{slide.refused_cell_count:,} objects as no red cell"
+        )
     click.echo(
-        f"{slide.verdict.upper()}: {slide.why}{interval}\n"
+        f"{slide.verdict.upper()}: {slide.why}{interval}{second}\n"
         f"{slide.fields_read} fields read, {slide.fields_refused} refused; "
         f"{slide.ran_on.bundle_id} on {slide.ran_on.runtime}/{slide.ran_on.accelerator}\n"
         "For research and screening support, not for diagnosis.",

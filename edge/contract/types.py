@@ -139,6 +139,8 @@ class SlideReport:
         ci_low: lower end of its 95 % interval, fraction.
         ci_high: upper end.
         observed_fraction: positive_count / rbc_count, uncorrected.
+        disagreement_count: cells that one of the two networks alone suspects.
+        refused_cell_count: objects that were refused as no red cell.
     """
 
     verdict: str
@@ -154,6 +156,8 @@ class SlideReport:
     minimum_rbc_count: int
     protocol: str
     ran_on: RanOn
+    disagreement_count: int = 0
+    refused_cell_count: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Flat, as `screen --json` writes it."""

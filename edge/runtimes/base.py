@@ -63,7 +63,14 @@ class Runtime(ABC):
 def open_runtime(
     bundle: Bundle, role: str = "classifier", *, threads: int = 1, names: Sequence[str] = ()
 ) -> Runtime:
-    """Opens the bundle's network on the first runtime that can.
+    """Opens the bundle's network of one role; see `open_runtimes`."""
+    return open_runtimes(bundle, (role,), threads=threads, names=names)[0]
+
+
+def open_runtimes(
+    bundle: Bundle, roles: Sequence[str], *, threads: int = 1, names: Sequence[str] = ()
+) -> tuple[Runtime, ...]:
+    """Opens a network of each role, all on the first runtime that can: a record names one.
 
     Args:
         names: runtimes to try, in order; empty tries all.
@@ -76,17 +83,25 @@ def open_runtime(
         if name not in RUNTIMES:
             failures.append(f"{name}: unknown; this program knows {', '.join(RUNTIMES)}")
             continue
-        target, format_ = RUNTIMES[name]
-        module, _, kind = target.partition(":")
+        opened: list[Runtime] = []
         try:
-            weights = bundle.manifest.weights_for(role, format_)
-            runtime: Runtime = getattr(import_module(module), kind)(
-                bundle.weights_bytes(weights), weights, threads=threads
-            )
+            for role in roles:
+                opened.append(_open(bundle, role, name, threads))
         except (ClinicScopeError, ImportError) as error:
             failures.append(f"{name}: {error}")
+            for runtime in opened:
+                runtime.close()
         else:
-            return runtime
+            return tuple(opened)
     raise RuntimeUnavailableError(
         f"no runtime opened bundle {bundle.manifest.bundle_id}: " + "; ".join(failures)
     )
+
+
+def _open(bundle: Bundle, role: str, name: str, threads: int) -> Runtime:
+    target, format_ = RUNTIMES[name]
+    module, _, kind = target.partition(":")
+    weights = bundle.manifest.weights_for(role, format_)
+    content = bundle.weights_bytes(weights)
+    runtime: Runtime = getattr(import_module(module), kind)(content, weights, threads=threads)
+    return runtime

@@ -1,17 +1,15 @@
-"""Logits to scores and calls, pure: one picture, or the cells of a field."""
+"""Logits to scores and calls of single pictures, pure; those of a field are in `field_calls`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from edge.contract.errors import BundleError
-from edge.contract.labels import MALARIA_CELLS, PARASITISED, UNINFECTED, is_infected
+from edge.contract.labels import MALARIA_CELLS
 from edge.contract.manifest import Manifest, OperatingPoint, ScoreCalibration
-from edge.contract.types import CellBox, CellCall, F32Array
-from edge.runtimes.base import Scores
+from edge.contract.types import F32Array
 
 
 @dataclass(frozen=True)
@@ -74,38 +72,3 @@ def check_reads_fields(manifest: Manifest) -> None:
             f"{MALARIA_CELLS!r}"
         )
     field_point(manifest)
-
-
-def call_cells(
-    boxes: Sequence[CellBox], scores: Scores, manifest: Manifest
-) -> tuple[CellCall, ...]:
-    """Scores to calls.
-
-    Args:
-        boxes: all objects of the field.
-        scores: of the red cells among them, in the same order.
-
-    Raises:
-        BundleError: the manifest has no operating point for fields.
-    """
-    threshold = field_point(manifest).threshold
-    values = iter(
-        zip(scores_from_logits(scores.logits, manifest.score_calibration), scores.cams, strict=True)
-    )
-    calls = []
-    for box in boxes:
-        if box.kind != "rbc":
-            calls.append(CellCall(box, box.kind))
-            continue
-        score, cam = next(values)
-        label = PARASITISED if score >= threshold else UNINFECTED
-        calls.append(
-            CellCall(
-                box,
-                label,
-                float(score),
-                counted=not box.at_border,
-                cam=cam if is_infected(label) else None,
-            )
-        )
-    return tuple(calls)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.contract.bundle import Bundle
+from edge.contract.errors import BundleError
 from edge.contract.types import RanOn
 from edge.runtimes.base import Runtime
+from edge.screening.novelty import NoveltyNetwork
 from edge.selftest import self_test
 
 
@@ -14,15 +16,25 @@ from edge.selftest import self_test
 class Classifier:
     """A bundle on a runtime.
 
+    Attributes:
+        novelty: the second opinion, on the same runtime; None where the bundle has none.
+
     Raises:
+        BundleError: the bundle has a second opinion, and it is not given.
         GoldenMismatchError: its golden tensors came out different.
     """
 
     bundle: Bundle
     runtime: Runtime
     fallback: bool = False
+    novelty: NoveltyNetwork | None = None
 
     def __post_init__(self) -> None:
+        if self.bundle.manifest.novelty and not self.novelty:
+            raise BundleError(
+                f"bundle {self.bundle.manifest.bundle_id} has a novelty network; open it, too, or "
+                "what is no red cell would be called"
+            )
         self_test(self.bundle, self.runtime)
 
     @property
@@ -36,3 +48,9 @@ class Classifier:
             self.fallback,
             self.runtime.threads,
         )
+
+    def close(self) -> None:
+        """Frees its networks; may be called twice."""
+        self.runtime.close()
+        if self.novelty:
+            self.novelty.runtime.close()

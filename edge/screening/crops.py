@@ -13,17 +13,24 @@ from pathlib import Path
 
 import numpy as np
 
+from edge.analysis.colour import is_coloured, is_grey
 from edge.contract.errors import ImageError, SourceError
 from edge.contract.images import list_images, read_image
 from edge.contract.labels import XRAY_TASKS
 from edge.contract.manifest import Manifest
 from edge.contract.preprocess import prepare_crop
 from edge.contract.types import U8Array
-from edge.screening.calls import call_pictures
+from edge.screening.calls import Call, call_pictures
 from edge.screening.classifier import Classifier
+from edge.screening.novelty import NoveltyNetwork
 
 BATCH = 128
-GREY_SPREAD = 2
+GREY = "image is grey: the stain cannot be judged; send a colour image"
+COLOURED = "image is in colour: a chest X-ray is grey"
+NO_RED_CELL = (
+    "no red blood cell: nothing like a stained cell is in the image (foreign {:.2f}, limit "
+    "{:.2f}); send a crop of one red cell"
+)
 COLUMNS = ("path", "score", "call", "novelty", "refused")
 
 
@@ -33,6 +40,8 @@ class CropResult:
 
     Attributes:
         score: P(positive label) of two labels, else that of the label called.
+        novelty: 0 to 1, also of what was refused as no red cell; None where the bundle has no
+            novelty network or the input is no picture.
     """
 
     path: str
@@ -82,13 +91,33 @@ def _classify_chunk(
     crops = [item for item in prepared if not isinstance(item, str)]
     size = manifest.preprocessing.size_px
     batch = np.stack(crops) if crops else np.zeros((0, size, size, 3), np.uint8)
-    calls = iter(call_pictures(classifier.runtime.run(batch).logits, manifest))
+    calls = call_pictures(classifier.runtime.run(batch).logits, manifest)
+    novelties, refusals = _second_opinion(batch, classifier.novelty)
+    judged = iter(zip(calls, novelties, refusals, strict=True))
     for path, item in zip(paths, prepared, strict=True):
         if isinstance(item, str):
             yield CropResult(str(path), refused=item)
-            continue
-        call = next(calls)
-        yield CropResult(str(path), call.score, call.label)
+        else:
+            yield _result(str(path), *next(judged))
+
+
+def _result(path: str, call: Call, novelty: float | None, refused: str) -> CropResult:
+    if refused:
+        return CropResult(path, None, "", novelty, refused)
+    return CropResult(path, call.score, call.label, novelty)
+
+
+def _second_opinion(
+    batch: U8Array, network: NoveltyNetwork | None
+) -> tuple[Sequence[float | None], Sequence[str]]:
+    """For each crop its novelty, and why it is refused; empty where it is a red cell."""
+    if network is None:
+        return [None] * len(batch), [""] * len(batch)
+    opinion, limit = network.read(batch), network.settings.foreign_threshold
+    return opinion.novelty.tolist(), [
+        NO_RED_CELL.format(foreign, limit) if foreign >= limit else ""
+        for foreign in opinion.foreign.tolist()
+    ]
 
 
 def _prepare(path: Path, manifest: Manifest) -> U8Array | str:
@@ -97,7 +126,6 @@ def _prepare(path: Path, manifest: Manifest) -> U8Array | str:
         crop = prepare_crop(read_image(path, may_be_grey=is_xray), manifest.preprocessing)
     except ImageError as error:
         return str(error)
-    # A grey image saved as colour; the palest of 22,276 real cells spreads by 3 levels.
-    if not is_xray and np.ptp(crop, axis=2).max() <= GREY_SPREAD:
-        return "image is grey: the stain cannot be judged; send a colour image"
-    return crop
+    if is_xray:
+        return COLOURED if is_coloured(crop) else crop
+    return GREY if is_grey(crop) else crop

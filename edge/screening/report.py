@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 
 import cv2
@@ -16,19 +16,40 @@ from edge.contract.results import cell_to_json
 from edge.contract.types import CellCall, FieldResult, Frame, SlideReport, U8Array
 
 # A report must open on a phone: beyond these numbers it says how many more there are.
-MAX_SUSPECTS = 60
+MAX_CELLS = 60
 MAX_FIELDS = 40
 THUMBNAIL_WIDTH_PX = 360
+CUT = "not counted: cut by the field's edge"
+SECOND_HEALTHY = "second opinion: healthy"
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """A suspect cell's pictures as data URIs."""
+    """A suspect cell's pictures as data URIs.
+
+    Attributes:
+        score: of the network that suspects it.
+        note: what a reviewer should know of it; may be empty.
+    """
 
     field: str
     score: float
     plain: str
     heat: str
+    note: str = ""
+
+
+@dataclass
+class Gallery:
+    """Suspect cells, highest score first, no more than MAX_CELLS of those seen."""
+
+    shown: list[Suspect] = field(default_factory=list)
+    seen: int = 0
+
+    def add(self, found: list[Suspect]) -> None:
+        """Takes the cells of one more field."""
+        self.seen += len(found)
+        self.shown = sorted([*self.shown, *found], key=lambda suspect: -suspect.score)[:MAX_CELLS]
 
 
 @dataclass(frozen=True)
@@ -47,8 +68,8 @@ class ReportWriter:
 
     def __init__(self) -> None:
         self._fields: list[FieldRow] = []
-        self._suspects: list[Suspect] = []
-        self._suspects_seen = 0
+        self._suspects, self._disputed = Gallery(), Gallery()
+        self._has_second_opinion = False
 
     def add(self, result: FieldResult, frame: Frame) -> None:
         """Takes one field's evidence."""
@@ -59,11 +80,11 @@ class ReportWriter:
         self._fields.append(
             FieldRow(result.name, quality.usable, quality.reason, result.rbc_count, picture)
         )
-        infected = [cell for cell in result.cells if is_infected(cell.label) and cell.counted]
-        self._suspects_seen += len(infected)
-        self._suspects += [_suspect(result.name, frame, cell) for cell in infected]
-        self._suspects.sort(key=lambda suspect: -suspect.score)
-        del self._suspects[MAX_SUSPECTS:]
+        infected = [cell for cell in result.cells if is_infected(cell.label)]
+        novel = [cell for cell in result.cells if cell.disagrees and not is_infected(cell.label)]
+        self._has_second_opinion |= any(cell.novelty is not None for cell in result.cells)
+        self._suspects.add([_suspect(result.name, frame, cell) for cell in infected])
+        self._disputed.add([_disputed(result.name, frame, cell) for cell in novel])
 
     def render(self, slide: SlideReport) -> str:
         """The page."""
@@ -73,15 +94,35 @@ class ReportWriter:
             slide=slide,
             fields=self._fields,
             suspects=self._suspects,
-            suspects_seen=self._suspects_seen,
+            disputed=self._disputed,
+            has_second_opinion=self._has_second_opinion,
         )
 
 
 def _suspect(name: str, frame: Frame, cell: CellCall) -> Suspect:
+    return Suspect(name, cell.score or 0.0, *_views(frame, cell), _note(cell))
+
+
+def _disputed(name: str, frame: Frame, cell: CellCall) -> Suspect:
+    note = "" if cell.counted else CUT
+    return Suspect(name, cell.novelty or 0.0, *_views(frame, cell, of_novelty=True), note)
+
+
+def _note(cell: CellCall) -> str:
+    if cell.refused:
+        return cell.refused
+    notes = (SECOND_HEALTHY if cell.disagrees else "", "" if cell.counted else CUT)
+    return "; ".join(note for note in notes if note)
+
+
+def _views(frame: Frame, cell: CellCall, *, of_novelty: bool = False) -> tuple[str, str]:
+    """Plain, and with the map of the network that suspects it."""
     box = (cell.box.left_px, cell.box.top_px, cell.box.width_px, cell.box.height_px)
     plain = cell_view(frame.image, *box)
-    heat = heat_view(frame.image, *box, cell.cam) if cell.cam is not None else plain
-    return Suspect(name, cell.score or 0.0, _data_uri(plain), _data_uri(heat))
+    heat = plain
+    if cell.cam is not None:
+        heat = heat_view(frame.image, *box, cell.cam, of_novelty=of_novelty)
+    return _data_uri(plain), _data_uri(heat)
 
 
 def _thumbnail(image: U8Array) -> U8Array:

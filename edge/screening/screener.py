@@ -6,18 +6,19 @@ The steps are timed apart, because on a device the network is seldom the slow on
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edge.analysis.cells import find_cells
 from edge.analysis.quality import assess_quality
 from edge.contract.preprocess import prepare_batch
-from edge.contract.types import CellBox, FieldQuality, FieldResult, Frame
-from edge.screening.calls import call_cells, check_reads_fields
+from edge.contract.types import CellBox, CellCall, FieldQuality, FieldResult, Frame, U8Array
+from edge.screening.calls import check_reads_fields
 from edge.screening.classifier import Classifier
+from edge.screening.field_calls import call_cells, field_refusal
 
 MIN_BOX_PX = 5
 
@@ -52,11 +53,26 @@ class Screener(Classifier):
             batch = prepare_batch(
                 crops, self.bundle.manifest.preprocessing, [box.mask for box in red]
             )
+        calls, refusal = self._call(boxes, batch, timings)
+        if refusal:
+            refused = replace(quality, usable=False, reason=refusal)
+            return FieldResult(frame.name, refused, (), timings)
+        return FieldResult(frame.name, quality, calls, timings)
+
+    def _call(
+        self, boxes: Sequence[CellBox], batch: U8Array, timings: dict[str, float]
+    ) -> tuple[tuple[CellCall, ...], str]:
+        """The calls of all objects, and why they make no field; empty where they do."""
+        manifest, opinion = self.bundle.manifest, None
         with self._timed(timings, "infer"):
             scores = self.runtime.run(batch)
+        if self.novelty:
+            with self._timed(timings, "novelty"):
+                opinion = self.novelty.read_field(batch)
         with self._timed(timings, "call"):
-            calls = call_cells(boxes, scores, self.bundle.manifest)
-        return FieldResult(frame.name, quality, calls, timings)
+            calls = call_cells(boxes, scores, manifest, opinion)
+            refusal = field_refusal(calls, opinion, manifest) if opinion else ""
+        return calls, refusal
 
     @contextmanager
     def _timed(self, timings: dict[str, float], stage: str) -> Iterator[None]:

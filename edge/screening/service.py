@@ -21,12 +21,13 @@ from edge.contract.errors import (
 )
 from edge.contract.images import encode_image
 from edge.contract.types import FieldResult, Frame, SlideReport
-from edge.protocol import Protocol, Tally, summarise
+from edge.protocol import Protocol, summarise
 from edge.screening.calls import field_point
 from edge.screening.screener import Screener, refused_field
 from edge.screening.state import Progress, ServiceState, SpecimenRequest
 from edge.store.records import DONE, FAILED, STOPPED
 from edge.store.store import Store
+from edge.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +144,7 @@ class ScreeningService:
         self.stop()
         self.wait()
         if self._screener:
-            self._screener.runtime.close()
+            self._screener.close()
         self.store.close()
 
     def _ready_screener(self) -> Screener:

@@ -21,7 +21,10 @@ SLIDE_KEYS = {
     "fields_read", "fields_refused", "bundle_id", "bundle_sha256", "runtime", "accelerator",
     "fallback",
 }  # fmt: skip
-CELL_KEYS = {"left_px", "top_px", "width_px", "height_px", "label", "score", "novelty"}
+CELL_KEYS = {
+    "left_px", "top_px", "width_px", "height_px", "label", "score", "novelty", "refused",
+    "disagrees",
+}  # fmt: skip
 
 
 @pytest.fixture()

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.analysis.quality import NOT_A_SMEAR, OUT_OF_FOCUS
 from edge.contract.bundle import open_bundle
 from edge.contract.errors import ConfigError
-from edge.contract.labels import PARASITISED, UNINFECTED
+from edge.contract.labels import DEBRIS, PARASITISED, UNINFECTED
 from edge.contract.manifest import ErrorRate
-from edge.contract.types import CellBox, CellCall, FieldQuality, FieldResult
-from edge.protocol import Interval, Protocol, Tally, corrected_interval, decide, tally_fields
+from edge.contract.types import CellBox, CellCall, FieldQuality, FieldResult, RanOn
+from edge.protocol import Interval, Protocol, corrected_interval, decide, summarise
+from edge.screening.screener import refused_field
+from edge.tally import Tally, tally_fields
 from tests.conftest import SHIPPED
+from tests.edge.runtimes.drawn_networks import draw_point
 
 SENSITIVITY = ErrorRate(0.9, 2000, 40, 500.0)
 SPECIFICITY = ErrorRate(0.995, 4000, 40, 1500.0)
@@ -85,11 +91,29 @@ def test_slide_with_an_unreviewed_suspect_cell_is_never_negative(positive: int) 
     assert verdict(positive, 100_000) == "inconclusive"
 
 
-def test_suspect_cell_at_the_edge_forbids_negative_too() -> None:
-    tally = Tally(5000, 0, 40, 0, cut_suspects=1)
+def test_suspect_that_is_not_counted_forbids_negative_too() -> None:
+    tally = Tally(5000, 0, 40, 0, uncounted_suspects=1)
     found, why = decide(tally, interval(0, 5000), Protocol())
     assert found == "inconclusive"
-    assert "1 cut by a field's edge" in why
+    assert "besides 1 not counted (cut by a field's edge or unlike any red cell)" in why
+
+
+@pytest.mark.parametrize("positive", [0, 100])
+def test_slide_of_mostly_no_smear_is_refused_whatever_the_rest_says(positive: int) -> None:
+    found = interval(positive, 5000)
+    half = Tally(5000, positive, 4, 4, (NOT_A_SMEAR,) * 4)
+    assert decide(half, found, Protocol())[0] == ("positive" if positive else "negative")
+    most = half.add(refused_field("photo", NOT_A_SMEAR))
+    verdict, why = decide(most, found, Protocol())
+    assert verdict == "refused"
+    assert f"5 of 9 fields were refused: {NOT_A_SMEAR}" in why
+    assert ("100 of 5,000 red cells look infected" in why) == bool(positive)
+    assert ("reviewed" in why) == bool(positive)
+
+
+def test_slide_of_blurred_fields_is_not_called_no_smear() -> None:
+    tally = Tally(5000, 0, 4, 6, (OUT_OF_FOCUS,) * 5 + (NOT_A_SMEAR,))
+    assert decide(tally, interval(0, 5000), Protocol())[0] == "negative"
 
 
 @pytest.mark.parametrize(("positive", "count"), [(1, 1), (1, 5), (2, 10), (2, 30)])
@@ -138,8 +162,23 @@ def test_tally_counts_whole_red_cells_of_usable_fields_only() -> None:
     bad = FieldQuality(False, "out of focus", 0.1, 200.0, 0.0, 0.3)
     cells = (cell(PARASITISED, True), cell(PARASITISED, False), cell(UNINFECTED, True))
     tally = tally_fields([FieldResult("a", good, cells), FieldResult("b", bad)])
-    assert (tally.rbc_count, tally.positive_count, tally.cut_suspects) == (2, 1, 1)
+    assert (tally.rbc_count, tally.positive_count, tally.uncounted_suspects) == (2, 1, 1)
     assert (tally.fields_read, tally.fields_refused, tally.reasons) == (1, 1, ("out of focus",))
+
+
+def test_tally_counts_disagreements_and_what_was_refused() -> None:
+    good = FieldQuality(True, "", 1.0, 200.0, 0.0, 0.3)
+    cells = (
+        replace(cell(UNINFECTED, True), disagrees=True),
+        replace(cell(PARASITISED, False), refused="no red blood cell"),
+        replace(cell(DEBRIS, False), refused="no red blood cell"),
+        cell(UNINFECTED, True),
+    )
+    tally = tally_fields([FieldResult("a", good, cells)])
+    assert (tally.rbc_count, tally.positive_count, tally.uncounted_suspects) == (2, 0, 1)
+    point = draw_point()
+    report = summarise(tally, Protocol(), point, RanOn("b", "0", "onnx", "cpu", False, 1)).to_json()
+    assert (report["disagreement_count"], report["refused_cell_count"]) == (1, 2)
 
 
 @pytest.mark.parametrize("count", [200, 1000, 5000])

@@ -55,20 +55,23 @@ def test_classify_calls_x_rays_of_three_labels(
     blue = np.zeros((16, 16, 3), np.uint8)
     blue[:, :, 2] = 200
     (xrays / "e-blue.png").write_bytes(encode_image(blue))
+    tinted = np.full((16, 16, 3), (120, 124, 130), np.uint8)
+    (xrays / "f-tinted.png").write_bytes(encode_image(tinted))
     for runtime in ("litert", "onnx"):
         out = tmp_path / f"{runtime}.csv"
         code, _, err = clinicscope(
             "classify", xrays, "--bundle", tmp_path / "bundle", "--runtime", runtime, "--csv", out
         )
         assert code == 0, err
-        assert "1 covid, 3 normal, 1 refused" in err
+        assert "1 covid, 3 normal, 2 refused" in err
     rows = rows_of(tmp_path / "litert.csv")
     assert list(rows[0]) == ["path", "score", "call", "novelty", "refused"]
     # Three channels alike: each label is as likely, and the first is called.
-    assert [row["call"] for row in rows] == ["normal", "normal", "normal", "", "covid"]
+    assert [row["call"] for row in rows] == ["normal", "normal", "normal", "", "", "covid"]
     assert float(rows[0]["score"]) == pytest.approx(1 / 3, abs=1e-4)
-    assert float(rows[4]["score"]) > 0.99
     assert rows[3]["refused"]
+    assert rows[4]["refused"] == "image is in colour: a chest X-ray is grey"
+    assert not any(row["novelty"] for row in rows)
     both = zip(rows, rows_of(tmp_path / "onnx.csv"), strict=True)
     assert all(one["call"] == other["call"] for one, other in both)
 
