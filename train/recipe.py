@@ -13,6 +13,7 @@ from edge.contract.preprocess import Preprocessing
 from edge.contract.records import from_plain
 from train.augment import Augmentation
 from train.augment_image import ImageAugmentation
+from train.models import NOVELTY_MODELS
 from train.objectives import OBJECTIVES
 from train.splits import BY_PATIENT, check_kind
 
@@ -214,12 +215,20 @@ class Recipe:
 
     def __post_init__(self) -> None:
         check_kind(self.split)
-        if self.novelty is not None and self.teacher is not None:
-            raise ConfigError("a fit on healthy cells takes no teacher; leave [teacher] out")
+        self._check_novelty()
         if self.context not in ("", PATIENT_CONTEXT):
             raise ConfigError(f"context is {self.context!r}; known: {PATIENT_CONTEXT!r}, or none")
         if few := {name: n for name, n in self.draws.items() if n < 2}:
             raise ConfigError(f"draws has {few}; at least 2 examples an epoch")
+
+    def _check_novelty(self) -> None:
+        if self.novelty is not None and self.teacher is not None:
+            raise ConfigError("a fit on healthy cells takes no teacher; leave [teacher] out")
+        if (self.novelty is not None) != (self.model.name in NOVELTY_MODELS):
+            raise ConfigError(
+                f"model.name is {self.model.name!r}; a recipe with [novelty] takes one of "
+                f"{', '.join(NOVELTY_MODELS)}, and one without it another"
+            )
 
 
 def load_recipe(name_or_path: str, overrides: Mapping[str, Any] | None = None) -> Recipe:

@@ -32,6 +32,8 @@ MODELS = {
     "shufflenet_v2": "train.models.shufflenet_v2",
     "xray_cnn": "train.models.xray_cnn",
 }
+# Networks that give an anomaly score; a recipe with [novelty] takes one of them, and no other.
+NOVELTY_MODELS = ("novelty_cnn",)
 # Networks that know weights of their own: "imagenet", or the file of another library.
 PRETRAINED = ("efficientnet_b4", "efficientnet_lite0")
 HEAD_LAYERS = ("head", "cam", "logit")
