@@ -11,7 +11,15 @@ from edge.contract.errors import NotFoundError
 from edge.contract.labels import is_infected
 from edge.store.records import FieldRecord, SuspectCellRecord
 from web_ui.context import context
-from web_ui.pictures import MAX_WIDTH_PX, MIN_WIDTH_PX, cell_jpeg, field_jpeg, heat_jpeg
+from web_ui.gallery import field_gallery
+from web_ui.pictures import (
+    MAX_WIDTH_PX,
+    MIN_WIDTH_PX,
+    cell_jpeg,
+    field_jpeg,
+    heat_jpeg,
+    object_jpeg,
+)
 from web_ui.presenter import view_specimen
 
 blueprint = Blueprint("evidence", __name__, url_prefix="/specimens/<specimen_id>")
@@ -31,14 +39,15 @@ def show_field(specimen_id: str, index: int) -> str:
         "field.html",
         view=view_specimen(context().service, specimen_id),
         field=field,
-        suspects=[cell for cell in cells if cell.field_index == index],
+        gallery=field_gallery(field, cells),
         cells=sorted(field.cells, key=_suspicion, reverse=True),
         neighbours=_neighbours(specimen_id, index),
     )
 
 
-def _suspicion(cell: dict[str, Any]) -> tuple[bool, float]:
-    return is_infected(cell["label"]), cell["score"] if cell["score"] is not None else -1.0
+def _suspicion(cell: dict[str, Any]) -> tuple[bool, bool, float]:
+    score = cell["score"] if cell["score"] is not None else -1.0
+    return is_infected(cell["label"]), cell["disagrees"], score
 
 
 def _neighbours(specimen_id: str, index: int) -> tuple[int | None, int | None]:
@@ -84,6 +93,18 @@ def heat_image(specimen_id: str, cell_id: int) -> Response:
     cell, field = _cell(specimen_id, cell_id)
     return _picture(
         f"{_stamp(field)}-h{cell_id}", lambda: heat_jpeg(context().images.read(field), cell)
+    )
+
+
+@blueprint.get("/fields/<int:index>/objects/<int:number>.jpg")
+def object_image(specimen_id: str, index: int, number: int) -> Response:
+    """An object of a field, by its place in the field's list, as JPEG."""
+    field = context().store.field(specimen_id, index)
+    if number >= len(field.cells):
+        raise NotFoundError(f"field {index} has no object {number}")
+    return _picture(
+        f"{_stamp(field)}-o{number}",
+        lambda: object_jpeg(context().images.read(field), field.cells[number]),
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from edge.analysis.explain import annotate_field, cell_view, heat_view
 from edge.contract.errors import NotFoundError
 from edge.contract.images import decode_image, encode_image
+from edge.contract.labels import is_infected
 from edge.contract.types import U8Array
 from edge.store.records import FieldRecord, SuspectCellRecord
 
@@ -70,15 +72,22 @@ def field_jpeg(
     return encode_image(image, ".jpg", quality=_QUALITY)
 
 
-def cell_jpeg(image: U8Array, cell: SuspectCellRecord) -> bytes:
-    """A suspect cell with its surroundings."""
-    view = cell_view(image, cell.left_px, cell.top_px, cell.width_px, cell.height_px)
+def object_jpeg(image: U8Array, cell: Mapping[str, Any]) -> bytes:
+    """An object with its surroundings; `cell` as a field's record lists it."""
+    view = cell_view(image, *(cell[f"{side}_px"] for side in ("left", "top", "width", "height")))
     return encode_image(view, ".jpg", quality=_QUALITY)
 
 
+def cell_jpeg(image: U8Array, cell: SuspectCellRecord) -> bytes:
+    """A suspect cell with its surroundings."""
+    return object_jpeg(image, vars(cell))
+
+
 def heat_jpeg(image: U8Array, cell: SuspectCellRecord) -> bytes:
-    """The same view with what spoke for infection laid over. Raises NotFoundError without one."""
+    """The same view with what made a network suspect it. Raises NotFoundError without a map."""
     if cell.cam is None:
         raise NotFoundError(f"cell {cell.cell_id} has no activation map")
-    view = heat_view(image, cell.left_px, cell.top_px, cell.width_px, cell.height_px, cell.cam)
+    box = (cell.left_px, cell.top_px, cell.width_px, cell.height_px)
+    # Of a cell that the classifier does not suspect, the map is the other network's.
+    view = heat_view(image, *box, cell.cam, of_novelty=not is_infected(cell.label))
     return encode_image(view, ".jpg", quality=_QUALITY)

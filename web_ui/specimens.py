@@ -10,6 +10,7 @@ from edge.contract.errors import BusyError, ClinicScopeError, StorageFullError
 from edge.screening.state import SpecimenRequest
 from web_ui.context import context
 from web_ui.forms import DEFAULTS, MAX_FIELDS, FormResult, read_form
+from web_ui.gallery import specimen_gallery
 from web_ui.presenter import SpecimenView, view_specimen, view_specimens
 from web_ui.uploads import remove_batches, save_batch
 
@@ -95,13 +96,12 @@ def show(specimen_id: str) -> str:
 def _result(view: SpecimenView, *, show_all: bool) -> str:
     store = context().store
     limit = CELLS_AT_MOST if show_all else CELLS_AT_FIRST
-    cells = store.suspect_cells(view.record.specimen_id, limit + 1)
+    fields = store.fields(view.record.specimen_id)
     return render_template(
         "specimen_result.html",
         view=view,
-        fields=store.fields(view.record.specimen_id),
-        cells=cells[:limit],
-        has_more=len(cells) > limit,
+        fields=fields,
+        gallery=specimen_gallery(store, view.record.specimen_id, fields, limit),
         show_all=show_all,
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from edge.contract.labels import GAMETOCYTE, RING, SCHIZONT, TROPHOZOITE
+from edge.contract.labels import GAMETOCYTE, RING, SCHIZONT, TROPHOZOITE, is_infected
 from edge.store.records import DONE, FAILED, INTERRUPTED, RUNNING, STOPPED
 
 NOTICE = "For research and screening support, not for diagnosis."
@@ -132,6 +132,28 @@ def label_words(label: str) -> str:
     return _LABEL_WORDS.get(label, label)
 
 
+def opinions(label: str, disagrees: bool) -> tuple[str, str]:
+    """What the first and what the second opinion says of a cell."""
+    first = is_infected(label)
+    words = {True: "suspect", False: "healthy"}
+    return words[first], words[first != disagrees]
+
+
+def found_by(label: str) -> str:
+    """Which opinion alone suspects a disputed cell."""
+    return f"Only the {'1st' if is_infected(label) else '2nd'} opinion"
+
+
+def cause(reason: str) -> str:
+    """A refusal's reason without its figures and without what to do: "too dark"."""
+    return reason.partition(";")[0].partition(" (")[0]
+
+
+def stage_words(stage: str) -> str:
+    """A timed step of reading a field."""
+    return {"novelty": "second opinion"}.get(stage, stage)
+
+
 def source_words(source: str, settings: dict[str, Any]) -> str:
     """Where the fields came from."""
     if source.removeprefix("camera:") == "simulated":
@@ -162,5 +184,17 @@ def short_hash(sha256: str) -> str:
 
 
 FILTERS = {
-    name.__name__: name for name in (number, percent, score_words, label_words, when, short_hash)
+    name.__name__: name
+    for name in (
+        number,
+        percent,
+        score_words,
+        label_words,
+        opinions,
+        found_by,
+        cause,
+        stage_words,
+        when,
+        short_hash,
+    )
 }

@@ -93,7 +93,7 @@ def test_result_shows_its_evidence(page: Page) -> None:
     pictures.first.scroll_into_view_if_needed()
     expect(pictures.first).to_have_js_property("complete", True)
     expect(pictures.first).not_to_have_js_property("naturalWidth", 0)
-    page.locator("label[for=heat-all]").click()
+    page.locator("label[for=heat-all-suspect]").click()
     heat = page.locator(".gallery img[src*='heat']").first
     expect(heat).to_be_visible()
     page.locator("a.thumb").first.click()

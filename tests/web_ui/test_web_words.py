@@ -7,7 +7,18 @@ import pytest
 from edge.store.records import SpecimenRecord
 from web_ui.charts import LEFT, RIGHT, interval_chart
 from web_ui.presenter import present
-from web_ui.words import interval_words, percent, score_words, source_words, verdict_text, when
+from web_ui.words import (
+    cause,
+    found_by,
+    interval_words,
+    opinions,
+    percent,
+    score_words,
+    source_words,
+    stage_words,
+    verdict_text,
+    when,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +48,30 @@ def test_percent_has_the_digits_it_deserves(fraction: float | None, expected: st
 )
 def test_score_words(score: float | None, expected: str) -> None:
     assert score_words(score) == expected
+
+
+def test_opinions_are_said_in_plain_words() -> None:
+    assert opinions("parasitised", disagrees=False) == ("suspect", "suspect")
+    assert opinions("ring", disagrees=True) == ("suspect", "healthy")
+    assert opinions("uninfected", disagrees=True) == ("healthy", "suspect")
+    assert (found_by("ring"), found_by("uninfected")) == (
+        "Only the 1st opinion",
+        "Only the 2nd opinion",
+    )
+    assert (stage_words("novelty"), stage_words("cells")) == ("second opinion", "cells")
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "no red blood cell",
+        "no red blood cell (foreign 0.98, limit 0.62)",
+        "no red blood cell (foreign 0.98, limit 0.62), though it looks infected; not counted",
+        "no red blood cell; send a crop",
+    ],
+)
+def test_cause_is_the_reason_without_figures(reason: str) -> None:
+    assert cause(reason) == "no red blood cell"
 
 
 def test_interval_is_said_with_its_ends() -> None:

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,22 +33,43 @@ class ScriptedScreener:
     """Calls `cells` cells a field, the first `positive` of them infected; dark fields are refused.
 
     Attributes:
+        disputed: of the cells behind them, each suspected by one opinion alone, in turns.
+        refused: of the cells behind those, no red cells; the first looks infected.
         gate: fields wait for it while it is set; for a specimen that must still be running.
     """
 
     cells: int = 60
     positive: int = 6
+    disputed: int = 0
+    refused: int = 0
     ran_on: RanOn = RAN_ON
     gate: threading.Event | None = None
     failure: Exception | None = None
-    runtime: Any = field(default_factory=lambda: SimpleNamespace(close=lambda: None))
     bundle: Any = field(
         default_factory=lambda: SimpleNamespace(
             manifest=SimpleNamespace(
-                operating_point=operating_point(), field_operating_point=operating_point()
+                operating_point=operating_point(),
+                field_operating_point=operating_point(),
+                novelty=None,
+                novelty_threshold=None,
             )
         )
     )
+
+    def close(self) -> None:
+        """Holds nothing."""
+
+    def give_second_opinion(self) -> None:
+        """From now on a second network looks at each cell, and says what follows from it."""
+        self.disputed, self.refused = 4, 5
+        manifest = self.bundle.manifest
+        manifest.novelty_threshold = 0.9
+        manifest.novelty = SimpleNamespace(
+            foreign_threshold=0.62,
+            most_foreign_share=0.5,
+            false_alarm=ErrorRate(0.01, 5_000, 40, 900.0),
+            false_refusal=ErrorRate(0.004, 5_000, 40, 900.0),
+        )
 
     def screen(self, frame: Frame) -> FieldResult:
         if self.gate is not None:
@@ -69,8 +90,29 @@ class ScriptedScreener:
         cam = np.linspace(-1, 9, 36, dtype=np.float32).reshape(6, 6) if infected else None
         score = 0.99 - 0.05 * number if infected else 0.02
         label = "parasitised" if infected else "uninfected"
-        return CellCall(
+        call = CellCall(
             _box(number), label, max(score, 0.5) if infected else score, None, True, cam
+        )
+        return self._second_opinion(call, number) if self.disputed or self.refused else call
+
+    def _second_opinion(self, call: CellCall, number: int) -> CellCall:
+        """As `edge.screening.field_calls` says it."""
+        cam = np.linspace(-1, 9, 36, dtype=np.float32).reshape(6, 6)
+        at = number - self.positive
+        if not 0 <= at < self.disputed + self.refused:
+            return replace(call, novelty=0.95 if at < 0 else 0.03)
+        infected = at % 2 == 0 if at < self.disputed else at == self.disputed
+        if infected:
+            call = replace(call, label="parasitised", score=0.75)
+        if at < self.disputed:
+            novelty = 0.1 if infected else 0.97
+            return replace(call, novelty=novelty, disagrees=True, cam=cam)
+        refused = "no red blood cell (foreign 0.98, limit 0.62)"
+        if infected:
+            why = f"{refused}, though it looks infected; not counted, have it reviewed"
+            return replace(call, novelty=0.99, counted=False, refused=why, cam=cam)
+        return replace(
+            call, label="debris", score=None, novelty=0.99, counted=False, refused=refused
         )
 
 
