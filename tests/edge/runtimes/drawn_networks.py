@@ -1,15 +1,19 @@
 """Networks of one convolution with weights that are known, written without TensorFlow.
 
 A label's map is the mean of its channel in squares of 2 x 2 px, (mean - 128) / 16 in logits; where
-there is one output, it is the mean of all channels. So every answer can be computed by hand.
+there is one output, it is the mean of all channels; a `Mix` says otherwise. So every answer can be
+computed by hand.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -37,15 +41,34 @@ from edge.runtimes.base import Scores
 SIZE_PX, STEP, MIDDLE = 16, 16.0, 128.0
 
 
-def expected_scores(cells: U8Array, n_outputs: int) -> Scores:
-    """What the network must say, by NumPy alone."""
+@dataclass(frozen=True)
+class Mix:
+    """What each output sees.
+
+    Attributes:
+        shares: of the red, green and blue channel, for each output.
+        middles: of each output, the mixed level 0 to 255 where its logit is 0.
+    """
+
+    shares: tuple[tuple[float, float, float], ...]
+    middles: tuple[float, ...]
+
+
+def plain_mix(n_outputs: int) -> Mix:
+    """One channel for each output, or the mean of all for one."""
+    if n_outputs == 1:
+        return Mix(((1 / 3, 1 / 3, 1 / 3),), (MIDDLE,))
+    return Mix(((1, 0, 0), (0, 1, 0), (0, 0, 1))[:n_outputs], (MIDDLE,) * n_outputs)
+
+
+def expected_scores(cells: U8Array, mix: int | Mix) -> Scores:
+    """What the network must say, by NumPy alone; `mix` may be the number of plain outputs."""
+    mix = plain_mix(mix) if isinstance(mix, int) else mix
     side = SIZE_PX // 2
     maps = cells.reshape(-1, side, 2, side, 2, 3).astype(np.float64).mean(axis=(2, 4))
-    if n_outputs == 1:
-        maps = maps.mean(axis=3, keepdims=True)
-    maps = ((maps - MIDDLE) / STEP).astype(np.float32)
+    maps = ((maps @ np.array(mix.shares).T - mix.middles) / STEP).astype(np.float32)
     logits = maps.mean(axis=(1, 2))
-    return Scores(logits[:, 0], maps[..., 0]) if n_outputs == 1 else Scores(logits, maps)
+    return Scores(logits[:, 0], maps[..., 0]) if len(mix.middles) == 1 else Scores(logits, maps)
 
 
 def draw_cells(count: int, seed: int = 0) -> U8Array:
@@ -56,22 +79,24 @@ def draw_cells(count: int, seed: int = 0) -> U8Array:
     return np.asarray(colour + noise, np.uint8)
 
 
-def _kernel(n_outputs: int) -> F32Array:
+def _kernel(mix: Mix) -> F32Array:
     """(n_outputs, 2, 2, 3): outputs, rows, columns, channels."""
-    share = np.eye(3)[:n_outputs] if n_outputs > 1 else np.full((1, 3), 1 / 3)
-    kernel = np.broadcast_to(share[:, None, None, :], (n_outputs, 2, 2, 3)) / (4 * STEP)
+    share = np.array(mix.shares)[:, None, None, :]
+    kernel = np.broadcast_to(share, (len(share), 2, 2, 3)) / (4 * STEP)
     return np.ascontiguousarray(kernel, np.float32)
 
 
-def _bias(n_outputs: int) -> F32Array:
-    return np.full(n_outputs, -MIDDLE / STEP, np.float32)
+def _bias(mix: Mix) -> F32Array:
+    return np.asarray(-np.array(mix.middles) / STEP, np.float32)
 
 
-def draw_onnx(n_outputs: int, *, quantised: bool = False) -> bytes:
+def draw_onnx(mix: int | Mix, *, quantised: bool = False) -> bytes:
     """The network as ONNX; `quantised` has int8 weights per channel and a uint8 map (QDQ)."""
     from onnx import TensorProto, checker, helper, numpy_helper
 
-    kernel, side = _kernel(n_outputs).transpose(0, 3, 1, 2), SIZE_PX // 2
+    mix = plain_mix(mix) if isinstance(mix, int) else mix
+    n_outputs = len(mix.middles)
+    kernel, side = _kernel(mix).transpose(0, 3, 1, 2), SIZE_PX // 2
     nodes = [
         helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["float"], ["chw"], perm=[0, 3, 1, 2]),
@@ -79,7 +104,7 @@ def draw_onnx(n_outputs: int, *, quantised: bool = False) -> bytes:
         helper.make_node("Transpose", ["map"], ["cam"], perm=[0, 2, 3, 1]),
         helper.make_node("ReduceMean", ["cam"], ["logit"], axes=[1, 2], keepdims=0),
     ]
-    values = {"kernel": kernel, "bias": _bias(n_outputs)}
+    values = {"kernel": kernel, "bias": _bias(mix)}
     if quantised:
         scale = np.abs(kernel).reshape(n_outputs, -1).max(axis=1) / 127
         values["kernel_scale"] = scale.astype(np.float32)
@@ -108,18 +133,20 @@ def draw_onnx(n_outputs: int, *, quantised: bool = False) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def draw_tflite(n_outputs: int, *, one_at_a_time: bool = False) -> bytes:
+def draw_tflite(mix: int | Mix, *, one_at_a_time: bool = False) -> bytes:
     """The network as TFLite: Cast, Conv2D, Mean; `one_at_a_time` builds in a batch of 1."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
+    mix = plain_mix(mix) if isinstance(mix, int) else mix
+    n_outputs = len(mix.middles)
     side, kinds, builtin = SIZE_PX // 2, schema.TensorType, schema.BuiltinOperator
     axes = np.array([1, 2], np.int32)
     tensors: list[tuple[str, tuple[int, ...], int, np.ndarray | None]] = [
         ("image", (1, SIZE_PX, SIZE_PX, 3), kinds.UINT8, None),
         ("float", (1, SIZE_PX, SIZE_PX, 3), kinds.FLOAT32, None),
-        ("kernel", (n_outputs, 2, 2, 3), kinds.FLOAT32, _kernel(n_outputs)),
-        ("bias", (n_outputs,), kinds.FLOAT32, _bias(n_outputs)),
+        ("kernel", (n_outputs, 2, 2, 3), kinds.FLOAT32, _kernel(mix)),
+        ("bias", (n_outputs,), kinds.FLOAT32, _bias(mix)),
         ("cam", (1, side, side, n_outputs), kinds.FLOAT32, None),
         ("axes", (2,), kinds.INT32, axes),
         ("logit", (1, n_outputs), kinds.FLOAT32, None),
@@ -242,34 +269,57 @@ def draw_novelty(**changes: Any) -> Novelty:
     return Novelty(**content | changes)
 
 
-def write_bundle(folder: Path, n_outputs: int = 3, **changes: Any) -> Bundle:
-    """A bundle of drawn networks, TFLite and ONNX, with golden tensors by NumPy."""
-    folder.mkdir(parents=True)
-    networks = {"tflite": draw_tflite(n_outputs), "onnx": draw_onnx(n_outputs)}
-    weights = tuple(describe(data, name, n_outputs) for name, data in networks.items())
-    cells = draw_cells(5, 7)
-    scores = expected_scores(cells, n_outputs)
-    files = {f"drawn.{name}": data for name, data in networks.items()}
-    for name, array in (("input", cells), ("logit", scores.logits), ("cam", scores.cams)):
-        buffer = BytesIO()
-        np.save(buffer, array)
-        files[f"golden/{name}.npy"] = buffer.getvalue()
-    golden = {name: f"golden/{name}.npy" for name in ("logit", "cam")}
-    manifest = draw_manifest(
-        weights,
-        golden=Golden("golden/input.npy", golden, {"logit": 1e-3, "cam": 1e-3}),
-        files={
-            name: hashlib.sha256(data).hexdigest()
-            for name, data in files.items()
-            if name.startswith("golden/")
-        },
-        **changes,
-    )
-    files[MANIFEST] = format_manifest(manifest).encode()
+def write_bundle(
+    folder: Path,
+    mix: int | Mix = 3,
+    novelty: Mix | None = None,
+    novelty_settings: Mapping[str, Any] = MappingProxyType({}),
+    **changes: Any,
+) -> Bundle:
+    """A bundle of drawn networks, TFLite and ONNX, with golden tensors by NumPy.
+
+    Args:
+        novelty: of a second network.
+        novelty_settings: changes of its section, see `draw_novelty`.
+    """
+    mixes = {"classifier": mix} | ({"novelty": novelty} if novelty else {})
+    files = {f"golden/{name}.npy": _npy(array) for name, array in _golden_tensors(mixes).items()}
+    listed = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    weights = []
+    for role, each in mixes.items():
+        n_outputs = each if isinstance(each, int) else len(each.middles)
+        for name, data in (("tflite", draw_tflite(each)), ("onnx", draw_onnx(each))):
+            weights.append(describe(data, name, n_outputs, role))
+            files[weights[-1].file] = data
+    content = {"golden": _golden(""), "files": listed}
+    if novelty:
+        section = draw_novelty(**{"golden": _golden("novelty-")} | novelty_settings)
+        content |= {"novelty": section, "novelty_threshold": 0.5}
+    files[MANIFEST] = format_manifest(draw_manifest(tuple(weights), **content | changes)).encode()
     for name, data in files.items():
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
         (folder / name).write_bytes(data)
     return open_bundle(folder)
+
+
+def _golden_tensors(mixes: dict[str, Any]) -> dict[str, np.ndarray]:
+    cells = draw_cells(5, 7)
+    tensors = {"input": cells}
+    for role, mix in mixes.items():
+        scores, prefix = expected_scores(cells, mix), "" if role == "classifier" else f"{role}-"
+        tensors |= {f"{prefix}logit": scores.logits, f"{prefix}cam": scores.cams}
+    return tensors
+
+
+def _golden(prefix: str) -> Golden:
+    outputs = {name: f"golden/{prefix}{name}.npy" for name in ("logit", "cam")}
+    return Golden("golden/input.npy", outputs, dict.fromkeys(outputs, 1e-3))
+
+
+def _npy(array: np.ndarray) -> bytes:
+    buffer = BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
 
 
 def write_two_label_bundle(folder: Path, **changes: Any) -> Bundle:
