@@ -34,6 +34,8 @@ def report_of_fields(fields: Sequence[FieldRow]) -> dict[str, Any]:
         minimum_rbc_count=0,
         protocol="",
         ran_on=_UNKNOWN,
+        disagreement_count=sum(field.disagreement_count for field in usable),
+        refused_cell_count=sum(field.refused_cell_count for field in usable),
     )
     return report.to_json()
 

@@ -23,6 +23,7 @@ from edge.contract.labels import is_infected
 from edge.contract.results import field_to_json
 from edge.contract.types import CellCall, FieldResult
 from edge.store.records import FieldRecord, SpecimenRecord, SuspectCellRecord
+from edge.tally import count_disagreements, count_positive, count_refused
 
 # Little-endian whatever the machine, so that a backup opens on any other.
 _CAM_DTYPE = np.dtype("<f4")
@@ -213,9 +214,9 @@ def field_row(
         usable=bool(result.quality.usable),
         reason=result.quality.reason,
         rbc_count=int(result.rbc_count),
-        positive_count=sum(bool(cell.counted) and is_infected(cell.label) for cell in result.cells),
-        disagreement_count=sum(bool(cell.disagrees) for cell in result.cells),
-        refused_cell_count=sum(bool(cell.refused) for cell in result.cells),
+        positive_count=count_positive(result),
+        disagreement_count=count_disagreements(result),
+        refused_cell_count=count_refused(result),
         quality=plain["quality"],
         timings_ms=plain["timings_ms"],
         cells=plain["cells"],

@@ -299,6 +299,16 @@ def test_recover_never_leaves_a_negative(store: Store, before: str, after: str) 
     assert report["rbc_count"] == 5000
 
 
+def test_recovered_report_counts_what_was_disputed_and_refused(store: Store) -> None:
+    specimen_id = store.start_specimen("S", "upload", {})
+    store.save_field(specimen_id, 0, make_doubtful_field(0), None)
+    store.save_field(specimen_id, 1, make_doubtful_field(1), None)
+    store.recover()
+    report = store.specimen(specimen_id).report
+    assert report is not None
+    assert (report["disagreement_count"], report["refused_cell_count"]) == (4, 4)
+
+
 @pytest.mark.parametrize("status", [FAILED, INTERRUPTED])
 def test_failure_is_never_negative(store: Store, status: str) -> None:
     specimen_id = store.start_specimen("S", "upload", {})
