@@ -13,8 +13,8 @@ import numpy as np
 from edge.contract.bundle import Bundle
 from edge.contract.errors import BundleError
 from edge.contract.manifest import Manifest, Novelty, ScoreCalibration
-from edge.contract.types import F32Array, U8Array
-from edge.runtimes.base import Runtime
+from edge.contract.types import BoolArray, F32Array, U8Array
+from edge.runtimes.base import Runtime, Scores
 from edge.screening.calls import scores_from_logits
 from edge.selftest import SelfTest, self_test
 
@@ -75,22 +75,29 @@ class NoveltyNetwork:
 
     def read(self, batch: U8Array) -> Opinion:
         """The opinion on single crops, (N,S,S,3) uint8 RGB as `prepare_crop` gives them."""
-        return self._read(batch, is_field=False)
+        return _opinion(self.runtime.run(batch))
 
-    def read_field(self, batch: U8Array) -> Opinion:
-        """The opinion on the cells of one field, held against that field's own healthy majority."""
-        return self._read(batch, is_field=True)
+    def read_field(self, batch: U8Array, whole: BoolArray) -> Opinion:
+        """The opinion on the cells of one field, held against that field's own healthy majority.
 
-    def _read(self, batch: U8Array, *, is_field: bool) -> Opinion:
+        Args:
+            whole: (N,) cells that the frame's edge does not cut; of the others no median is taken.
+        """
         scores = self.runtime.run(batch)
-        logits, foreign = scores.logits[:, 0], scores_from_logits(scores.logits[:, 1], _AS_THEY_ARE)
-        if is_field:
-            logits = logits + self._shift(logits[foreign < self.settings.foreign_threshold])
-        return Opinion(scores_from_logits(logits, _AS_THEY_ARE), foreign, scores.cams[..., 0])
+        red = whole & (_opinion(scores).foreign < self.settings.foreign_threshold)
+        return _opinion(scores, self._shift(scores.logits[red, 0]))
 
-    def _shift(self, red_logits: F32Array) -> np.float32:
+    def _shift(self, red_logits: F32Array) -> float:
         """What makes the median logit of a field's red cells that of healthy ones."""
         median = self.settings.field_median
         if median is None or len(red_logits) < LEAST_CELLS_FOR_MEDIAN:
-            return np.float32(0)
-        return np.float32(median - np.median(red_logits))
+            return 0.0
+        return median - float(np.median(red_logits))
+
+
+def _opinion(scores: Scores, shift: float = 0.0) -> Opinion:
+    novelty, foreign = (
+        scores_from_logits(logits, _AS_THEY_ARE)
+        for logits in (scores.logits[:, 0] + np.float32(shift), scores.logits[:, 1])
+    )
+    return Opinion(novelty, foreign, scores.cams[..., 0])

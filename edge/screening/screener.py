@@ -68,7 +68,8 @@ class Screener(Classifier):
             scores = self.runtime.run(batch)
         if self.novelty:
             with self._timed(timings, "novelty"):
-                opinion = self.novelty.read_field(batch)
+                whole = np.array([not box.at_border for box in boxes if box.kind == "rbc"], bool)
+                opinion = self.novelty.read_field(batch, whole)
         with self._timed(timings, "call"):
             calls = call_cells(boxes, scores, manifest, opinion)
             refusal = field_refusal(calls, opinion, manifest) if opinion else ""

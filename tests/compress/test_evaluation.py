@@ -14,14 +14,8 @@ import pytest
 from compress.evaluation import open_candidates, score_candidates
 from edge.contract.errors import BundleError, ConfigError
 from edge.contract.preprocess import Preprocessing
-from tests.edge.runtimes.drawn_networks import (
-    SIZE_PX,
-    draw_onnx,
-    draw_tflite,
-    expected_scores,
-    write_bundle,
-    write_two_label_bundle,
-)
+from tests.edge.runtimes.drawn_bundles import write_bundle, write_two_label_bundle
+from tests.edge.runtimes.drawn_networks import SIZE_PX, draw_onnx, draw_tflite, expected_scores
 from tests.support.dataset_layouts import write_cxr
 from train import splits
 from train.datasets.base import Example, list_examples, load_crops

@@ -22,13 +22,8 @@ from compress.parity import (
 from edge.contract.errors import ConfigError, DataError, RuntimeUnavailableError
 from edge.contract.manifest import Parity
 from edge.contract.types import F32Array
-from tests.edge.runtimes.drawn_networks import (
-    describe,
-    draw_cells,
-    draw_onnx,
-    draw_tflite,
-    expected_scores,
-)
+from tests.edge.runtimes.drawn_bundles import describe
+from tests.edge.runtimes.drawn_networks import draw_cells, draw_onnx, draw_tflite, expected_scores
 
 
 def two_labels(count: int = 4000) -> tuple[F32Array, np.ndarray]:

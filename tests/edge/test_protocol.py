@@ -19,7 +19,7 @@ from edge.protocol import Interval, Protocol, corrected_interval, decide, summar
 from edge.screening.screener import refused_field
 from edge.tally import Tally, tally_fields
 from tests.conftest import SHIPPED
-from tests.edge.runtimes.drawn_networks import draw_point
+from tests.edge.runtimes.drawn_bundles import draw_point
 
 SENSITIVITY = ErrorRate(0.9, 2000, 40, 500.0)
 SPECIFICITY = ErrorRate(0.995, 4000, 40, 1500.0)

@@ -15,12 +15,8 @@ import pytest
 from edge.contract.images import encode_image
 from edge.contract.labels import STAGES
 from tests.conftest import SHIPPED
-from tests.edge.runtimes.drawn_networks import (
-    draw_point,
-    draw_tflite,
-    write_bundle,
-    write_two_label_bundle,
-)
+from tests.edge.runtimes.drawn_bundles import draw_point, write_bundle, write_two_label_bundle
+from tests.edge.runtimes.drawn_networks import draw_tflite
 
 Run = Callable[..., tuple[int, str, str]]
 CELLS: dict[str, Any] = {

@@ -17,12 +17,8 @@ from edge.contract.bundle import Bundle
 from edge.contract.labels import MALARIA_CELLS
 from edge.contract.preprocess import Preprocessing
 from edge.contract.types import Frame, U8Array
-from tests.edge.runtimes.drawn_networks import (
-    SIZE_PX,
-    Mix,
-    draw_point,
-    write_bundle,
-)
+from tests.edge.runtimes.drawn_bundles import draw_point, write_bundle
+from tests.edge.runtimes.drawn_networks import SIZE_PX, Mix
 
 GLASS_RGB = (242, 238, 244)
 RADIUS_PX, SPACING_PX, COLUMNS = 18, 60, 10

@@ -11,7 +11,7 @@ import pytest
 
 from edge.contract.errors import ManifestError
 from edge.contract.manifest import Manifest, Parity, format_manifest, parse_manifest
-from tests.edge.runtimes.drawn_networks import describe, draw_manifest, draw_novelty, draw_point
+from tests.edge.runtimes.drawn_bundles import describe, draw_manifest, draw_novelty, draw_point
 
 NEW_KEYS = {"positive_label", "operating_point", "field_operating_point", "novelty"}
 TWO = {"task": "cxr-pneumonia", "labels": ("normal", "pneumonia")}

@@ -19,14 +19,8 @@ from edge.runtimes.litert import LiteRTRuntime
 from edge.runtimes.onnx import OnnxRuntime
 from edge.selftest import self_test
 from tests.edge.runtimes.contract import RuntimeContract, refusal
-from tests.edge.runtimes.drawn_networks import (
-    describe,
-    draw_cells,
-    draw_onnx,
-    expected_scores,
-    write_bundle,
-    write_two_label_bundle,
-)
+from tests.edge.runtimes.drawn_bundles import describe, write_bundle, write_two_label_bundle
+from tests.edge.runtimes.drawn_networks import draw_cells, draw_onnx, expected_scores
 
 ROOT = Path(__file__).parents[3]
 

@@ -16,7 +16,7 @@ import pytest
 
 from edge.installed import SHIPPED_DIR
 from tests.edge.runtimes.contract import contract_tests
-from tests.edge.runtimes.drawn_networks import write_bundle, write_two_label_bundle
+from tests.edge.runtimes.drawn_bundles import write_bundle, write_two_label_bundle
 
 ROOT = Path(__file__).parents[3]
 LEGACY = ROOT / ".venv-legacy"

@@ -15,7 +15,7 @@ from edge.screening.calls import (
     probabilities_from_logits,
     scores_from_logits,
 )
-from tests.edge.runtimes.drawn_networks import describe, draw_manifest, draw_point
+from tests.edge.runtimes.drawn_bundles import describe, draw_manifest, draw_point
 
 LOGITS = np.array([[0, 3, 1], [700, -700, 0], [-1, -2, 5]], np.float32)
 

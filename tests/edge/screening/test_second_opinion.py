@@ -166,10 +166,11 @@ def test_field_is_held_against_its_own_median(tmp_path: Path) -> None:
     assert np.median(few) == pytest.approx(np.median(novelty_of(None, count - 2)), abs=1e-3)
 
 
-def test_foreign_objects_do_not_move_the_median(tmp_path: Path) -> None:
+def test_neither_foreign_objects_nor_halves_move_the_median(tmp_path: Path) -> None:
     bundle = write_second_opinion(tmp_path / "bundle", field_median=-3.0)
-    result = screened(prove_screener(bundle, DeviceConfig()), [""] * 30 + ["nf"] * 29)
-    red = [cell.novelty for cell in result.cells if not cell.refused]
+    cells, at_edge = [""] * 30 + ["nf"] * 20 + [""] * 3, ["n"] * 10
+    result = screened(prove_screener(bundle, DeviceConfig()), cells, at_edge)
+    red = [cell.novelty for cell in result.cells if not cell.refused and not cell.box.at_border]
     assert np.median(red) == pytest.approx(1 / (1 + np.exp(3)), abs=1e-3)
 
 
