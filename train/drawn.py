@@ -5,17 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from edge.contract.types import F32Array, U8Array
-from train.augment import augment
+from train.augment import EDGE_LEVEL, augment
 from train.foreign import draw_foreign
-from train.parasites import paint_cell
+from train.parasites import LEAST_CELL_PX, paint_cell
 
 if TYPE_CHECKING:
     from train.recipe import Recipe
 
 HEALTHY, PARASITE, FOREIGN = 0, 1, 2
+# Share of cells that are cut out as where a box is all that is known of them.
+LOOSE = 0.12
+# Foreign pictures whose colours mean nothing.
+ANY_COLOUR = (
+    "noise", "cloud", "stripes", "checks", "woven", "leaves", "soft_shapes", "strokes",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +63,48 @@ def draw_batch(cells: U8Array, recipe: Recipe, rng: np.random.Generator) -> Draw
         return painted
 
     images = augment(cells, recipe.augmentation, rng, paint)
+    for row in np.flatnonzero(rng.random(count) < LOOSE):
+        images[row] = _loosely_cut(images[row], rng)
     for row in np.flatnonzero(rng.random(count) < spec.foreign):
-        images[row], _ = draw_foreign(side, rng, cells)
+        picture, kind = draw_foreign(side, rng, cells)
+        images[row] = _toned(picture, kind, cells, rng)
         kinds[row], truth[row] = FOREIGN, 0
     return DrawnBatch(images, kinds.astype(np.float32), truth)
+
+
+def _loosely_cut(image: U8Array, rng: np.random.Generator) -> U8Array:
+    """The cell in the ellipse that fits it, glass where the cell does not reach."""
+    cell = image.max(axis=2) > EDGE_LEVEL
+    if np.count_nonzero(cell) < LEAST_CELL_PX:
+        return image
+    left, top, width, height = cv2.boundingRect(cell.astype(np.uint8))
+    ellipse = np.zeros(cell.shape, np.uint8)
+    middle = (left + width // 2, top + height // 2)
+    cv2.ellipse(ellipse, middle, (width // 2, height // 2), 0, 0, 360, 1, cv2.FILLED)
+    glass = np.clip(rng.uniform(170, 245) + rng.uniform(-25, 25, 3), 0, 255).astype(np.uint8)
+    return np.where(((ellipse > 0) & ~cell)[..., None], glass, image)
+
+
+def _toned(picture: U8Array, kind: str, cells: U8Array, rng: np.random.Generator) -> U8Array:
+    """Pictures of chance colours, some greyer, and some in the colours of a cell of the batch.
+
+    Else colour alone would tell them apart, and photographs are neither bright green nor violet. A
+    cut-out in a cell's colours might be one, so only whole frames take them on.
+    """
+    choice = rng.random()
+    if kind not in ANY_COLOUR or choice > 0.7:
+        return picture
+    values = picture.astype(np.float32)
+    if choice > 0.35:
+        grey = values.mean(axis=2, keepdims=True)
+        return (values + rng.uniform(0.4, 1) * (grey - values)).astype(np.uint8)
+    if not picture[[0, 0, -1, -1], [0, -1, 0, -1]].any(axis=1).all():
+        return picture
+    pixels = cells[int(rng.integers(len(cells)))].reshape(-1, 3)
+    pixels = pixels[pixels.max(axis=1) > EDGE_LEVEL].astype(np.float32)
+    if len(pixels) < LEAST_CELL_PX:
+        return picture
+    spread = values.std(axis=(0, 1)) + 1
+    contrast = pixels.std(axis=0) * rng.uniform(1, 4)
+    changed = (values - values.mean(axis=(0, 1))) / spread * contrast + pixels.mean(axis=0)
+    return np.clip(changed, 0, 255).astype(np.uint8)

@@ -154,8 +154,8 @@ def _cytoplasm(canvas: Canvas) -> F64Array:
 
 
 def _paint_parasite(canvas: Canvas) -> None:
-    painters = (_paint_dot, _paint_ring, _paint_body, _paint_many)
-    index = int(canvas.rng.choice(len(painters), p=(0.42, 0.3, 0.2, 0.08)))
+    painters = (_paint_dot, _paint_ring, _paint_body, _paint_many, _paint_filling)
+    index = int(canvas.rng.choice(len(painters), p=(0.4, 0.28, 0.17, 0.07, 0.08)))
     painters[index](canvas, canvas.place(0.35), float(canvas.rng.uniform(0.5, 1.6)))
 
 
@@ -199,6 +199,32 @@ def _paint_many(canvas: Canvas, xy: tuple[float, float], soft: float) -> None:
     for _ in range(int(rng.integers(4, 14))):
         spot = canvas.blob(_near(canvas, xy, 0.5 * radius), rng.uniform(1.5, 4), soft=soft)
         canvas.dye(spot, nucleus * rng.uniform(0.5, 1.1))
+
+
+def _paint_filling(canvas: Canvas, _xy: tuple[float, float], soft: float) -> None:
+    """A body that takes up the cell, mottled: schizonts and gametocytes, with grains of pigment."""
+    rng = canvas.rng
+    middle = (float(np.median(canvas.inside[1])), float(np.median(canvas.inside[0])))
+    reach = np.sqrt(len(canvas.inside[0]) / np.pi) / canvas.unit
+    body = canvas.blob(
+        middle, rng.uniform(0.7, 1.15) * reach, rough=0.12, stretch=0.15, soft=2 * soft
+    )
+    canvas.dye(body * _mottled(canvas), _cytoplasm(canvas) * rng.uniform(1, 2))
+    nucleus, pigment = _chromatin(canvas), np.array([0.3, 0.5, 1.0])
+    for _ in range(int(rng.integers(0, 22))):
+        spot = canvas.blob(_near(canvas, middle, 0.4 * reach), rng.uniform(1.5, 4.5), soft=soft)
+        canvas.dye(spot, nucleus * rng.uniform(0.4, 1.1))
+    for _ in range(int(rng.integers(0, 20))):
+        grain = canvas.blob(_near(canvas, middle, 0.35 * reach), rng.uniform(0.8, 2), soft=0.6)
+        canvas.dye(grain, pigment * rng.uniform(0.1, 0.6))
+
+
+def _mottled(canvas: Canvas) -> F32Array:
+    """(S,S), 0 to 1: patches of a few px, as strong as chance will have it."""
+    rng, side = canvas.rng, canvas.density.shape[0]
+    coarse = rng.random((int(rng.integers(4, 14)),) * 2).astype(np.float32)
+    patches = np.asarray(cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC))
+    return np.clip(1 - rng.uniform(0, 1) * patches, 0, 1).astype(np.float32)
 
 
 def _near(canvas: Canvas, xy: tuple[float, float], spread: float) -> tuple[float, float]:

@@ -1,17 +1,21 @@
 """A small network of two maps: what a cell has that healthy ones have not, and what is no cell.
 
-The first logit is the mean of the highest places of its map, since a parasite covers few; the
-second is the mean of its whole map. Layers as in `plain_cnn`, so it quantises as well.
+The first logit is the mean of the highest places of its map, since a parasite covers few. The
+second is the mean of a coarser map, each place of which has seen the whole picture: half a cell or
+a plank of wood looks like a cell from near by. Layers as in `plain_cnn`, so it quantises as well.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from train.models.plain_cnn import features
+from train.models.plain_cnn import convolution, features
 
 if TYPE_CHECKING:
     from train.recipe import ModelSpec
+
+# Of the branch that sees everything; each halves the map.
+_FAR_WIDTHS = (32, 32)
 
 
 def build(size_px: int, _n_outputs: int, spec: ModelSpec) -> Any:
@@ -25,8 +29,14 @@ def build(size_px: int, _n_outputs: int, spec: ModelSpec) -> Any:
     from tf_keras import Model, layers
 
     inputs = layers.Input((size_px, size_px, 3), name="image")
-    x = features(inputs, size_px, spec)
-    cam = layers.Conv2D(2, 1, dtype="float32", name="cam")(x)
+    near = features(inputs, size_px, spec)
+    far = near
+    for width in _FAR_WIDTHS:
+        far = convolution(far, width, 2)
+    places = layers.Conv2D(1, 1, dtype="float32", name="cam_novelty")(near)
+    whole = layers.Conv2D(1, 1, dtype="float32", name="cam_foreign")(far)
+    spread = layers.UpSampling2D(near.shape[1] // far.shape[1], dtype="float32")(whole)
+    cam = layers.Concatenate(dtype="float32", name="cam")([places, spread])
     pool = layers.Lambda(_pool, arguments={"top_k": spec.top_k}, dtype="float32", name="logit")
     return Model(inputs, {"logit": pool(cam), "cam": cam}, name="novelty_cnn")
 

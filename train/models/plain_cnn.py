@@ -45,10 +45,17 @@ def features(x: Any, size_px: int, spec: ModelSpec) -> Any:
     if spec.patch > 1:
         x = layers.Lambda(_stack, arguments={"patch": spec.patch}, name="patches")(x)
     for width, stride in zip(spec.widths, spec.strides, strict=True):
-        x = layers.Conv2D(width, 3, stride, padding="same", use_bias=False)(x)
-        x = layers.BatchNormalization(momentum=0.95)(x)
-        x = layers.ReLU(6.0)(x)
+        x = convolution(x, width, stride)
     return x
+
+
+def convolution(x: Any, width: int, stride: int) -> Any:
+    """3x3, batch norm, ReLU6."""
+    from tf_keras import layers
+
+    x = layers.Conv2D(width, 3, stride, padding="same", use_bias=False)(x)
+    x = layers.BatchNormalization(momentum=0.95)(x)
+    return layers.ReLU(6.0)(x)
 
 
 def _stack(image: Any, patch: int) -> Any:
