@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge.contract.errors import ConfigError, DataError, ManifestError
 from edge.contract.manifest import (
+    ErrorRate,
     Evaluation,
     OperatingPoint,
     Parity,
@@ -22,6 +23,21 @@ RECORD_FILE = "compressed.json"
 
 
 @dataclass(frozen=True)
+class NoveltyPoints:
+    """How a novelty network's two scores are read; fields as those of the manifest's `Novelty`."""
+
+    threshold: float
+    foreign_threshold: float
+    most_foreign_share: float
+    chosen_on: str
+    rule: str
+    target_false_alarm: float
+    false_alarm: ErrorRate
+    false_refusal: ErrorRate
+    field_median: float | None = None
+
+
+@dataclass(frozen=True)
 class Compressed:
     """One fit in the forms that ship; the files of `weights` lie beside the record.
 
@@ -29,6 +45,7 @@ class Compressed:
         variants: key of `compress.variants.VARIANTS` of each weights file, in the same order.
         operating_point: of two labels; None of more.
         field_operating_point: of tasks that read fields.
+        novelty: of a novelty network; None of a classifier.
         evaluation: on examples that the fit was neither fitted nor tuned on.
     """
 
@@ -40,6 +57,7 @@ class Compressed:
     representative_set: RepresentativeSet
     operating_point: OperatingPoint | None = None
     field_operating_point: OperatingPoint | None = None
+    novelty: NoveltyPoints | None = None
     score_calibration: ScoreCalibration = field(default_factory=ScoreCalibration)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from compress.compressed import NoveltyPoints
 from compress.lab_recipe import LabRecipe
 from compress.measure import score_variant
 from compress.paired import pool_folds
@@ -34,10 +35,16 @@ TWO_LABELS_FIGURES = ("auc", "accuracy", "sensitivity_cell", "specificity_cell",
 
 @dataclass(frozen=True)
 class Points:
-    """For single pictures, and for the cells of a field; None where the task has none."""
+    """For single pictures, the cells of a field, a novelty network; None where there is none."""
 
     single: OperatingPoint | None
     field: OperatingPoint | None
+    novelty: NoveltyPoints | None = None
+
+    @property
+    def single_threshold(self) -> float | None:
+        """What single pictures are called at; None of several labels."""
+        return self.single.threshold if self.single else None
 
 
 def of_part(scores: Scores, examples: Sequence[Example], source: str) -> Scores:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,17 +16,19 @@ from compress.fits import Fit, fit_all, lab_of_run
 from compress.lab_recipe import FLOAT, LabRecipe, load_lab_recipe
 from compress.layer_errors import layer_errors
 from compress.measure import Subject, measure, peer_subject, variant_subject
+from compress.novelty import NoveltyLab, choose_novelty_points, evaluate_novelty
 from compress.paired import HeldOut, pool_at_own_thresholds
 from compress.parity import check_parity, measure_parity, score_runtimes
 from compress.peers import open_peers
-from compress.points import check_left_out, choose_points, evaluate_shipped, of_part
+from compress.points import Points, check_left_out, choose_points, evaluate_shipped, of_part
 from compress.quantise import describe_weights
 from compress.tables import TABLE_FILE, LayerErrors, VariantTable, write_table
 from compress.variant_files import FoldLab, Made
 from edge.contract.errors import DataError
-from edge.contract.manifest import Weights
+from edge.contract.manifest import Evaluation, Weights
 from train.costs import machine_name
 from train.datasets.base import Example, labels_of
+from train.objectives import own_logit
 from train.recipe import load_recipe
 
 log = logging.getLogger(__name__)
@@ -86,14 +88,22 @@ def run_task(task_or_run: str, settings: Settings) -> Path:
 def run_lab(lab: LabRecipe, fits: Sequence[Fit], settings: Settings, folder: Path) -> None:
     """As `run_task`, of fits that are there; what ships and the table go into `folder`."""
     check_left_out(lab, fits[0].recipe)
-    made: dict[int, dict[str, Made]] = {}
-    for one in fits:
-        fold = FoldLab(lab, one, settings.out, settings.data, settings.tell)
-        made[one.recipe.held_out_fold] = {found.name: found for found in fold.make_all()}
+    # A fold's lab holds its crops in memory: one at a time.
+    made = {
+        one.recipe.held_out_fold: {
+            found.name: found for found in _fold_lab(lab, one, settings).make_all()
+        }
+        for one in fits
+    }
     (shipping,) = [one for one in fits if one.recipe.held_out_fold == lab.ships]
-    fold = FoldLab(lab, shipping, settings.out, settings.data, settings.tell)
+    fold = _fold_lab(lab, shipping, settings)
     write_shipped(lab, fold, made, folder)
     write_table(folder / TABLE_FILE, _table(lab, fold, made, settings))
+
+
+def _fold_lab(lab: LabRecipe, one: Fit, settings: Settings) -> FoldLab:
+    kind = FoldLab if one.recipe.novelty is None else NoveltyLab
+    return kind(lab, one, settings.out, settings.data, settings.tell)
 
 
 def write_shipped(
@@ -107,14 +117,16 @@ def write_shipped(
     own = made[lab.ships]
     shipped = own[lab.tflite]
     _check_size(lab, shipped)
-    others = [made[k][lab.tflite] for k in lab.folds if k != lab.ships]
-    points = choose_points(lab, fold, others)
-    threshold = points.single.threshold if points.single else None
+    points = _choose(lab, fold, made)
+    threshold = points.novelty.threshold if points.novelty else points.single_threshold
     names = [lab.tflite, lab.onnx] if lab.onnx else [lab.tflite]
     files = [(_describe(fold, own[name]), own[name].variant.content) for name in names]
     parity = measure_parity(
         _float_logits(lab, fold, own),
-        score_runtimes(files, fold.given.part("test", lab.part)[1]),
+        {
+            name: own_logit(fold.fit.recipe, logits)
+            for name, logits in score_runtimes(files, fold.given.part("test", lab.part)[1]).items()
+        },
         np.array([example.label for example in fold.given.part("test", lab.part)[0]]),
         None if threshold is None else math.log(threshold / (1 - threshold)),
     )
@@ -128,12 +140,26 @@ def write_shipped(
         weights=tuple(entry for entry, _ in files),
         variants=tuple(names),
         parity=parity,
-        evaluation=tuple(evaluate_shipped(fold, shipped, threshold)),
+        evaluation=tuple(_evaluate(fold, shipped, threshold)),
         representative_set=fold.representatives.describe(),
         operating_point=points.single,
         field_operating_point=points.field,
+        novelty=points.novelty,
     )
     write_compressed(folder, record)
+
+
+def _choose(lab: LabRecipe, fold: FoldLab, made: dict[int, dict[str, Made]]) -> Points:
+    if isinstance(fold, NoveltyLab):
+        return Points(None, None, choose_novelty_points(fold, made[lab.ships][lab.tflite]))
+    others = [made[k][lab.tflite] for k in lab.folds if k != lab.ships]
+    return choose_points(lab, fold, others)
+
+
+def _evaluate(fold: FoldLab, shipped: Made, threshold: float | None) -> list[Evaluation]:
+    if isinstance(fold, NoveltyLab) and threshold is not None:
+        return evaluate_novelty(fold, shipped, threshold)
+    return evaluate_shipped(fold, shipped, threshold)
 
 
 def _check_size(lab: LabRecipe, shipped: Made) -> None:
@@ -157,10 +183,12 @@ def _describe(fold: FoldLab, made: Made) -> Weights:
     recipe = fold.fit.recipe
     file, content = f"{recipe.task}.int8.{made.variant.format}", made.variant.content
     if made.variant.format == "onnx":
-        return describe_onnx(content, file=file, parent=fold.parent)
-    return describe_weights(
-        content, file=file, parent=fold.parent, scale=recipe.preprocessing.scale
-    )
+        found = describe_onnx(content, file=file, parent=fold.parent)
+    else:
+        found = describe_weights(
+            content, file=file, parent=fold.parent, scale=recipe.preprocessing.scale
+        )
+    return replace(found, role="novelty") if recipe.novelty is not None else found
 
 
 def _table(

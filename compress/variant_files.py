@@ -7,7 +7,7 @@ or settings is. A file and its scores are written whole, the scores last.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -22,9 +22,10 @@ from compress.representative import Representatives, choose_representatives
 from compress.tuned import aware_network, network_of_fewer_channels, network_with_zeros
 from compress.variants import Variant, make_variant
 from edge.contract.types import U8Array
-from train.datasets.base import labels_of
+from train.datasets.base import Example, labels_of
 from train.models.cost import Cost, cost_of
 from train.models.start_weights import WEIGHTS_FILE
+from train.objectives import own_logit
 from train.parts import FitData, load_fit_data
 from train.scores import Scores, read_npz_scores, write_scores
 
@@ -71,8 +72,12 @@ class FoldLab:
     @cached_property
     def representative_crops(self) -> U8Array:
         """(N,S,S,3) uint8 RGB."""
+        return self.crops_of(self.representatives.examples)
+
+    def crops_of(self, examples: Sequence[Example]) -> U8Array:
+        """(N,S,S,3) uint8 RGB, prepared."""
         row_of = {example.name: row for row, example in enumerate(self.given.examples)}
-        return self.given.crops[[row_of[e.name] for e in self.representatives.examples]]
+        return self.given.crops[[row_of[example.name] for example in examples]]
 
     @cached_property
     def parent(self) -> str:
@@ -112,7 +117,8 @@ class FoldLab:
         model, scale = network(), self.fit.recipe.preprocessing.scale
         variant = make_variant(form, model, self.representative_crops, scale)
         examples, crops = self.given.part("test")
-        scores = Scores.of(examples, score_variant(variant, crops, scale))
+        logit = own_logit(self.fit.recipe, score_variant(variant, crops, scale))
+        scores = Scores.of(examples, logit)
         # Tuning changes values, not layers; cutting channels does both.
         cost = cost_of(model if name == CHANNELS else self.fit.model)
         made = Made(name, fold, replace(variant, name=name), scores, cost)
