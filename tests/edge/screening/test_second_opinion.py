@@ -332,7 +332,7 @@ def test_screen_writes_both_opinions_and_a_report_of_them(clinicscope: Run, tmp_
     assert sum(bool(cell["refused"]) for cell in cells) == 2
     page = (tmp_path / "r.html").read_text()
     assert "Suspect cells (4 of 4 shown" in page
-    assert "cells that the novelty network alone suspects (1 of 1 shown" in page
+    assert "Suspect to the second opinion alone (1 of 1 shown" in page
     assert page.count("<strong>second opinion: healthy</strong>") == 1
     assert page.count("looks infected; not counted, have it reviewed</strong>") == 1
     assert page.count("<strong>not counted: cut by the field&#39;s edge</strong>") == 1
