@@ -131,7 +131,7 @@ def test_field_of_mostly_foreign_objects_is_no_smear(screener: Screener) -> None
     ("cells", "reason"),
     [
         (["f"], NOT_A_SMEAR),
-        (["f", "nf"], NOT_A_SMEAR),
+        (["f", "f"], NOT_A_SMEAR),
         (["f", ""], ""),
         (["f", "if"], ""),
         (["f", "f", ""], NOT_A_SMEAR),
