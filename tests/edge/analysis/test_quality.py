@@ -121,6 +121,43 @@ def test_coloured_text_is_refused() -> None:
     assert not judge(page).usable
 
 
+GREEN_INK, BLACK_INK = (120, 190, 110), (60, 50, 55)
+
+
+@pytest.mark.parametrize("ink", [GREEN_INK, BLACK_INK])
+def test_ink_of_no_stain_is_refused(ink: tuple[int, int, int]) -> None:
+    assert judge(discs(colour=ink)).reason == quality.STAIN_UNKNOWN
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_hue_turned_field_has_an_unknown_stain(seed: int) -> None:
+    turned = np.ascontiguousarray(simulated(seed)[:, :, [1, 0, 2]])
+    assert judge(turned).reason == quality.STAIN_UNKNOWN
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_inverted_field_is_refused(seed: int) -> None:
+    verdict = judge(255 - simulated(seed))
+    assert verdict.reason in (quality.STAIN_UNKNOWN, quality.NOT_A_SMEAR)
+
+
+def test_pale_inverted_field_of_a_known_colour_is_no_smear() -> None:
+    """Cells that are darker and more mottled than the glass are now the brighter ones."""
+    rng = np.random.default_rng(1)
+    image = flat((140, 160, 146)).astype(np.float64)
+    for y in range(30, 480, 60):
+        for x in range(30, 600, 60):
+            patch = rng.normal(0, 6, (12, 12, 1)).repeat(4, 0).repeat(4, 1)
+            image[y - 24 : y + 24, x - 24 : x + 24] += np.array((25, 50, 32)) + patch
+    field = cv2.GaussianBlur(image, (0, 0), 1).clip(0, 255).astype(np.uint8)
+    assert judge(field).reason == quality.NOT_A_SMEAR
+
+
+def test_unbalanced_warm_lamp_is_no_fault() -> None:
+    warm = (simulated(2) * np.array([1.0, 0.9, 0.6])).astype(np.uint8)
+    assert judge(warm).usable
+
+
 @pytest.mark.parametrize("side_px", [1, 3, 50, 199])
 def test_small_image_is_no_field(side_px: int) -> None:
     assert judge(discs()[:side_px, :side_px]).reason == quality.NOT_A_FIELD
@@ -147,3 +184,12 @@ def test_chest_xrays_are_no_fields(real_data: Path) -> None:
     images = [cv2.imread(str(path), cv2.IMREAD_COLOR) for path in paths]
     assert images
     assert not any(judge(np.asarray(image, np.uint8)).usable for image in images)
+
+
+@pytest.mark.data
+def test_inverted_real_fields_are_refused(real_data: Path) -> None:
+    paths = [
+        p for name in ("iml", "chula", "bccd") for p in list_images(real_data / f"{name}-fields")
+    ]
+    refused = [not judge(255 - read_image(path)).usable for path in paths[::6]]
+    assert np.mean(refused) >= 0.85
