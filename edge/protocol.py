@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from edge.analysis.quality import NOT_A_SMEAR
+from edge.analysis.quality import NOT_A_SMEAR, STAIN_UNKNOWN
 from edge.contract.errors import ConfigError
 from edge.contract.manifest import ErrorRate, OperatingPoint
 from edge.contract.types import RanOn, SlideReport
@@ -20,7 +20,7 @@ from edge.tally import Tally
 # Two-sided 95 % of the normal distribution.
 Z95 = 1.959964
 # Reasons of fields that speak against the slide, not against the light or the focus.
-NO_SMEAR_REASONS = (NOT_A_SMEAR,)
+NO_SMEAR_REASONS = (NOT_A_SMEAR, STAIN_UNKNOWN)
 MOST_NO_SMEAR_SHARE = 0.5
 
 

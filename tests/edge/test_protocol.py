@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.analysis.quality import NOT_A_SMEAR, OUT_OF_FOCUS
+from edge.analysis.quality import NOT_A_SMEAR, OUT_OF_FOCUS, STAIN_UNKNOWN
 from edge.contract.bundle import open_bundle
 from edge.contract.errors import ConfigError
 from edge.contract.labels import DEBRIS, PARASITISED, UNINFECTED
@@ -109,6 +109,12 @@ def test_slide_of_mostly_no_smear_is_refused_whatever_the_rest_says(positive: in
     assert f"5 of 9 fields were refused: {NOT_A_SMEAR}" in why
     assert ("100 of 5,000 red cells look infected" in why) == bool(positive)
     assert ("reviewed" in why) == bool(positive)
+
+
+def test_both_kinds_of_no_smear_count_together() -> None:
+    mixed = Tally(5000, 0, 2, 3, (STAIN_UNKNOWN, STAIN_UNKNOWN, NOT_A_SMEAR))
+    found, why = decide(mixed, interval(0, 5000), Protocol())
+    assert (found, STAIN_UNKNOWN in why) == ("refused", True)
 
 
 def test_slide_of_blurred_fields_is_not_called_no_smear() -> None:
