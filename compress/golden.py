@@ -50,15 +50,12 @@ class GoldenSet:
     tolerances: dict[str, float]
 
 
-def make_golden(
-    task: str, spec: Preprocessing, files: Sequence[tuple[Weights, bytes]], room_bytes: int
-) -> GoldenSet:
-    """Draws inputs and runs them on every kernel there is.
+def make_golden(images: U8Array, files: Sequence[tuple[Weights, bytes]]) -> GoldenSet:
+    """Runs drawn inputs on every kernel there is.
 
     Args:
-        task: decides what is drawn.
+        images: (N,S,S,3) uint8 RGB, as `draw_images` gives them.
         files: entries of the manifest with the files' content, one a format.
-        room_bytes: how many the tensors may take, if `LEAST_IMAGES` fit in.
 
     Raises:
         DataError: no TFLite file, or a kernel is more than MAX_DIFFERENCE logits away.
@@ -67,7 +64,6 @@ def make_golden(
     reference = next((file for file in files if file[0].format == "tflite"), None)
     if reference is None:
         raise DataError("there are no tflite weights; golden tensors come from LiteRT: make them")
-    images = draw_images(task, spec, _count_in(room_bytes, spec, reference[0]))
     golden = _outputs(LiteRTRuntime(reference[1], reference[0]).run(images))
     differences = dict.fromkeys(golden, 0.0)
     for kernel, runtime in _other_kernels(files):
@@ -100,9 +96,18 @@ def draw_images(task: str, spec: Preprocessing, count: int) -> U8Array:
     return prepare_batch([image for image, _ in drawn], spec, [mask for _, mask in drawn])
 
 
-def _count_in(room_bytes: int, spec: Preprocessing, weights: Weights) -> int:
-    """How many images fit with their outputs; even, so that both halves are as large."""
-    floats = sum(math.prod(weights.output(name).shape[1:]) for name in ("logit", "cam"))
+def count_in(room_bytes: int, spec: Preprocessing, networks: Sequence[Weights]) -> int:
+    """How many images fit with their outputs; even, so that both halves are as large.
+
+    Args:
+        room_bytes: what tensors may take, if `LEAST_IMAGES` fit in.
+        networks: one file of each.
+    """
+    floats = sum(
+        math.prod(weights.output(name).shape[1:])
+        for weights in networks
+        for name in ("logit", "cam")
+    )
     fit = room_bytes // (spec.size_px**2 * 3 + 4 * floats)
     return min(MOST_IMAGES, max(LEAST_IMAGES, fit // 2 * 2))
 

@@ -21,14 +21,14 @@ import numpy as np
 
 from compress.bundle_text import limitations_of, text_of
 from compress.card import render_card
-from compress.compressed import RECORD_FILE, Compressed, read_compressed
-from compress.golden import GoldenSet, make_golden
-from compress.parity import FIRST_RUNTIME, check_parity
-from compress.variants import VARIANTS
+from compress.compressed import Compressed
+from compress.golden import GoldenSet, count_in, draw_images, make_golden
+from compress.novelty_bundle import NOVELTY_PREFIX, with_novelty
+from compress.pack_parts import read_parts
+from compress.parity import FIRST_RUNTIME
 from edge.contract.bundle import MANIFEST, Bundle, open_bundle
 from edge.contract.errors import ConfigError, DataError
-from edge.contract.labels import MALARIA_CELLS
-from edge.contract.manifest import SCHEMA_VERSION, Golden, Manifest, Weights, format_manifest
+from edge.contract.manifest import SCHEMA_VERSION, Golden, Manifest, format_manifest
 from edge.runtimes.base import open_runtime
 from edge.selftest import self_test
 from train.datasets.base import labels_of
@@ -40,34 +40,45 @@ CARD = "MODEL_CARD.md"
 
 
 def pack_bundle(
-    compressed: Path, out: Path, *, version: int, as_zip: bool = False, now: datetime | None = None
+    compressed: Path,
+    out: Path,
+    *,
+    version: int,
+    novelty: Path | None = None,
+    as_zip: bool = False,
+    now: datetime | None = None,
 ) -> Bundle:
     """Makes a bundle and opens it again.
 
     Args:
-        compressed: folder of `compress run`.
+        compressed: folder of `compress run`, of a classifier.
+        novelty: the same of the novelty network that goes beside it; None packs none.
         out: folder or zip to make; must not exist.
         now: the time that the manifest says; same folder and time, same bytes.
 
     Raises:
-        ConfigError: nothing to pack, `out` exists, or nothing is written about task or data set.
+        ConfigError: nothing to pack, `out` exists, nothing is written about task or data set, or a
+            novelty network stands where a classifier should, or the reverse.
         DataError: parity fails, a file was altered, kernels part, or the bundle is too large.
         GoldenMismatchError: the packed bundle does not reproduce its own tensors.
     """
     if out.exists():
         raise ConfigError(f"{out} exists; a bundle is never overwritten: give another --out")
-    record = read_compressed(compressed)
-    _check_record(record)
-    weights = [(entry, _read_weights(compressed, entry)) for entry in record.weights]
-    files = {entry.file: content for entry, content in weights}
+    parts = read_parts(compressed, novelty)
+    record, weights = parts[0].record, parts[0].weights
+    files = {entry.file: content for part in parts for entry, content in part.weights}
     room = MAX_BYTES - _WORDS_BYTES - sum(map(len, files.values()))
-    golden = make_golden(record.recipe.task, record.recipe.preprocessing, weights, room)
-    tensors = {"input": golden.images, **golden.outputs}
-    files |= {f"golden/{name}.npy": _npy(array) for name, array in tensors.items()}
+    task, spec = record.recipe.task, record.recipe.preprocessing
+    images = draw_images(task, spec, count_in(room, spec, [part.weights[0][0] for part in parts]))
+    golden = make_golden(images, weights)
+    files["golden/input.npy"] = _npy(images)
+    files |= _golden_files(golden, "")
     manifest = _manifest(record, version, now or datetime.now(UTC), golden)
-    variants = {
-        entry.file: name for entry, name in zip(record.weights, record.variants, strict=True)
-    }
+    for part in parts[1:]:
+        second = make_golden(images, part.weights)
+        files |= _golden_files(second, NOVELTY_PREFIX)
+        manifest = with_novelty(manifest, part.record, _golden(second, NOVELTY_PREFIX))
+    variants = {entry.file: name for part in parts for entry, name in part.variants}
     files[CARD] = render_card(manifest, variants).encode()
     listed = {name: data for name, data in sorted(files.items()) if name not in variants}
     files[MANIFEST] = format_manifest(replace(manifest, files=_hashes(listed))).encode()
@@ -75,59 +86,16 @@ def pack_bundle(
     return _write_proven(files, out, as_zip)
 
 
-def _check_record(record: Compressed) -> None:
-    """Refuses what no device could use, before anything is computed."""
-    check_parity(record.parity)
-    if len(record.variants) != len(record.weights):
-        raise DataError(
-            f"{RECORD_FILE} has {len(record.weights)} weights and {len(record.variants)} variants; "
-            "one each: run `compress run` again"
-        )
-    formats = [weights.format for weights in record.weights]
-    if len(set(formats)) < len(formats):
-        raise DataError(f"weights are {', '.join(formats)}; a device opens one of each format")
-    for weights, variant in zip(record.weights, record.variants, strict=True):
-        _check_weights(record, weights, variant)
-    if record.recipe.task == MALARIA_CELLS and record.field_operating_point is None:
-        raise DataError(
-            f"{MALARIA_CELLS} reads fields, and {RECORD_FILE} has no field_operating_point; run "
-            "`compress run` again"
-        )
+def _golden_files(golden: GoldenSet, prefix: str) -> dict[str, bytes]:
+    return {f"golden/{prefix}{name}.npy": _npy(array) for name, array in golden.outputs.items()}
 
 
-def _check_weights(record: Compressed, weights: Weights, variant: str) -> None:
-    made_as = "onnx" if variant.startswith("onnx-") else "tflite"
-    if variant not in VARIANTS or weights.format != made_as:
-        raise DataError(
-            f"{weights.file} is {weights.format} and called {variant!r}; known variants: "
-            f"{', '.join(VARIANTS)}"
-        )
-    side = record.recipe.preprocessing.size_px
-    if weights.inputs[0].shape[1:] != (side, side, 3):
-        raise DataError(
-            f"{weights.file} takes images of {weights.inputs[0].shape}, the recipe makes "
-            f"{side} px; run `compress run` again"
-        )
-    runtime = FIRST_RUNTIME[weights.format]
-    if runtime not in {run.runtime for run in record.parity.runtimes}:
-        raise DataError(
-            f"{weights.file} was not compared with float on {runtime}/{weights.format}; run "
-            "`compress run` again"
-        )
-
-
-def _read_weights(folder: Path, weights: Weights) -> bytes:
-    """The file, as it was when it was measured; never one outside the folder."""
-    path = folder / weights.file
-    if Path(weights.file).name != weights.file or not path.is_file():
-        raise DataError(f"{folder} holds no file {weights.file!r}; run `compress run` again")
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != weights.sha256:
-        raise DataError(
-            f"{path} is not the file that {RECORD_FILE} was written for (sha256 differs), so its "
-            "figures are of another network; run `compress run` again"
-        )
-    return content
+def _golden(golden: GoldenSet, prefix: str) -> Golden:
+    return Golden(
+        "golden/input.npy",
+        {name: f"golden/{prefix}{name}.npy" for name in golden.outputs},
+        golden.tolerances,
+    )
 
 
 def _manifest(record: Compressed, version: int, now: datetime, golden: GoldenSet) -> Manifest:
@@ -154,11 +122,7 @@ def _manifest(record: Compressed, version: int, now: datetime, golden: GoldenSet
         novelty_threshold=None,
         evaluation=record.evaluation,
         representative_set=record.representative_set,
-        golden=Golden(
-            "golden/input.npy",
-            {name: f"golden/{name}.npy" for name in golden.outputs},
-            golden.tolerances,
-        ),
+        golden=_golden(golden, ""),
         parity=record.parity,
         files={},
     )
@@ -209,11 +173,12 @@ def _write_proven(files: Mapping[str, bytes], out: Path, as_zip: bool) -> Bundle
 
 
 def _prove(bundle: Bundle) -> None:
-    """Replays the golden tensors on every format."""
+    """Replays the golden tensors of each network on every format."""
+    own = {"novelty": bundle.manifest.novelty.golden} if bundle.manifest.novelty else {}
     for weights in bundle.manifest.weights:
-        runtime = open_runtime(bundle, names=[FIRST_RUNTIME[weights.format]])
+        runtime = open_runtime(bundle, weights.role, names=[FIRST_RUNTIME[weights.format]])
         try:
-            self_test(bundle, runtime)
+            self_test(bundle, runtime, own.get(weights.role))
         finally:
             runtime.close()
 

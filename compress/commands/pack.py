@@ -12,11 +12,16 @@ import click
 @click.option(
     "--out", type=click.Path(path_type=Path), required=True, help="Bundle folder to make."
 )
+@click.option(
+    "--novelty",
+    type=click.Path(path_type=Path),
+    help="Folder of the novelty network that goes beside the classifier.",
+)
 @click.option("--version", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--zip", "as_zip", is_flag=True, help="Write a zip instead of a folder.")
-def pack(compressed: Path, out: Path, version: int, as_zip: bool) -> None:
+def pack(compressed: Path, out: Path, novelty: Path | None, version: int, as_zip: bool) -> None:
     """Pack what `compress run` made, with golden tensors, and prove it on this machine."""
     from compress.pack import pack_bundle
 
-    bundle = pack_bundle(compressed, out, version=version, as_zip=as_zip)
+    bundle = pack_bundle(compressed, out, version=version, novelty=novelty, as_zip=as_zip)
     click.echo(f"{bundle.manifest.bundle_id} sha256 {bundle.sha256}\n{bundle.path}")

@@ -17,7 +17,7 @@ import pytest
 
 from compress.compressed import RECORD_FILE, Compressed, write_compressed
 from compress.export_onnx import describe_onnx
-from compress.golden import LEAST_IMAGES, MOST_IMAGES, _count_in, draw_images
+from compress.golden import LEAST_IMAGES, MOST_IMAGES, count_in, draw_images
 from compress.pack import CARD, MAX_BYTES, _write_proven, pack_bundle
 from compress.quantise import describe_weights
 from compress.variants import Variant, make_variant
@@ -374,9 +374,9 @@ def test_large_inputs_are_fewer() -> None:
     weights = entry(variant("int8", 1))
     each = SIZE_PX**2 * 3 + 4 * (1 + 8 * 8)
     spec = Preprocessing(SIZE_PX)
-    assert _count_in(10**6, spec, weights) == MOST_IMAGES
-    assert _count_in(9 * each, spec, weights) == 8
-    assert _count_in(-5, spec, weights) == LEAST_IMAGES
+    assert count_in(10**6, spec, [weights]) == MOST_IMAGES
+    assert count_in(9 * each, spec, [weights]) == 8
+    assert count_in(-5, spec, [weights]) == LEAST_IMAGES
 
 
 def test_drawn_inputs_differ_and_are_the_same_each_time() -> None:

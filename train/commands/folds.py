@@ -28,8 +28,6 @@ def folds(dataset: str, n_folds: int, seed: int, force: bool, data: Path | None)
             f"{path} is there; new folds make runs on the old ones incomparable. --force replaces "
             "it"
         )
-    if len(labels) < 2:
-        raise ConfigError(f"{dataset} has the label {labels[0]!r} alone: nothing is fitted on it")
     n_patients = len({example.patient for example in examples})
     # Each fold takes one, and so does each of the parts of which one is the validation part.
     if n_patients < n_folds + splits.VALIDATION_PARTS:
