@@ -6,6 +6,7 @@ import click
 
 from compress.commands.evaluate import evaluate
 from compress.commands.pack import pack
+from compress.commands.refusal import refusal
 from compress.commands.report import report
 from compress.commands.run import run
 from compress.commands.search import search
@@ -16,5 +17,5 @@ def compress() -> None:
     """From fitted networks to the smallest bundle that keeps their accuracy (workstation)."""
 
 
-for command in (run, pack, evaluate, search, report):
+for command in (run, pack, evaluate, search, refusal, report):
     compress.add_command(command)

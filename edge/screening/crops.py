@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -79,13 +79,23 @@ def classify(paths: Iterable[Path], classifier: Classifier) -> Iterator[CropResu
     remaining = iter(paths)
     with ThreadPoolExecutor() as pool:
         while chunk := list(itertools.islice(remaining, BATCH)):
-            yield from _classify_chunk(
-                chunk, list(pool.map(lambda path: _prepare(path, manifest), chunk)), classifier
-            )
+            prepared = list(pool.map(lambda path: _read(path, manifest), chunk))
+            yield from _judge([str(path) for path in chunk], prepared, classifier)
 
 
-def _classify_chunk(
-    paths: Sequence[Path], prepared: Sequence[U8Array | str], classifier: Classifier
+def classify_images(
+    named: Iterable[tuple[str, U8Array]], classifier: Classifier
+) -> Iterator[CropResult]:
+    """A result for each picture, (H,W,3) uint8 RGB, under its name instead of a path."""
+    manifest = classifier.bundle.manifest
+    remaining = iter(named)
+    while chunk := list(itertools.islice(remaining, BATCH)):
+        prepared = [_prepare(image, manifest) for _, image in chunk]
+        yield from _judge([name for name, _ in chunk], prepared, classifier)
+
+
+def _judge(
+    names: Sequence[str], prepared: Sequence[U8Array | str], classifier: Classifier
 ) -> Iterator[CropResult]:
     manifest = classifier.bundle.manifest
     crops = [item for item in prepared if not isinstance(item, str)]
@@ -94,11 +104,11 @@ def _classify_chunk(
     calls = call_pictures(classifier.runtime.run(batch).logits, manifest)
     novelties, refusals = _second_opinion(batch, classifier.novelty)
     judged = iter(zip(calls, novelties, refusals, strict=True))
-    for path, item in zip(paths, prepared, strict=True):
+    for name, item in zip(names, prepared, strict=True):
         if isinstance(item, str):
-            yield CropResult(str(path), refused=item)
+            yield CropResult(name, refused=item)
         else:
-            yield _result(str(path), *next(judged))
+            yield _result(name, *next(judged))
 
 
 def _result(path: str, call: Call, novelty: float | None, refused: str) -> CropResult:
@@ -120,12 +130,22 @@ def _second_opinion(
     ]
 
 
-def _prepare(path: Path, manifest: Manifest) -> U8Array | str:
-    is_xray = manifest.task in XRAY_TASKS
+def _read(path: Path, manifest: Manifest) -> U8Array | str:
     try:
-        crop = prepare_crop(read_image(path, may_be_grey=is_xray), manifest.preprocessing)
+        return _prepare(read_image(path, may_be_grey=manifest.task in XRAY_TASKS), manifest)
     except ImageError as error:
         return str(error)
-    if is_xray:
-        return COLOURED if is_coloured(crop) else crop
-    return GREY if is_grey(crop) else crop
+
+
+def _prepare(image: U8Array, manifest: Manifest) -> U8Array | str:
+    """The network's input, or why the picture is none for this task."""
+    spec = manifest.preprocessing
+    try:
+        crop = prepare_crop(image, spec)
+        # Evening out the contrast would make a tint uneven.
+        as_sent = prepare_crop(image, replace(spec, contrast="none"))
+    except ImageError as error:
+        return str(error)
+    if manifest.task in XRAY_TASKS:
+        return COLOURED if is_coloured(as_sent) else crop
+    return GREY if is_grey(as_sent) else crop
