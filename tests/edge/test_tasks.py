@@ -12,11 +12,13 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.analysis.colour import is_coloured
 from edge.contract.images import encode_image
 from edge.contract.labels import STAGES
+from edge.contract.preprocess import Preprocessing, prepare_crop
 from tests.conftest import SHIPPED
 from tests.edge.runtimes.drawn_bundles import draw_point, write_bundle, write_two_label_bundle
-from tests.edge.runtimes.drawn_networks import draw_tflite
+from tests.edge.runtimes.drawn_networks import SIZE_PX, draw_tflite
 
 Run = Callable[..., tuple[int, str, str]]
 CELLS: dict[str, Any] = {
@@ -70,6 +72,18 @@ def test_classify_calls_x_rays_of_three_labels(
     assert not any(row["novelty"] for row in rows)
     both = zip(rows, rows_of(tmp_path / "onnx.csv"), strict=True)
     assert all(one["call"] == other["call"] for one, other in both)
+
+
+def test_colour_is_judged_before_contrast_is_evened_out(clinicscope: Run, tmp_path: Path) -> None:
+    spec = Preprocessing(SIZE_PX, mask="none", contrast="clahe")
+    write_bundle(tmp_path / "bundle", preprocessing=spec)
+    shades = np.broadcast_to(np.linspace(20, 240, 64)[None, :, None], (64, 64, 3))
+    film = np.round(shades * np.array([0.83, 0.9, 1.0])).astype(np.uint8)
+    assert is_coloured(prepare_crop(film, spec))
+    (tmp_path / "film.png").write_bytes(encode_image(film))
+    out = tmp_path / "out.csv"
+    clinicscope("classify", tmp_path / "film.png", "--bundle", tmp_path / "bundle", "--csv", out)
+    assert rows_of(out)[0]["refused"] == ""
 
 
 def test_classify_calls_x_rays_of_two_labels(clinicscope: Run, xrays: Path, tmp_path: Path) -> None:
