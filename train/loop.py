@@ -18,6 +18,7 @@ from train.distil import hint_model
 from train.evaluate import log_loss, macro_auc
 from train.log import LOG_COLUMNS, as_logged, read_log, write_log
 from train.models import HEAD_LAYERS
+from train.models.freezing import is_frozen_for_good
 from train.networks import reseed
 from train.objectives import class_weights_of, objective_of, own_logit
 from train.recipe import Recipe
@@ -167,7 +168,8 @@ class Loop:
         first = len(layers) - fit.unfreeze_last if fit.unfreeze_last and not frozen else 0
         for index, layer in enumerate(layers):
             is_head = layer.name.startswith(HEAD_LAYERS)
-            layer.trainable = is_head or (not frozen and index >= first)
+            learns = is_head or (not frozen and index >= first)
+            layer.trainable = learns and not is_frozen_for_good(layer)
 
     def _validate(self, validation: LabelledCrops | None) -> dict[str, float]:
         if validation is None:

@@ -1,7 +1,8 @@
 """What a fit minimises, by name: each takes a batch as `train.batches` makes it for that objective.
 
 `classify`: cross-entropy with the labels, and a teacher's word beside them. `drawn`: healthy cells
-apart from the same with drawn parasites, and both apart from foreign pictures.
+apart from the same with drawn parasites, and both apart from foreign pictures. `reconstruct`:
+healthy cells given back (`train.reconstruct`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from train.distil import hint_loss, with_teacher
 from train.drawn import FOREIGN, PARASITE
+from train.reconstruct import reconstruct
 
 if TYPE_CHECKING:
     from edge.contract.types import F32Array
@@ -106,7 +108,10 @@ def _drawn(recipe: Recipe, model: Any) -> Objective:
     return objective
 
 
-_OBJECTIVES: dict[str, Callable[[Any, Any], Objective]] = {"drawn": _drawn}
+_OBJECTIVES: dict[str, Callable[[Any, Any], Objective]] = {
+    "drawn": _drawn,
+    "reconstruct": reconstruct,
+}
 OBJECTIVES = tuple(_OBJECTIVES)
 
 

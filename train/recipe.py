@@ -14,6 +14,7 @@ from edge.contract.records import from_plain
 from train.augment import Augmentation
 from train.augment_image import ImageAugmentation
 from train.models import NOVELTY_MODELS
+from train.models.residuals import ResidualSpec
 from train.objectives import OBJECTIVES
 from train.splits import BY_PATIENT, check_kind
 
@@ -32,6 +33,8 @@ class ModelSpec:
         patch: side of the squares of pixels that are stacked into channels first; 1 is none.
         dropout: rate before the last layer.
         top_k: places of a novelty network's map whose mean is its logit.
+        bottleneck: channels (or length) at the narrowest place of an autoencoder.
+        residual: what an autoencoder compares, and which difference counts.
         weights: "" (random), "imagenet" (where the network has them), "run:NAME" (the run of that
             name with the same fold held out), or a weights file: a run's `.weights.h5`, or what
             the network's own docstring names.
@@ -43,6 +46,8 @@ class ModelSpec:
     patch: int = 1
     dropout: float = 0.0
     top_k: int = 4
+    bottleneck: int = 8
+    residual: ResidualSpec = field(default_factory=ResidualSpec)
     weights: str = ""
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ from tests.support.drawn_dataset import write_dataset
 from train import splits
 from train.augment import Augmentation
 from train.datasets.base import list_examples
-from train.recipe import FitSpec, ModelSpec, Recipe
+from train.recipe import FitSpec, ModelSpec, NoveltySpec, Recipe
 
 ROOT = Path(__file__).parents[2]
 PLAIN = ModelSpec("plain_cnn", widths=(8, 16), strides=(2, 2))
@@ -47,6 +47,17 @@ def tiny_recipe(model: ModelSpec = PLAIN, size_px: int = 32, **fit: Any) -> Reci
         preprocessing=Preprocessing(size_px=size_px),
         model=model,
         fit=FitSpec(**settings),
+    )
+
+
+def reconstructing(model: ModelSpec, size_px: int = 32, **fit: Any) -> Recipe:
+    """The same for a network that gives healthy cells back, without a change of colour."""
+    return replace(
+        tiny_recipe(size_px=size_px, **fit),
+        task="malaria-novelty",
+        model=model,
+        augmentation=STILL,
+        novelty=NoveltySpec("reconstruct"),
     )
 
 

@@ -14,7 +14,7 @@ from edge.contract.errors import ConfigError, DataError
 from edge.contract.preprocess import Preprocessing
 from tests.support.drawn_task import PLAIN, tiny_recipe
 from train.datasets.base import DATASETS
-from train.models import HEAD_LAYERS, MODELS, build_model
+from train.models import HEAD_LAYERS, MODELS, NOVELTY_MODELS, build_model
 from train.models.cost import cost_of, ms_per_image
 from train.models.units import grouped_convolution
 from train.networks import build_for
@@ -129,7 +129,7 @@ def test_every_network_is_timed_in_turn() -> None:
     assert len(turns) > 2 * 3
 
 
-@pytest.mark.parametrize("name", sorted(set(MODELS) - {"efficientnet_b4"}))
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"efficientnet_b4", *NOVELTY_MODELS}))
 def test_logit_is_float32_in_bfloat16_and_the_mean_of_its_map(name: str) -> None:
     from tf_keras import layers
 

@@ -21,21 +21,33 @@ if TYPE_CHECKING:
     from train.recipe import ModelSpec
 
 MODELS = {
+    "colour_autoencoder": "train.models.colour_autoencoder",
     "dual_attention": "train.models.dual_attention",
     "efficientnet_b4": "train.models.efficientnet_b4",
     "efficientnet_lite0": "train.models.efficientnet_lite0",
+    "feature_pair": "train.models.feature_pair",
+    "grey_autoencoder": "train.models.grey_autoencoder",
     "malaria_cnn": "train.models.malaria_cnn",
     "novelty_cnn": "train.models.novelty_cnn",
     "plain_cnn": "train.models.plain_cnn",
     "regnet": "train.models.regnet",
     "resnet18": "train.models.resnet18",
     "shufflenet_v2": "train.models.shufflenet_v2",
+    "transformer_autoencoder": "train.models.transformer_autoencoder",
+    "variational_autoencoder": "train.models.variational_autoencoder",
     "xray_cnn": "train.models.xray_cnn",
 }
 # Networks that give an anomaly score; a recipe with [novelty] takes one of them, and no other.
-NOVELTY_MODELS = ("novelty_cnn",)
+NOVELTY_MODELS = (
+    "colour_autoencoder",
+    "feature_pair",
+    "grey_autoencoder",
+    "novelty_cnn",
+    "transformer_autoencoder",
+    "variational_autoencoder",
+)
 # Networks that know weights of their own: "imagenet", or the file of another library.
-PRETRAINED = ("efficientnet_b4", "efficientnet_lite0")
+PRETRAINED = ("efficientnet_b4", "efficientnet_lite0", "feature_pair")
 HEAD_LAYERS = ("head", "cam", "logit")
 
 
