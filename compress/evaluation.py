@@ -32,14 +32,18 @@ class Candidate:
     labels: tuple[str, ...]
 
 
-def open_candidates(paths: Sequence[Path], recipe: str) -> list[Candidate]:
-    """Bundles (every classifier in them) and weights files (`.tflite`, `.onnx`).
+def open_candidates(
+    paths: Sequence[Path], recipe: str, role: str = "classifier"
+) -> list[Candidate]:
+    """Bundles (every network of the role in them) and weights files (`.tflite`, `.onnx`).
 
     Args:
         recipe: of weights files, which do not say how images are prepared; "" where there are none.
+        role: of a bundle's weights.
 
     Raises:
-        ConfigError: neither a bundle nor a weights file, or a weights file without a recipe.
+        ConfigError: neither a bundle nor a weights file, a weights file without a recipe, or a
+            bundle without a network of that role.
         BundleError: the bundle is broken.
     """
     found: list[Candidate] = []
@@ -47,7 +51,7 @@ def open_candidates(paths: Sequence[Path], recipe: str) -> list[Candidate]:
         if path.suffix in (".tflite", ".onnx") and path.is_file():
             found.append(_of_file(path, recipe))
         elif (path / MANIFEST).is_file() or path.suffix == ".zip":
-            found += _of_bundle(path)
+            found += _of_bundle(path, role)
         else:
             raise ConfigError(f"{path} is neither a bundle nor a .tflite or .onnx file")
     return found
@@ -66,10 +70,10 @@ def _of_file(path: Path, recipe: str) -> Candidate:
     )
 
 
-def _of_bundle(path: Path) -> list[Candidate]:
+def _of_bundle(path: Path, role: str) -> list[Candidate]:
     bundle = open_bundle(path)
     manifest = bundle.manifest
-    return [
+    found = [
         Candidate(
             f"{path} {weights.format}",
             weights.format,
@@ -78,8 +82,11 @@ def _of_bundle(path: Path) -> list[Candidate]:
             manifest.labels,
         )
         for weights in manifest.weights
-        if weights.role == "classifier"
+        if weights.role == role
     ]
+    if not found:
+        raise ConfigError(f"{path} has no {role} network; give another --role or bundle")
+    return found
 
 
 def score_candidates(
@@ -118,7 +125,8 @@ def _check_labels(candidate: Candidate, dataset: str) -> None:
 def _score(candidate: Candidate, examples: Sequence[Example], crops: U8Array) -> Scores:
     opened = open_model(candidate.format, candidate.content, candidate.name)
     logit = opened.score(crops, candidate.preprocessing.scale)
-    return Scores.of(examples, logit[:, 0] if logit.shape[1] == 1 else logit)
+    # Two labels have one logit; a second one, of a novelty network, is not about them.
+    return Scores.of(examples, logit[:, 0] if len(candidate.labels) == 2 else logit)
 
 
 def figures_of(scores: Scores, threshold: float) -> dict[str, Figure]:

@@ -15,7 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from compress.onnx_graph import check_quantised, feed_integers, kept_in_float, tidy
+from compress.onnx_graph import (
+    check_quantised,
+    feed_integers,
+    kept_in_float,
+    plain_resize,
+    tidy,
+)
 from compress.quantise import pin_range
 from compress.tflite import uint8_function
 from edge.contract.errors import DataError
@@ -52,6 +58,7 @@ def export_onnx(model: Any, scale: float) -> bytes:
             f"ONNX cannot be made: it has no {', '.join(unknown)}; build the network from other "
             "layers"
         )
+    plain_resize(proto.graph)
     tidy(proto)
     return bytes(proto.SerializeToString(deterministic=True))
 

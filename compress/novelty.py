@@ -78,12 +78,15 @@ def choose_novelty_points(fold: NoveltyLab, shipped: Made) -> NoveltyPoints:
     logits = score_variant(shipped.variant, crops, recipe.preprocessing.scale)
     novelty, foreign = (_score(logits[:, column]) for column in (0, 1))
     healthy = np.array([example.label == 0 for example in examples])
-    threshold = _threshold_of(novelty[healthy], TARGET_FALSE_ALARM)
-    groups = _collections(examples)
+    groups = _collections(examples, parts_of(recipe.dataset))
+    threshold = max(
+        _threshold_of(novelty[rows[healthy[rows]]], TARGET_FALSE_ALARM) for rows in groups.values()
+    )
     foreign_threshold = max(
         _threshold_of(foreign[rows], TARGET_FALSE_REFUSAL) for rows in groups.values()
     )
-    owner = np.array([f"{example.source}{example.patient}" for example in examples])
+    own = np.sort(np.concatenate(list(groups.values())))
+    owner = np.array([examples[row].patient for row in own])
     sources = ", ".join(name or recipe.dataset for name in groups)
     return NoveltyPoints(
         threshold=threshold,
@@ -91,13 +94,13 @@ def choose_novelty_points(fold: NoveltyLab, shipped: Made) -> NoveltyPoints:
         most_foreign_share=MOST_FOREIGN_SHARE,
         chosen_on=f"{sources}: validation patients of fold {recipe.held_out_fold}",
         rule=(
-            f"lowest threshold with at most {TARGET_FALSE_ALARM:.1%} of healthy cells flagged; "
-            f"lowest with at most {TARGET_FALSE_REFUSAL:.1%} of the red cells of any collection "
-            "refused"
+            "lowest thresholds with which, of every collection apart, at most "
+            f"{TARGET_FALSE_ALARM:.1%} of the healthy cells are flagged and at most "
+            f"{TARGET_FALSE_REFUSAL:.1%} of the red cells refused"
         ),
         target_false_alarm=TARGET_FALSE_ALARM,
-        false_alarm=_rate(novelty[healthy] >= threshold, owner[healthy]),
-        false_refusal=_rate(foreign >= foreign_threshold, owner),
+        false_alarm=_rate((novelty >= threshold)[own][healthy[own]], owner[healthy[own]]),
+        false_refusal=_rate((foreign >= foreign_threshold)[own], owner),
     )
 
 
@@ -114,9 +117,10 @@ def _threshold_of(scores: F32Array, share: float) -> float:
     return round(min(float(above + ranked[allowed]) / 2, 1 - 1e-6), 6)
 
 
-def _collections(examples: Sequence[Example]) -> dict[str, np.ndarray]:
+def _collections(examples: Sequence[Example], parts: Sequence[str]) -> dict[str, np.ndarray]:
+    """Rows of each part of a joined data set; what is no part, unmasked copies, has no say."""
     sources = np.array([example.source for example in examples])
-    return {str(name): np.flatnonzero(sources == name) for name in np.unique(sources)}
+    return {name: np.flatnonzero(sources == name) for name in parts or ("",)}
 
 
 def _rate(flagged: BoolArray, owners: np.ndarray) -> ErrorRate:

@@ -16,6 +16,17 @@ _SUMS = frozenset({"Conv", "Gemm", "MatMul"})
 _MOVES = frozenset({"Reshape", "SpaceToDepth", "Transpose"})
 
 
+def plain_resize(graph: Any) -> None:
+    """Nearest neighbours of whole factors in today's words: those of TensorFlow are deprecated in
+    ONNX, and other runtimes do not know them. The values are the same.
+    """
+    for node in graph.node:
+        mode = {attribute.name: attribute for attribute in node.attribute}
+        where = mode.get("coordinate_transformation_mode")
+        if node.op_type == "Resize" and where is not None and where.s == b"tf_half_pixel_for_nn":
+            where.s, mode["nearest_mode"].s = b"asymmetric", b"floor"
+
+
 def tidy(proto: Any) -> None:
     """The same network gives the same bytes: converters count names up from call to call, and
     give nodes in the order of those names.

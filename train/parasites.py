@@ -134,9 +134,12 @@ def paint_cell(
 
 def _open(image: U8Array, cell: BoolArray, rng: np.random.Generator) -> Canvas:
     depth = cv2.distanceTransform(cell.view(np.uint8), cv2.DIST_L2, 3)
-    rim = np.nonzero(cell & (depth < RIM_PX * image.shape[0] / REFERENCE_PX))
+    rim = cell & (depth < RIM_PX * image.shape[0] / REFERENCE_PX)
+    # A crop that is not masked has no edge.
+    rim = rim if rim.any() else cell
     density = -np.log((image.astype(np.float32) + 1) / 256)
-    return Canvas(density, np.zeros(cell.shape, np.float32), np.nonzero(cell), rim, rng)
+    truth = np.zeros(cell.shape, np.float32)
+    return Canvas(density, truth, np.nonzero(cell), np.nonzero(rim), rng)
 
 
 def _chromatin(canvas: Canvas) -> F64Array:

@@ -19,6 +19,13 @@ SHOWN = (
 @click.option("--dataset", required=True, help="Data set, e.g. iml-cells.")
 @click.option("--fold", type=int, help="Only the part that this fold holds out; default: all.")
 @click.option("--recipe", default="", help="Of weights files: how images are prepared.")
+@click.option(
+    "--role",
+    type=click.Choice(["classifier", "novelty"]),
+    default="classifier",
+    show_default=True,
+    help="Which network of a bundle.",
+)
 @click.option("--threshold", type=float, default=0.5, show_default=True, help="Of two labels.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @data_option
@@ -27,6 +34,7 @@ def evaluate(
     dataset: str,
     fold: int | None,
     recipe: str,
+    role: str,
     threshold: float,
     as_json: bool,
     data: Path | None,
@@ -39,7 +47,7 @@ def evaluate(
     from edge.contract.records import to_plain
     from train.evaluate import as_metric
 
-    candidates = open_candidates(paths, recipe)
+    candidates = open_candidates(paths, recipe, role)
     everything = {}
     scored = score_candidates(candidates, dataset, fold=fold, data=data)
     for candidate, scores in zip(candidates, scored, strict=True):

@@ -75,6 +75,14 @@ def test_harmless_marks_have_no_truth_and_an_empty_crop_stays() -> None:
     assert not truth.any()
 
 
+def test_a_crop_that_is_not_masked_has_no_edge_to_draw_at() -> None:
+    glass = np.full((SIZE_PX, SIZE_PX, 3), 220, np.uint8)
+    for seed in range(20):
+        painted, truth = paint_cell(glass, np.random.default_rng(seed), parasite=True, harmless=0)
+        assert truth.any()
+        assert (painted != glass).any()
+
+
 def test_a_batch_holds_all_kinds_and_is_the_same_for_the_same_seed() -> None:
     cells = healthy(96)
     first, again, other = (
