@@ -30,6 +30,7 @@ def render_card(manifest: Manifest, variants: Mapping[str, str]) -> str:
         "",
         *_network(manifest, variants),
         *_operating_points(manifest, examples),
+        *_novelty(manifest),
         "## Evaluation (the model that ships, 95 % intervals by bootstrap over patients)",
     ]
     for entry in manifest.evaluation:
@@ -83,6 +84,32 @@ def _operating_point(use: str, point: OperatingPoint, examples: str) -> str:
         f"{se.n_effective:.0f} independent ones), specificity {sp.rate:.4f} ({sp.n_cells:,} "
         f"{examples}, {sp.n_patients} patients, worth {sp.n_effective:.0f})"
     )
+
+
+def _novelty(manifest: Manifest) -> list[str]:
+    """How the second network is read, and how often that is wrong."""
+    settings = manifest.novelty
+    if settings is None:
+        return []
+    alarm, refusal, parity = settings.false_alarm, settings.false_refusal, settings.parity
+    lines = [
+        "## Novelty network (learned from healthy cells alone)",
+        f"- novelty score at or above {manifest.novelty_threshold}: something is in the cell that "
+        f"healthy cells have not; of healthy cells {alarm.rate:.2%} ({alarm.n_cells:,} cells, "
+        f"{alarm.n_patients} patients or fields)",
+        f"- foreign score at or above {settings.foreign_threshold}: no red cell, refused; of red "
+        f"cells {refusal.rate:.2%} ({refusal.n_cells:,} cells)",
+        f"- a field of whose objects more than {settings.most_foreign_share:.0%} are foreign is no "
+        "blood smear",
+        f"- chosen on {settings.chosen_on}: {settings.rule}",
+        f"- against its float parent on {parity.n_cells:,} cells: AUC {parity.auc_int8:.4f} "
+        f"against {parity.auc_float:.4f}, calls agree {parity.calls_agree_fraction:.2%}",
+    ]
+    if settings.field_median is not None:
+        lines.append(
+            f"- logits of a field are shifted so that its median is {settings.field_median:.2f}"
+        )
+    return [*lines, ""]
 
 
 def _evaluation(entry: Evaluation, examples: str) -> list[str]:

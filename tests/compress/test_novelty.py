@@ -164,7 +164,9 @@ def test_bundle_carries_both_networks_and_the_device_reads_both(
             np.log(opinion.novelty / (1 - opinion.novelty)), expected, atol=1.0
         )
     assert isinstance(prove_classifier(bundle, DeviceConfig()), Screener)
-    assert "novelty: malaria-novelty.int8.tflite" in (tmp_path / "both/MODEL_CARD.md").read_text()
+    card = (tmp_path / "both/MODEL_CARD.md").read_text()
+    assert "novelty: malaria-novelty.int8.tflite" in card
+    assert f"foreign score at or above {record.novelty.foreign_threshold}: no red cell" in card
 
 
 def test_evaluating_the_role_gives_the_scores_of_the_lab(
