@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 
 from edge.contract.errors import DataError
-from edge.contract.images import list_images, read_image
+from edge.contract.images import read_image
 from edge.contract.types import FieldResult, Frame, U8Array
 from edge.screening.classifier import Classifier
 from edge.screening.crops import classify_images
 from edge.screening.screener import Screener
 from train.bootstrap import Figure, at_least_exact
-from train.datasets.base import Example, data_root, labels_of, list_examples, load_crops
+from train.datasets.base import Example, labels_of, list_examples, load_crops
 from train.not_smears import NO_FIELDS, NOT_CUT, NOT_SMEARS, inside_ellipse, pictures
 from train.not_smears.wanted import Wanted
-from train.splits import load_split
+from train.splits import load_split, n_folds_of
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Sizes:
         pictures: of each kind that is no red cell, as single pictures.
         cells: of each label of a data set of red cells.
         fields: of each kind and of each data set of fields.
-        fold: its held-out part of nih-cells is measured on.
+        fold: its held-out part is measured on, of each data set that has folds.
         seed: of all that is drawn.
     """
 
@@ -165,11 +165,11 @@ def _red_cells(
 
 
 def _examples(dataset: str, sizes: Sizes, data: Path | None) -> list[Example]:
-    """All of a data set; of the one that networks are fitted on, the held-out part."""
+    """The held-out part; all of a data set that has no folds, since nothing is fitted on it."""
     examples = list_examples(dataset, data)
-    return (
-        load_split(dataset, sizes.fold).part_of(examples, "test") if dataset == HOME else examples
-    )
+    if not n_folds_of(dataset):
+        return examples
+    return load_split(dataset, sizes.fold).part_of(examples, "test")
 
 
 def _classified(
@@ -182,7 +182,8 @@ def _classified(
 
 
 def _no_fields(screener: Screener, sizes: Sizes, data: Path | None) -> Iterator[Refused]:
-    real = [image for name in FIELDS for image in _fields(name, -(-sizes.fields // 3), data)]
+    a_third = replace(sizes, fields=-(-sizes.fields // 3))
+    real = [image for name in FIELDS for image in _fields(name, a_third, data)]
     wanted = Wanted(sizes.fields, *_FIELD_PX, sizes.seed, data, real, _FIELD_CELL_PX)
     for kind in NOT_SMEARS:
         if kind not in NO_FIELDS:
@@ -192,7 +193,7 @@ def _no_fields(screener: Screener, sizes: Sizes, data: Path | None) -> Iterator[
 
 def _smears(screener: Screener, sizes: Sizes, data: Path | None) -> Iterator[Refused]:
     for name in FIELDS:
-        results = _screened(_fields(name, sizes.fields, data), screener)
+        results = _screened(_fields(name, sizes, data), screener)
         yield _refused_fields(name, results, is_blood=True)
         cells = [
             cell for result in results for cell in result.cells if cell.counted or cell.refused
@@ -202,9 +203,11 @@ def _smears(screener: Screener, sizes: Sizes, data: Path | None) -> Iterator[Ref
         yield Refused(CELL_OF_FIELD, name, True, len(cells), reasons)
 
 
-def _fields(name: str, count: int, data: Path | None) -> list[U8Array]:
-    paths = list_images(data_root(data) / name)
-    return [read_image(path) for path in _spaced(paths, count)]
+def _fields(name: str, sizes: Sizes, data: Path | None) -> list[U8Array]:
+    """Those that hold the cells of `_examples`."""
+    cells = _examples(name.replace("fields", "cells"), sizes, data)
+    paths = sorted({example.path for example in cells})
+    return [read_image(path) for path in _spaced(paths, sizes.fields)]
 
 
 def _screened(images: Sequence[U8Array], screener: Screener) -> list[FieldResult]:

@@ -17,7 +17,7 @@ QUESTION = "How much of it does the device refuse, and how many red cells with i
 @click.option("--pictures", default=200, show_default=True, help="Of each kind, single ones.")
 @click.option("--cells", default=2000, show_default=True, help="Of each label of a data set.")
 @click.option("--fields", default=40, show_default=True, help="Of each kind and data set.")
-@click.option("--fold", default=0, show_default=True, help="Of nih-cells: its held-out part.")
+@click.option("--fold", default=0, show_default=True, help="What it holds out.")
 @click.option("--seed", default=0, show_default=True, help="Of what is drawn.")
 @click.option("--out", type=click.Path(path_type=Path), help="Study, .json, for the report.")
 @data_option

@@ -18,7 +18,7 @@ _BEYOND_FIELD = 128
 # compared. The classifier's logit is the mean of its map, so a parasite's few places stand far
 # above it; the novelty network's is the mean of its highest places alone.
 _FULL_HEAT_LOGITS = 40.0
-_FULL_NOVELTY_HEAT_LOGITS = 8.0
+_FULL_NOVELTY_HEAT_LOGITS = 6.0
 
 
 @dataclass(frozen=True)
