@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from edge.contract.errors import DataError
-from edge.contract.images import read_image
+from edge.contract.images import list_images, read_image
 from edge.contract.types import FieldResult, Frame, U8Array
 from edge.screening.classifier import Classifier
 from edge.screening.crops import classify_images
 from edge.screening.screener import Screener
 from train.bootstrap import Figure, at_least_exact
-from train.datasets.base import Example, labels_of, list_examples, load_crops
+from train.datasets.base import Example, data_root, labels_of, list_examples, load_crops
 from train.not_smears import NO_FIELDS, NOT_CUT, NOT_SMEARS, inside_ellipse, pictures
 from train.not_smears.wanted import Wanted
 from train.splits import load_split, n_folds_of
@@ -204,9 +204,11 @@ def _smears(screener: Screener, sizes: Sizes, data: Path | None) -> Iterator[Ref
 
 
 def _fields(name: str, sizes: Sizes, data: Path | None) -> list[U8Array]:
-    """Those that hold the cells of `_examples`."""
-    cells = _examples(name.replace("fields", "cells"), sizes, data)
-    paths = sorted({example.path for example in cells})
+    """Held-out fields, where cells of them are fitted on; else all."""
+    paths, cells = list_images(data_root(data) / name), name.replace("fields", "cells")
+    if n_folds_of(cells):
+        held_out = {example.path.name for example in _examples(cells, sizes, data)}
+        paths = [path for path in paths if path.name in held_out]
     return [read_image(path) for path in _spaced(paths, sizes.fields)]
 
 
