@@ -27,12 +27,15 @@ class LabelledCrops:
         source: (N,) the collection of each; None where no recipe draws by it.
         taught: what a teacher says of each, float32 arrays with a row an example, NaN where it is
             silent.
+        foreign: (M,H,W,3) uint8 RGB of real objects that are no red cell; None where a recipe
+            takes none.
     """
 
     crops: U8Array
     labels: F32Array
     source: np.ndarray | None = None
     taught: tuple[F32Array, ...] = ()
+    foreign: U8Array | None = None
 
 
 def batches(part: LabelledCrops, recipe: Recipe, epoch: int) -> Iterator[tuple[Any, ...]]:
@@ -72,7 +75,7 @@ def _prepare(
     part: LabelledCrops, rows: np.ndarray, recipe: Recipe, rng: np.random.Generator
 ) -> tuple[np.ndarray, ...]:
     if recipe.novelty is not None and recipe.novelty.objective == "drawn":
-        drawn = draw_batch(part.crops[rows], recipe, rng)
+        drawn = draw_batch(part.crops[rows], recipe, rng, part.foreign)
         return drawn.images, drawn.kinds, drawn.truth
     others = [values[rows] for values in (part.labels, *part.taught)]
     return (augmented(part.crops[rows], recipe, rng), *others)

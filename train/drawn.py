@@ -40,11 +40,17 @@ class DrawnBatch:
     truth: U8Array
 
 
-def draw_batch(cells: U8Array, recipe: Recipe, rng: np.random.Generator) -> DrawnBatch:
+def draw_batch(
+    cells: U8Array, recipe: Recipe, rng: np.random.Generator, real: U8Array | None = None
+) -> DrawnBatch:
     """A batch from (N,S,S,3) uint8 healthy cells; the same generator state gives the same batch.
 
     Every cell is augmented; `novelty.parasites` of them get parasites, and `novelty.foreign` of the
     batch gives way to foreign pictures.
+
+    Args:
+        real: (M,S,S,3) uint8 of real objects that are no red cell; `novelty.real_foreign` of the
+            foreign pictures are of them. None draws all.
     """
     spec = recipe.novelty
     if spec is None:
@@ -66,10 +72,26 @@ def draw_batch(cells: U8Array, recipe: Recipe, rng: np.random.Generator) -> Draw
     for row in np.flatnonzero(rng.random(count) < LOOSE):
         images[row] = _loosely_cut(images[row], rng)
     for row in np.flatnonzero(rng.random(count) < spec.foreign):
-        picture, kind = draw_foreign(side, rng, cells)
-        images[row] = _toned(picture, kind, cells, rng)
+        if real is not None and rng.random() < spec.real_foreign:
+            images[row] = _object(real, recipe, rng)
+        else:
+            picture, kind = draw_foreign(side, rng, cells)
+            images[row] = _toned(picture, kind, cells, rng)
         kinds[row], truth[row] = FOREIGN, 0
     return DrawnBatch(images, kinds.astype(np.float32), truth)
+
+
+def _object(real: U8Array, recipe: Recipe, rng: np.random.Generator) -> U8Array:
+    """One of the real objects, augmented as a cell is; every other time cut out."""
+    chosen = int(rng.integers(len(real)))
+    image = augment(real[chosen : chosen + 1], recipe.augmentation, rng)[0]
+    if rng.random() < 0.5:
+        return image
+    ellipse = np.zeros(image.shape[:2], np.uint8)
+    reach = tuple(int(side * rng.uniform(0.42, 0.5)) for side in ellipse.shape)
+    middle = (ellipse.shape[1] // 2, ellipse.shape[0] // 2)
+    cv2.ellipse(ellipse, middle, reach, 0, 0, 360, 1, cv2.FILLED)
+    return image * ellipse[..., None]
 
 
 def _loosely_cut(image: U8Array, rng: np.random.Generator) -> U8Array:

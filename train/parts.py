@@ -10,6 +10,7 @@ import numpy as np
 from edge.contract.errors import ConfigError, DataError
 from edge.contract.types import U8Array
 from train.batches import LabelledCrops
+from train.datasets import bccd_objects
 from train.datasets.base import Example, labels_of, list_examples, load_crops
 from train.recipe import Recipe
 from train.splits import Split, check_covered, fold_of, load_split
@@ -60,6 +61,8 @@ def load_fit_data(recipe: Recipe, cache: Path, data: Path | None = None) -> FitD
     names = ("train", "validation") if recipe.fit.use_validation else ("train",)
     fitted = _part(recipe, examples, crops, split, names, labels)
     fitted = _taught(recipe, examples, fitted, split, names)
+    if recipe.novelty is not None and recipe.novelty.real_foreign:
+        fitted = replace(fitted, foreign=_real_foreign(recipe, cache, data))
     if len(fitted.labels) < recipe.fit.batch_size:
         raise ConfigError(
             f"fit.batch_size is {recipe.fit.batch_size}, more than the {len(fitted.labels)} crops "
@@ -69,6 +72,12 @@ def load_fit_data(recipe: Recipe, cache: Path, data: Path | None = None) -> FitD
     if not recipe.fit.use_validation:
         validation = _part(recipe, examples, crops, split, ("validation",), labels)
     return FitData(examples, crops, split, fitted, validation)
+
+
+def _real_foreign(recipe: Recipe, cache: Path, data: Path | None) -> U8Array:
+    """(M,S,S,3) uint8 RGB: objects of the half of the fields that refusal is not measured on."""
+    objects = [e for e in list_examples(bccd_objects.NAME, data) if not bccd_objects.is_held_out(e)]
+    return load_crops(objects, replace(recipe.preprocessing, mask="none"), cache)
 
 
 def n_classes_of(dataset: str) -> int:

@@ -160,20 +160,23 @@ class NoveltySpec:
         harmless: share of all cells that get marks which healthy cells have too; of `drawn`.
         foreign: share of a batch that is pictures of something else; of `drawn`.
         map_weight: of the map's part of the loss beside the logit's; of `drawn`.
+        real_foreign: share of the foreign pictures that are white cells and platelets of the half
+            of bccd-objects which is not held out; of `drawn`.
     """
 
     objective: str = "drawn"
     parasites: float = 0.5
     harmless: float = 0.4
-    foreign: float = 0.2
+    foreign: float = 0.3
     map_weight: float = 1.0
+    real_foreign: float = 0.0
 
     def __post_init__(self) -> None:
         if self.objective not in OBJECTIVES:
             raise ConfigError(
                 f"novelty.objective is {self.objective!r}; known: {', '.join(OBJECTIVES)}"
             )
-        for name in ("parasites", "harmless", "foreign"):
+        for name in ("parasites", "harmless", "foreign", "real_foreign"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"novelty.{name} is {getattr(self, name)}; 0 to below 1")
 

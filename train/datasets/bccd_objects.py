@@ -9,6 +9,7 @@ from edge.contract.labels import PLATELET, WBC
 from train.datasets import bccd_fields
 from train.datasets.base import Example
 
+NAME = "bccd-objects"
 FOLDER = bccd_fields.FOLDER
 LABELS = (WBC, PLATELET)
 
