@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.analysis.colour import is_coloured, is_grey
+from edge.analysis.stain import is_cell_colour
 from edge.contract.errors import ImageError, SourceError
 from edge.contract.images import list_images, read_image
 from edge.contract.labels import XRAY_TASKS
@@ -26,6 +27,10 @@ from edge.screening.novelty import NoveltyNetwork
 
 BATCH = 128
 GREY = "image is grey: the stain cannot be judged; send a colour image"
+STRANGE_COLOUR = (
+    "no red blood cell: its colour is that of no stain, or nothing is lit; send a crop of one red "
+    "cell as the camera gave it"
+)
 COLOURED = "image is in colour: a chest X-ray is grey"
 NO_RED_CELL = (
     "no red blood cell: nothing like a stained cell is in the image (foreign {:.2f}, limit "
@@ -148,4 +153,6 @@ def _prepare(image: U8Array, manifest: Manifest) -> U8Array | str:
         return str(error)
     if manifest.task in XRAY_TASKS:
         return COLOURED if is_coloured(as_sent) else crop
-    return GREY if is_grey(as_sent) else crop
+    if is_grey(as_sent):
+        return GREY
+    return crop if is_cell_colour(as_sent) else STRANGE_COLOUR

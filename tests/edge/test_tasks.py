@@ -108,6 +108,27 @@ def test_classify_of_stages_wants_stained_cells(
     assert all("grey" in row["refused"] for row in rows_of(out)[:3])
 
 
+def test_classify_refuses_a_cell_of_no_stains_colour(clinicscope: Run, tmp_path: Path) -> None:
+    y, x = np.mgrid[:64, :64] - 31.5
+    inside = (x**2 + y**2 < 28**2)[:, :, None]
+    for name, colour in (
+        ("green", (70, 180, 80)),
+        ("dark", (40, 30, 35)),
+        ("pink", (215, 150, 150)),
+    ):
+        picture = (inside * np.array(colour)).astype(np.uint8)
+        (tmp_path / f"{name}.png").write_bytes(encode_image(picture))
+    names = [tmp_path / f"{name}.png" for name in ("green", "dark", "pink")]
+    out = tmp_path / "out.csv"
+    code, _, err = clinicscope("classify", *names, "--csv", out)
+    assert code == 0, err
+    green, dark, pink = rows_of(out)
+    assert green["refused"].startswith("no red blood cell: its colour is that of no stain")
+    assert dark["refused"] == green["refused"]
+    assert not green["call"]
+    assert "colour" not in pink["refused"]
+
+
 @pytest.mark.parametrize(
     ("write", "changes", "message"),
     [

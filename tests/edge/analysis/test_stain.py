@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from edge.analysis.foreground import stain_levels, stain_map
-from edge.analysis.stain import StainColour, StainLimits, glass_evenness, stain_colour
+from edge.analysis.stain import (
+    StainColour,
+    StainLimits,
+    glass_evenness,
+    is_cell_colour,
+    stain_colour,
+)
 from edge.contract.types import BoolArray, F64Array, U8Array
 
 GLASS = np.array([225.0, 230.0, 220.0])
@@ -104,3 +110,32 @@ def test_evenness_of_too_little_of_either_is_1() -> None:
     nothing = np.zeros(green.shape, np.bool_)
     assert glass_evenness(green, stain_map(green), nothing) == 1
     assert glass_evenness(green, stain_map(green), ~nothing) == 1
+
+
+def disc(colour: tuple[int, int, int]) -> U8Array:
+    """A cell of one colour on black, (40,40,3)."""
+    y, x = np.mgrid[:40, :40] - 19.5
+    inside = (y**2 + x**2 < 18**2)[:, :, None]
+    return np.asarray(inside * np.array(colour), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "colour", [(216, 150, 150), (150, 150, 200), (190, 195, 180), (200, 30, 150), (120, 90, 95)]
+)
+def test_colours_of_real_cells_are_a_cells(colour: tuple[int, int, int]) -> None:
+    assert is_cell_colour(disc(colour))
+
+
+@pytest.mark.parametrize(
+    ("colour", "what"),
+    [
+        ((60, 180, 70), "green"),
+        ((220, 160, 70), "yellow"),
+        ((40, 40, 180), "pure blue"),
+        ((39, 105, 105), "a pink cell inverted"),
+        ((60, 40, 45), "dark"),
+        ((0, 0, 0), "black"),
+    ],
+)
+def test_colours_of_no_stain_are_no_cells(colour: tuple[int, int, int], what: str) -> None:
+    assert not is_cell_colour(disc(colour)), what
