@@ -133,6 +133,7 @@ def test_colours_of_real_cells_are_a_cells(colour: tuple[int, int, int]) -> None
         ((220, 160, 70), "yellow"),
         ((40, 40, 180), "pure blue"),
         ((39, 105, 105), "a pink cell inverted"),
+        ((112, 118, 76), "a blue-grey cell inverted"),
         ((60, 40, 45), "dark"),
         ((0, 0, 0), "black"),
     ],
