@@ -59,7 +59,7 @@ def read_parts(compressed: Path, novelty: Path | None) -> list[Part]:
 
 def _check_record(record: Compressed) -> None:
     """Refuses what no device could use, before anything is computed."""
-    check_parity(record.parity)
+    check_parity(record.parity, of_novelty=record.novelty is not None)
     if len(record.variants) != len(record.weights):
         raise DataError(
             f"{RECORD_FILE} has {len(record.weights)} weights and {len(record.variants)} variants; "

@@ -130,7 +130,7 @@ def write_shipped(
         np.array([example.label for example in fold.given.part("test", lab.part)[0]]),
         None if threshold is None else math.log(threshold / (1 - threshold)),
     )
-    check_parity(parity)
+    check_parity(parity, of_novelty=points.novelty is not None)
     folder.mkdir(parents=True, exist_ok=True)
     for entry, content in files:
         (folder / entry.file).write_bytes(content)
