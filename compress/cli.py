@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from compress.commands.evaluate import evaluate
+from compress.commands.novelty import novelty
 from compress.commands.pack import pack
 from compress.commands.refusal import refusal
 from compress.commands.report import report
@@ -17,5 +18,5 @@ def compress() -> None:
     """From fitted networks to the smallest bundle that keeps their accuracy (workstation)."""
 
 
-for command in (run, pack, evaluate, search, refusal, report):
+for command in (run, pack, evaluate, search, novelty, refusal, report):
     compress.add_command(command)

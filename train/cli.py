@@ -12,6 +12,7 @@ from train.commands.features import features
 from train.commands.fetch import fetch
 from train.commands.fit import fit
 from train.commands.folds import folds
+from train.commands.novelty import novelty
 from train.commands.oof import oof
 from train.commands.pretrain import pretrain
 from train.commands.report import report
@@ -26,6 +27,6 @@ def train() -> None:
 
 for command in (
     fetch, folds, fit, evaluate, explain, score, report, oof, context, features, pretrain, travel,
-    cost,
+    cost, novelty,
 ):  # fmt: skip
     train.add_command(command)

@@ -160,7 +160,7 @@ def test_target_is_grey_thresholded_and_simplified() -> None:
     assert not grey_target(image, outside, 0.5, 4).numpy().any()
 
 
-@pytest.mark.parametrize("kind", ["darker", "saturated"])
+@pytest.mark.parametrize("kind", ["darker", "saturated", "stained"])
 def test_directed_residuals_count_one_direction(kind: str) -> None:
     plain = np.full((1, 4, 4, 3), 0.7, np.float32)
     stained = plain * (1.0, 0.4, 1.0)
@@ -168,9 +168,6 @@ def test_directed_residuals_count_one_direction(kind: str) -> None:
     seen = partial(residual_map, cell=cell, spec=ResidualSpec(kind))
     assert seen(stained.astype(np.float32), plain).numpy().min() > 0.1
     assert not seen(plain, stained.astype(np.float32)).numpy().any()
-    blocks = residual_map(plain, plain, cell, ResidualSpec("squared", block_px=2))
-    assert blocks.shape == (1, 2, 2, 1)
-    assert not blocks.numpy().any()
 
 
 def test_thresholded_targets_are_dark_where_they_are_high() -> None:
@@ -180,10 +177,24 @@ def test_thresholded_targets_are_dark_where_they_are_high() -> None:
     assert not residual_map(high, low, cell, spec, dark=True).numpy().any()
 
 
+def test_places_of_the_map_are_means_of_squares_that_overlap_by_half() -> None:
+    made, cell = np.zeros((1, 8, 8, 1), np.float32), np.ones((1, 8, 8, 1), np.float32)
+    target = made.copy()
+    target[0, 0, 0] = 1
+    found = residual_map(target, made, cell, ResidualSpec("squared", block_px=4)).numpy()
+    assert found.shape == (1, 4, 4, 1)
+    # At the corner a square is cut to what there is of it.
+    assert found[0, 0, 0, 0] == pytest.approx(1 / 9)
+    assert (found > 0).sum() == 1
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"kind": "brighter"}, "residual.kind is 'brighter'; known: squared, darker, saturated"),
+        (
+            {"kind": "brighter"},
+            "residual.kind is 'brighter'; known: squared, darker, saturated",
+        ),
         ({"levels": 1}, "at least 2 levels or 0 for all"),
         ({"threshold": 1.5}, "threshold 1.5"),
         ({"rim_px": -1}, "rim_px is -1"),
@@ -196,8 +207,9 @@ def test_residual_that_means_nothing_is_refused(settings: dict[str, Any], messag
 
 
 def test_networks_refuse_what_they_cannot_be() -> None:
-    with pytest.raises(ConfigError, match="a grey autoencoder sees no colour"):
-        build(replace(SPECS["grey_autoencoder"], residual=ResidualSpec("saturated")))
+    for name in ("grey_autoencoder", "variational_autoencoder", "transformer_autoencoder"):
+        with pytest.raises(ConfigError, match="a grey network sees no colour"):
+            build(replace(SPECS[name], residual=ResidualSpec("stained")))
     with pytest.raises(ConfigError, match="a multiple of 8 px; got 30"):
         build(SPECS["grey_autoencoder"], 30)
     with pytest.raises(ConfigError, match="features have no direction"):

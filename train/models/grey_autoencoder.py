@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.contract.errors import ConfigError
 from train.models.residuals import (
+    COLOUR_KINDS,
     anomaly_head,
     computed,
     grey_target,
@@ -19,6 +20,7 @@ from train.models.residuals import (
 )
 
 if TYPE_CHECKING:
+    from train.models.residuals import ResidualSpec
     from train.recipe import ModelSpec
 
 WIDTHS = (16, 8, 8)
@@ -31,14 +33,13 @@ def build(size_px: int, _n_outputs: int, spec: ModelSpec) -> Any:
     `spec.bottleneck` those of the smallest map, `spec.residual` and `spec.top_k` how it scores.
 
     Raises:
-        ConfigError: the side is no multiple of what the pooling needs, or saturation of grey.
+        ConfigError: the side is no multiple of what the pooling needs, or a residual of colour.
     """
     from tf_keras import Model, layers
 
     widths, residual = spec.widths or WIDTHS, spec.residual
     check_side(size_px, 2 ** len(widths), "grey_autoencoder")
-    if residual.kind == "saturated":
-        raise ConfigError("residual.kind is 'saturated', but a grey autoencoder sees no colour")
+    check_grey(residual)
     image = layers.Input((size_px, size_px, 3), name="image")
     cell = computed("inside", inside, [image], rim_px=residual.rim_px)
     simple = {"threshold": residual.threshold, "levels": residual.levels}
@@ -72,6 +73,12 @@ def decoder(x: Any, widths: tuple[int, ...], channels: int) -> Any:
         channels, 3, padding="same", activation="sigmoid", dtype="float32", name="reconstruction"
     )
     return last(x)
+
+
+def check_grey(residual: ResidualSpec) -> None:
+    """Raises ConfigError where a difference in colour is asked of a network that sees grey."""
+    if residual.kind in COLOUR_KINDS:
+        raise ConfigError(f"residual.kind is {residual.kind!r}, but a grey network sees no colour")
 
 
 def check_side(size_px: int, factor: int, name: str) -> None:

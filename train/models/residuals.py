@@ -7,11 +7,14 @@ TFLite rounds and compares in float alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 from edge.contract.errors import ConfigError
 
-KINDS = ("squared", "darker", "saturated")
+KINDS = ("squared", "darker", "saturated", "stained")
+COLOUR_KINDS = ("saturated", "stained")
 # ITU-R BT.601, as OpenCV turns RGB to grey.
 _LUMA = (0.299, 0.587, 0.114)
 # Brightest channel of the middle of the cell's rim, and how far a step rises round its place.
@@ -25,10 +28,12 @@ class ResidualSpec:
     """What is compared with the reconstruction, and which difference counts.
 
     Attributes:
-        kind: "squared"; "darker" or "saturated" (than the reconstruction): the difference in that
-            direction alone, since dye adds to a cell and nothing takes it away.
+        kind: "squared"; or than the reconstruction "darker", "saturated", or "stained", which is
+            darker in green, where the dyes of a smear take most light. These count the difference
+            in their direction alone: dye adds to a cell and nothing takes it away.
         rim_px: width of the cell's rim that does not count, where glass shines through.
-        block_px: side of the squares of pixels whose mean is a place of the map.
+        block_px: side of the squares of pixels whose mean is a place of the map; they overlap by
+            half.
         threshold: grey value from which on a pixel is plain: it becomes 0, and what is darker
             rises to 1 at black; 0 leaves the image. Of grey images alone.
         levels: grey values that are left when the image is simplified; 0 leaves all.
@@ -77,27 +82,30 @@ def grey_target(image: Any, cell: Any, threshold: float, levels: int) -> Any:
         grey = tf.nn.relu(threshold - grey) / threshold
     if levels:
         places = [(level + 0.5) / (levels - 1) for level in range(levels - 1)]
-        grey = tf.add_n([_step(grey, place) for place in places]) / (levels - 1)
+        # One by one: the addition of many has no integer kernel.
+        grey = reduce(add, [_step(grey, place) for place in places]) / (levels - 1)
     return grey * cell
 
 
 def residual_map(target: Any, made: Any, cell: Any, spec: ResidualSpec, dark: bool = True) -> Any:
-    """(N,S/block,S/block,1): where the target differs from what was made of it, inside the cell.
+    """(N,h,w,1): where the target differs from what was made of it, inside the cell.
 
     Args:
-        target, made: (N,S,S,C), C of 3 where saturation is asked for.
+        target, made: (N,S,S,C), C of 3 for COLOUR_KINDS.
         dark: low values are dark; not so where a threshold made dark ones high.
     """
     import tensorflow as tf
 
     if spec.kind == "saturated":
         missed = tf.nn.relu(_chroma(target) - _chroma(made))
+    elif spec.kind == "stained":
+        missed = tf.nn.relu(made[..., 1:2] - target[..., 1:2])
     elif spec.kind == "darker":
         missed = tf.nn.relu(made - target if dark else target - made)
     else:
         missed = tf.math.squared_difference(target, made)
     missed = tf.reduce_mean(missed, axis=-1, keepdims=True) * cell
-    return tf.nn.avg_pool2d(missed, spec.block_px, spec.block_px, "VALID")
+    return tf.nn.avg_pool2d(missed, spec.block_px, max(1, spec.block_px // 2), "SAME")
 
 
 def anomaly_head(cam: Any, top_k: int) -> dict[str, Any]:
@@ -145,4 +153,6 @@ def _step(values: Any, at: float) -> Any:
     """0 below `at` and 1 above, on a ramp between."""
     import tensorflow as tf
 
-    return tf.nn.relu6((values - at) * (6 / _RAMP) + 3) / 6
+    slope = 6 / _RAMP
+    # In this order: TFLite's INT8 converter loses the negative values of (values - at) * slope + 3.
+    return tf.nn.relu6(values * slope - (at * slope - 3)) / 6

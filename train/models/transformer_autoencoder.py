@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from train.models.grey_autoencoder import check_side
+from train.models.grey_autoencoder import check_grey, check_side
 from train.models.residuals import anomaly_head, computed, grey_target, inside, residual_map
 
 if TYPE_CHECKING:
@@ -28,12 +28,13 @@ def build(size_px: int, _n_outputs: int, spec: ModelSpec) -> Any:
     `spec.residual` and `spec.top_k` as `grey_autoencoder`.
 
     Raises:
-        ConfigError: the side is no multiple of a patch.
+        ConfigError: the side is no multiple of a patch, or a residual of colour.
     """
     from tf_keras import Model, layers
 
     width, residual = (spec.widths or (WIDTH,))[0], spec.residual
     check_side(size_px, PATCH, "transformer_autoencoder")
+    check_grey(residual)
     side = size_px // PATCH
     image = layers.Input((size_px, size_px, 3), name="image")
     cell = computed("inside", inside, [image], rim_px=residual.rim_px)

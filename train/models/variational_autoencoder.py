@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from train.models.grey_autoencoder import check_side, decoder, encoder
+from train.models.grey_autoencoder import check_grey, check_side, decoder, encoder
 from train.models.residuals import anomaly_head, computed, grey_target, inside, residual_map
 
 if TYPE_CHECKING:
@@ -28,12 +28,13 @@ def build(size_px: int, _n_outputs: int, spec: ModelSpec) -> Any:
     length of the vector.
 
     Raises:
-        ConfigError: the side is no multiple of what the pooling needs.
+        ConfigError: the side is no multiple of what the pooling needs, or a residual of colour.
     """
     from tf_keras import Model, layers
 
     widths, residual = spec.widths or WIDTHS, spec.residual
     check_side(size_px, 2 ** len(widths), "variational_autoencoder")
+    check_grey(residual)
     image = layers.Input((size_px, size_px, 3), name="image")
     cell = computed("inside", inside, [image], rim_px=residual.rim_px)
     simple = {"threshold": residual.threshold, "levels": residual.levels}

@@ -20,8 +20,10 @@ def combined(runs: Sequence[Run], data: Data, resamples: int) -> list[tuple[Ense
     """Runs by patient that hold out the same examples, combined; the mean logit is measured."""
     groups: dict[tuple[str, frozenset[str]], list[Run]] = {}
     for run in runs:
-        # A run in context has the scores of another one: no member of its own.
-        if run.scores is not None and not run.leaks and not run.recipe.context:
+        # A run in context has the scores of another one, and novelty is no call: neither is a
+        # member.
+        derived = run.recipe.context or run.recipe.novelty
+        if run.scores is not None and not run.leaks and not derived:
             key = (run.recipe.dataset, frozenset(run.scores.name.tolist()))
             groups.setdefault(key, []).append(run)
     return [_ensemble(group, data, resamples) for group in groups.values() if len(group) > 1]

@@ -1,0 +1,1 @@
+"""How well anomaly scores tell infected cells from healthy ones: baselines, thresholds, studies."""
