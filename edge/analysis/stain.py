@@ -69,13 +69,26 @@ _CELL = CellLimits()
 def is_cell_colour(image: U8Array, limits: CellLimits = _CELL) -> bool:
     """Whether the middle colour of a crop may be a stained cell's; a crop that is black has none.
 
+    The crop's inner half is judged apart, since what surrounds a cell may outweigh it.
+
     Args:
         image: (H,W,3) uint8 RGB, black where it is masked; the network's input size is enough.
     """
-    lit = image[image.max(axis=2) > _BLACK_LEVEL]
+    height, width = (side // 4 for side in image.shape[:2])
+    inner = _lit(image[height:-height, width:-width])
+    lit = _lit(image)
     if len(lit) < _LEAST_INSIDE_PX:
         return False
-    red, green, blue = np.median(lit, axis=0) + 1.0
+    parts = (lit, inner) if len(inner) >= _LEAST_INSIDE_PX else (lit,)
+    return all(_is_within(np.median(part, axis=0) + 1.0, limits) for part in parts)
+
+
+def _lit(image: U8Array) -> U8Array:
+    return np.asarray(image[image.max(axis=2) > _BLACK_LEVEL])
+
+
+def _is_within(colour: F64Array, limits: CellLimits) -> bool:
+    red, green, blue = colour
     least, most = limits.blue_over_red
     return bool(
         max(red, green, blue) >= limits.least_light

@@ -126,6 +126,14 @@ def test_colours_of_real_cells_are_a_cells(colour: tuple[int, int, int]) -> None
     assert is_cell_colour(disc(colour))
 
 
+def test_a_strange_cell_on_plain_ground_is_judged_by_its_own_colour() -> None:
+    cell = disc((60, 180, 70))
+    assert not is_cell_colour(np.where(cell.any(axis=2, keepdims=True), cell, 240).astype(np.uint8))
+    small = np.full((120, 120, 3), 240, np.uint8)
+    small[40:80, 40:80] = np.where(cell.any(axis=2, keepdims=True), cell, 240)
+    assert not is_cell_colour(small)
+
+
 @pytest.mark.parametrize(
     ("colour", "what"),
     [
