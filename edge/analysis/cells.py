@@ -188,7 +188,7 @@ def _objects(
         whole = piece
         if kind == "rbc":
             radius = min(float(seeds.radius_px[index]), 0.6 * work.diameter_px)
-            whole = _with_disc(work.mask, piece, seeds.xy_px[index], int(radius))
+            whole = _filled(_with_disc(work.mask, piece, seeds.xy_px[index], int(radius)))
         found.append(replace(whole, kind=kind))
     return found
 
@@ -241,6 +241,16 @@ def _with_disc(stained: U8Array, piece: _Found, xy: F64Array, radius: int) -> _F
     mask = whole[y0 : y0 + h, x0 : x0 + w] > 0
     border = piece.at_border or _touches_border(left + x0, top + y0, w, h, stained.shape)
     return replace(piece, left=left + x0, top=top + y0, mask=mask, at_border=border)
+
+
+def _filled(piece: _Found) -> _Found:
+    """The cell without holes: the middle of a pale cell is as light as glass, and is the cell's."""
+    outline, _ = cv2.findContours(
+        piece.mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
+    )
+    whole = np.zeros(piece.mask.shape, np.uint8)
+    cv2.drawContours(whole, outline, -1, 1, cv2.FILLED)
+    return replace(piece, mask=whole > 0)
 
 
 def _to_frame(one: _Found, work_shape: tuple[int, ...], shape_px: tuple[int, int]) -> CellBox:

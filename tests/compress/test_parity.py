@@ -112,6 +112,14 @@ def test_what_may_be_lost_is_allowed() -> None:
     check_parity(parity_of(n_cells=100, accuracy_int8=0.93))
 
 
+def test_a_novelty_network_is_judged_by_the_order_of_its_scores() -> None:
+    check_parity(parity_of(accuracy_int8=0.90, auc_int8=0.9881), of_novelty=True)
+    with pytest.raises(DataError, match=r"loses 0\.00210 AUC \(at most 0\.002\)"):
+        check_parity(parity_of(auc_int8=0.9879), of_novelty=True)
+    with pytest.raises(DataError, match="loses nan AUC"):
+        check_parity(parity_of(auc_int8=float("nan")), of_novelty=True)
+
+
 def test_limit_is_two_calls_of_a_small_set() -> None:
     assert max_accuracy_loss(100) == 0.02
     assert max_accuracy_loss(2000) == max_accuracy_loss(50_000) == MAX_ACCURACY_LOSS

@@ -251,6 +251,21 @@ def red_cells(image: U8Array) -> list[CellBox]:
     return [cell for cell in find(image) if cell.kind == "rbc"]
 
 
+def has_hole(mask: np.ndarray) -> bool:
+    """Whether a part outside the mask does not reach the outside."""
+    around = np.pad(mask, 1).astype(np.uint8)
+    count, _ = cv2.connectedComponents(1 - around, connectivity=4)
+    return count > 2
+
+
+@pytest.mark.data
+def test_pale_cells_have_no_holes(real_data: Path) -> None:
+    fields = sorted((real_data / "chula-fields/images").iterdir())[::16]
+    cells = [cell for path in fields for cell in red_cells(read_image(path))]
+    assert len(cells) > 100
+    assert not any(has_hole(cell.mask) for cell in cells)
+
+
 def test_simulated_red_cells_are_found() -> None:
     total = np.zeros(4)
     for seed in range(4):
