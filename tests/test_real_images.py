@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compress.refusal import SINGLE, Sizes, measure_refusal
+from edge.config import DeviceConfig
 from edge.contract.bundle import open_bundle
 from edge.contract.manifest import Manifest
+from edge.installed import prove_screener
 from edge.runtimes.base import open_runtime
 from tests.conftest import SHIPPED
 from train.datasets.base import list_examples, load_crops
 from train.evaluate import auc
+from train.not_smears import NOT_SMEARS
 from train.splits import FOLDS_DIR, load_split, make_folds
 
 pytestmark = pytest.mark.data
@@ -92,3 +97,55 @@ def test_chest_x_rays_are_refused_by_the_malaria_bundle(
     assert code == 0
     slide = json.loads(out)["slide"]
     assert (slide["verdict"], slide["fields_refused"]) == ("refused", len(images))
+
+
+def test_classify_gives_no_chest_x_ray_a_call(
+    real_data: Path, clinicscope: Run, tmp_path: Path
+) -> None:
+    images = [*sorted((real_data / "cxr/pneumonia").iterdir())[:40]]
+    images += sorted((real_data / "cxr/covid").iterdir())[:40]
+    code, _, err = clinicscope("classify", *images, "--csv", tmp_path / "scores.csv")
+    assert code == 0, err
+    with (tmp_path / "scores.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(images)
+    assert all(row["refused"] and not row["call"] and not row["score"] for row in rows)
+    assert {row["refused"].split(":")[0] for row in rows} <= {"image is grey", "no red blood cell"}
+
+
+@pytest.mark.train
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_no_red_cell_is_refused_and_what_is_one_is_not(real_data: Path) -> None:
+    screener = prove_screener(open_bundle(SHIPPED), DeviceConfig())
+    sizes = Sizes(pictures=20, cells=300, fields=3)
+    found = {
+        one.kind: one
+        for one in measure_refusal(screener, sizes, data=real_data)
+        if one.level == SINGLE
+    }
+    # A grey cell is grey inverted, too: half of those are what they were.
+    kinds = [kind for kind in NOT_SMEARS if kind != "inverted"]
+    missed = {kind: found[kind].n - found[kind].refused for kind in kinds}
+    assert sum(missed.values()) <= 0.01 * sum(found[kind].n for kind in kinds), missed
+    for cells in ("nih-cells, uninfected", "nih-cells, parasitised", "iml-cells, uninfected"):
+        assert found[cells].refused <= 0.01 * found[cells].n + 1, cells
+    assert found["iml-cells, parasitised"].refused <= 1
+    assert found["chula-cells, uninfected"].refused <= 0.01 * 300 + 2
+    screener.close()
+
+
+def test_novelty_of_the_held_out_fold_reproduces_the_manifest(
+    real_data: Path, manifest: Manifest
+) -> None:
+    for entry in manifest.evaluation:
+        if not entry.role.startswith("novelty network"):
+            continue
+        split = load_split(entry.dataset, 0)
+        examples = split.part_of(list_examples(entry.dataset, real_data), "test")
+        crops = load_crops(examples, manifest.preprocessing)
+        bundle = open_bundle(SHIPPED)
+        logits = open_runtime(bundle, "novelty", threads=2).run(crops).logits[:, 0]
+        positive = np.array([example.label for example in examples]) > 0
+        found = auc(logits.astype(float), positive)
+        assert found == pytest.approx(entry.metrics["auc"].value, abs=5e-4), entry.dataset
+        assert found >= 0.98

@@ -41,10 +41,12 @@ COLUMNS = ("path", "score", "call", "novelty", "refused")
 
 @dataclass(frozen=True)
 class CropResult:
-    """One row of `classify --csv`. Where `refused` says why, there is neither score nor call.
+    """One row of `classify --csv`. Where `refused` says why, nothing is called.
 
     Attributes:
-        score: P(positive label) of two labels, else that of the label called.
+        score: P(positive label) of two labels, else that of the label called; also of what the
+            novelty network refuses, so that a classifier can be measured on all that it was shown.
+            None of what no network was shown.
         novelty: 0 to 1, also of what was refused as no red cell; None where the bundle has no
             novelty network or the input is no picture.
     """
@@ -117,9 +119,7 @@ def _judge(
 
 
 def _result(path: str, call: Call, novelty: float | None, refused: str) -> CropResult:
-    if refused:
-        return CropResult(path, None, "", novelty, refused)
-    return CropResult(path, call.score, call.label, novelty)
+    return CropResult(path, call.score, "" if refused else call.label, novelty, refused)
 
 
 def _second_opinion(
