@@ -14,6 +14,7 @@ from edge.contract.errors import ConfigError, DataError
 from edge.contract.preprocess import Preprocessing, prepare_batch
 from edge.contract.types import U8Array
 from tests.support.drawn_task import PLAIN, drawn_task, reconstructing, tiny_recipe
+from train.bootstrap import curve_rows, draw_weights
 from train.evaluate import auc
 from train.fit import fit
 from train.novelty.baselines import Pca, saturation_scores
@@ -77,6 +78,15 @@ def test_baselines_tell_drawn_parasites() -> None:
     pca = Pca.fit(healthy[:20])
     assert auc(pca.darker(both).astype(float), positive) > 0.7
     assert pca.squared(healthy[:20]).mean() < pca.squared(both).mean()
+
+
+def test_resampled_areas_are_those_of_the_sweep() -> None:
+    found = normal(20, n=500)
+    found = found.rescored(np.round(found.score, 1))
+    groups, owner = np.unique(found.group, return_inverse=True)
+    weights = draw_weights(len(groups), 50, 3)
+    expected = curve_rows(found.score, found.positive, owner, weights)["auc"]
+    np.testing.assert_allclose(auc_rows(found, 50, 3), expected, rtol=1e-12)
 
 
 def test_threshold_flags_the_share_of_healthy_cells_that_is_asked_for() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.contract.errors import ConfigError, DataError
 from edge.contract.types import BoolArray, F64Array
-from train.bootstrap import RESAMPLES, Figure, curve_rows, draw_weights, group_sums, summary
+from train.bootstrap import RESAMPLES, Figure, draw_weights, group_sums, summary
 from train.datasets.base import Example
 
 # Fewer cells say too little about a slide to adjust to it.
@@ -85,13 +85,26 @@ def pooled(parts: Sequence[Judged]) -> Judged:
 
 
 def auc_rows(judged: Judged, resamples: int = RESAMPLES, seed: int = 0) -> F64Array:
-    """(1 + resamples,) areas under the ROC curve; the first is the figure.
+    """(1 + resamples,) areas under the ROC curve, ties half; the first is the figure.
 
     Of the same cells and seed they are paired: the rows of two scores may be subtracted.
     """
     groups, owner = np.unique(judged.group, return_inverse=True)
     weights = draw_weights(len(groups), resamples, seed)
-    return curve_rows(judged.score, judged.positive, owner, weights)["auc"]
+    positive, n_groups = judged.positive, len(groups)
+    # Pairs of an infected cell of one patient and a healthy one of another that are in order: a
+    # resample then only weighs patients, which is far faster than a sweep over all cells.
+    in_order = np.zeros((n_groups, n_groups))
+    for group in range(n_groups):
+        healthy = np.sort(judged.score[~positive & (owner == group)])
+        sides = [
+            np.searchsorted(healthy, judged.score[positive], side) for side in ("left", "right")
+        ]
+        in_order[:, group] = np.bincount(owner[positive], (sides[0] + sides[1]) / 2, n_groups)
+    sick = weights @ np.bincount(owner[positive], minlength=n_groups)
+    well = weights @ np.bincount(owner[~positive], minlength=n_groups)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(((weights @ in_order) * weights).sum(axis=1) / (sick * well))
 
 
 def as_figure(rows: F64Array, judged: Judged) -> Figure:
