@@ -18,7 +18,12 @@ from train.bootstrap import curve_rows, draw_weights
 from train.evaluate import auc
 from train.fit import fit
 from train.novelty.baselines import Pca, saturation_scores
-from train.novelty.combined import combine_at_home, combine_away, logistic_weights
+from train.novelty.combined import (
+    combine_alike,
+    combine_at_home,
+    combine_away,
+    logistic_weights,
+)
 from train.novelty.curves import (
     Judged,
     adjusted,
@@ -156,6 +161,10 @@ def test_two_scores_that_err_apart_are_better_together() -> None:
     both = combine_at_home(first, second)
     alone = max(auc_rows(first, 0)[0], auc_rows(second, 0)[0])
     assert auc_rows(both, 0)[0] > alone + 0.03
+    alike = combine_alike((first, second), (first, second))
+    assert auc_rows(alike, 0)[0] > alone + 0.03
+    louder = combine_alike((first, second.rescored(second.score * 9)), (first, second))
+    assert auc_rows(louder, 0)[0] < auc_rows(alike, 0)[0]
     away = combine_away((first, second), (first, second))
     assert auc_rows(away, 0)[0] == pytest.approx(auc_rows(both, 0)[0], abs=0.003)
     useless = first.rescored(rng.normal(0, 1, 3000))
@@ -219,7 +228,7 @@ def test_command_writes_three_studies_and_a_page(
     adjustments = read_study(tmp_path / "studies/novelty-adjusted.json")
     assert len(adjustments.rows) == 4 * 3 * 2
     both = read_study(tmp_path / "studies/novelty-combined.json")
-    assert len(both.rows) == 4 * 2 * 2 * 3
+    assert len(both.rows) == 4 * 2 * 2 * 4
     assert [row[-3] for row in both.rows if row[3] == "classifier"] == [0.0] * 16
     page = (tmp_path / "page.html").read_text()
     assert page.count("<img") == 1 + 4

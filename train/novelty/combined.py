@@ -1,4 +1,8 @@
-"""The classifier and the anomaly score as one: weights from patients that are not measured."""
+"""The classifier and the anomaly score as one: weights from patients that are not measured.
+
+Weights that are learned at home trust the classifier, which is best there. Trusting both alike asks
+no label at all.
+"""
 
 from __future__ import annotations
 
@@ -68,6 +72,20 @@ def combine_away(home: tuple[Judged, Judged], away: tuple[Judged, Judged]) -> Ju
     weights = logistic_weights(_side_by_side(*home), home[0].positive)
     score = _side_by_side(*away) @ weights[:-1] + weights[-1]
     return away[0].rescored(score)
+
+
+def combine_alike(home: tuple[Judged, Judged], seen: tuple[Judged, Judged]) -> Judged:
+    """The sum of both, each in units of its own spread at home; nothing is fitted.
+
+    Args:
+        home: classifier and novelty of the same cells; their labels are not looked at.
+        seen: the same of the cells to be scored.
+
+    Raises:
+        DataError: not the same cells.
+    """
+    spread = np.maximum(_side_by_side(*home).std(axis=0), 1e-9)
+    return seen[0].rescored((_side_by_side(*seen) / spread).sum(axis=1))
 
 
 def _side_by_side(classifier: Judged, novelty: Judged) -> F64Array:

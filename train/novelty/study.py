@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from train.bootstrap import Figure
-from train.novelty.combined import combine_at_home, combine_away
+from train.novelty.combined import combine_alike, combine_at_home, combine_away
 from train.novelty.curves import (
     ADJUSTMENTS,
     Judged,
@@ -121,7 +121,8 @@ def combined_study(systems: Sequence[System], classifier: System, command: str) 
         question=(
             f"Is the classifier ({classifier.name}) better with the anomaly score beside it? "
             "Logistic weights of both come from other held-out patients at home, and away from all "
-            "of them; away nothing is fitted."
+            "of them; both alike is the sum of the two, each over its spread at home, with no "
+            "label. Away nothing is fitted."
         ),
         command=command,
         columns=COMBINED_COLUMNS,
@@ -131,14 +132,16 @@ def combined_study(systems: Sequence[System], classifier: System, command: str) 
 
 def _combined_rows(system: System, classifier: System, kind: str) -> list[tuple[Any, ...]]:
     home = pooled(classifier.held_out), pooled(system.held_out)
-    places = [(HOME, *home, combine_at_home(*home))]
+    places = [(HOME, *home, combine_at_home(*home), combine_alike(home, home))]
     if system.away and classifier.away:
         away = classifier.away, system.away
-        places.append(("away, by field", *away, combine_away(home, away)))
+        both = combine_away(home, away), combine_alike(home, away)
+        places.append(("away, by field", *away, *both))
     rows = []
-    for where, alone, novelty, both in places:
+    for where, alone, *others in places:
         base = auc_rows(alone)
-        for name, judged in (("classifier", alone), ("novelty", novelty), ("both", both)):
+        names = ("classifier", "novelty", "both", "both alike")
+        for name, judged in zip(names, (alone, *others), strict=True):
             found = auc_rows(judged)
             gain = _interval(as_figure(found - base, judged))
             head = (system.name, where, kind, name)
