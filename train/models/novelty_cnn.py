@@ -35,19 +35,19 @@ def build(size_px: int, _n_outputs: int, spec: ModelSpec) -> Any:
         far = convolution(far, width, 2)
     places = layers.Conv2D(1, 1, dtype="float32", name="cam_novelty")(near)
     whole = layers.Conv2D(1, 1, dtype="float32", name="cam_foreign")(far)
-    spread = layers.UpSampling2D(near.shape[1] // far.shape[1], dtype="float32")(whole)
+    # Bilinear: the fast kernels of small processors know no nearest neighbour.
+    factor = near.shape[1] // far.shape[1]
+    spread = layers.UpSampling2D(factor, interpolation="bilinear", dtype="float32")(whole)
     cam = layers.Concatenate(dtype="float32", name="cam")([places, spread])
     pool = layers.Lambda(_pool, arguments={"top_k": spec.top_k}, dtype="float32", name="logit")
-    return Model(inputs, {"logit": pool(cam), "cam": cam}, name="novelty_cnn")
+    return Model(inputs, {"logit": pool([places, whole]), "cam": cam}, name="novelty_cnn")
 
 
-def _pool(cam: Any, top_k: int) -> Any:
-    """(N,h,w,2) to (N,2)."""
+def _pool(maps: list[Any], top_k: int) -> Any:
+    """(N,h,w,1) and (N,v,u,1) to (N,2); the coarse map as it is costs less than spread."""
     import tensorflow as tf
 
-    places = cam.shape[1] * cam.shape[2]
-    novelty = tf.reshape(cam[..., 0], [-1, places])
-    foreign = tf.reshape(cam[..., 1], [-1, places])
-    highest = tf.math.top_k(novelty, min(top_k, places)).values
-    means = [tf.reduce_mean(values, axis=1, keepdims=True) for values in (highest, foreign)]
+    places, whole = (tf.reshape(one, [-1, one.shape[1] * one.shape[2]]) for one in maps)
+    highest = tf.math.top_k(places, min(top_k, places.shape[1])).values
+    means = [tf.reduce_mean(values, axis=1, keepdims=True) for values in (highest, whole)]
     return tf.concat(means, axis=1)
