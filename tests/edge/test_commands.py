@@ -204,7 +204,9 @@ def test_bench_prints_a_ratio_for_each_baseline(clinicscope: Run) -> None:
     )
     assert code == 0, err
     content = json.loads(out)
-    assert [model["ratio"] > 0 for model in content["models"]] == [True, True]
+    # The classifier, its bundle's novelty network, and the baseline.
+    assert [model["ratio"] > 0 for model in content["models"]] == [True, True, True]
+    assert [model["role"] for model in content["models"]][:2] == ["classifier", "novelty"]
     assert content["field"]["stages_ms"].keys() >= {"decode", "quality", "cells", "infer"}
 
 
