@@ -120,7 +120,7 @@ def forms_study(forms: Sequence[Form], timed: int, command: str) -> Study:
         found, base = auc_rows(form.held_out), auc_rows(form.fitted)
         figures = (as_figure(found, form.held_out), as_figure(base - found, form.held_out))
         values = [
-            round(value, 5)
+            round(value, 5) + 0.0  # of a loss of nothing, no -0.0
             for figure in figures
             for value in (figure.value, figure.ci_low, figure.ci_high)
         ]

@@ -180,5 +180,6 @@ def _auc(judged: Judged) -> Figure:
 
 
 def _interval(figure: Figure) -> tuple[float, float, float]:
-    value, low, high = (round(x, 4) for x in (figure.value, figure.ci_low, figure.ci_high))
+    # The zero added keeps a gain of nothing from being printed as -0.0.
+    value, low, high = (round(x, 4) + 0.0 for x in (figure.value, figure.ci_low, figure.ci_high))
     return value, low, high
