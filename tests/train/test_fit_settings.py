@@ -18,6 +18,7 @@ from train.fit import fit
 from train.log import read_log
 from train.loop import Loop
 from train.networks import build_for
+from train.objectives import class_weights_of
 from train.recipe import FitSpec, ModelSpec
 from train.schedule import best_epoch, is_frozen, learning_rate, stops_early
 
@@ -206,13 +207,11 @@ def test_two_phase_fit_goes_on_in_its_second_phase(data: Path, tmp_path: Path) -
         np.testing.assert_allclose(first, second, atol=1e-6)
 
 
-def test_classes_weigh_the_same_in_sum(tmp_path: Path) -> None:
-    recipe = tiny_recipe(class_weights=True)
-    loop = Loop(recipe, tmp_path, build_for(recipe, 2), 2)
+def test_classes_weigh_the_same_in_sum() -> None:
+    labels, weighted = crops().labels, tiny_recipe(class_weights=True)
     # n / (k n_i) for 9 and 3 of 12.
-    np.testing.assert_allclose(loop._class_weights(crops()), [12 / 18, 12 / 6])
-    loop.recipe = tiny_recipe()
-    np.testing.assert_array_equal(loop._class_weights(crops()), [1, 1])
+    np.testing.assert_allclose(class_weights_of(weighted, labels, 2), [12 / 18, 12 / 6])
+    np.testing.assert_array_equal(class_weights_of(tiny_recipe(), labels, 2), [1, 1])
 
 
 def test_class_weights_change_the_loss(tmp_path: Path) -> None:
