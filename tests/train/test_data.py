@@ -154,7 +154,15 @@ def test_shipped_bundle_comes_from_the_committed_fit() -> None:
     recipe = from_plain(Recipe, json.loads((record / "recipe.json").read_text()), "recipe.json")
     assert recipe == load_recipe("malaria-cells")
     parent = sha256((record / "model.weights.h5").read_bytes()).hexdigest()
-    assert {weights.parent for weights in manifest.weights} == {parent}
+    second = Path(splits.__file__).parent / "records/malaria-novelty/fold0"
+    parents = {
+        "classifier": parent,
+        "novelty": sha256((second / "model.weights.h5").read_bytes()).hexdigest(),
+    }
+    assert all(weights.parent == parents[weights.role] for weights in manifest.weights)
+    assert {weights.role for weights in manifest.weights} == set(parents)
+    fitted = from_plain(Recipe, json.loads((second / "recipe.json").read_text()), "recipe.json")
+    assert fitted == load_recipe("malaria-novelty")
     split = from_plain(Split, json.loads((record / "split.json").read_text()), "split.json")
     assert split == load_split("two-microscopes", 0)
     ids = (COMPRESSION_RECORDS / "malaria-cells/representative_ids.txt").read_bytes()
