@@ -9,7 +9,7 @@ import click
 
 from edge.config import data_home, load_config
 from edge.contract.bundle import open_bundle
-from edge.contract.manifest import Novelty, Parity, format_manifest
+from edge.contract.manifest import Enhancer, Manifest, Novelty, Parity, format_manifest
 from edge.installed import list_bundles, prove_classifier
 from edge.selftest import self_test
 
@@ -48,6 +48,21 @@ def inspect(path: Path, as_json: bool) -> None:
     click.echo(f"use         {manifest.intended_use}")
     for weights in manifest.weights:
         click.echo(f"weights     {weights.role}, {weights.format}, {weights.bytes:,} bytes")
+    if manifest.enhancer:
+        _echo_enhancer(manifest.enhancer)
+    else:
+        _echo_labels(manifest)
+    for entry in manifest.evaluation:
+        click.echo(f"evaluation  {entry.dataset}, {entry.role}, {entry.labels} labels:")
+        for name, metric in entry.metrics.items():
+            interval = f"{metric.ci_low:.4f} to {metric.ci_high:.4f}"
+            click.echo(f"            {name} {metric.value:.4f} ({interval})")
+    for limitation in manifest.limitations:
+        click.echo(f"limit       {limitation}")
+
+
+def _echo_labels(manifest: Manifest) -> None:
+    """What a bundle calls, from which score on, and how far its networks are from float."""
     click.echo(f"labels      {', '.join(manifest.labels)}; score is {manifest.score_meaning}")
     for point, use in (
         (manifest.operating_point, ""),
@@ -58,17 +73,27 @@ def inspect(path: Path, as_json: bool) -> None:
     _echo_parity("parity", manifest.parity)
     if manifest.novelty:
         _echo_novelty(manifest.novelty, manifest.novelty_threshold)
-    for entry in manifest.evaluation:
-        click.echo(f"evaluation  {entry.dataset}, {entry.role}, {entry.labels} labels:")
-        for name, metric in entry.metrics.items():
-            interval = f"{metric.ci_low:.4f} to {metric.ci_high:.4f}"
-            click.echo(f"            {name} {metric.value:.4f} ({interval})")
-    for limitation in manifest.limitations:
-        click.echo(f"limit       {limitation}")
 
 
-def _echo_parity(name: str, parity: Parity) -> None:
+def _echo_enhancer(enhancer: Enhancer) -> None:
+    parity = enhancer.parity
+    click.echo(
+        f"enhancer    {enhancer.factor}x in tiles of {enhancer.tile_px} px, "
+        f"{enhancer.margin_px} px of each side thrown away; calls nothing"
+    )
+    click.echo(
+        f"parity      {parity.psnr_int8_db:.2f} dB, float {parity.psnr_float_db:.2f}, bicubic "
+        f"{parity.psnr_bicubic_db:.2f}, on {parity.n_images:,} pictures"
+    )
     for run in parity.runtimes:
+        click.echo(
+            f"parity      {run.runtime}, {run.format}: {run.psnr_db:.2f} dB, within "
+            f"{run.max_abs_difference:.0f} grey levels of float"
+        )
+
+
+def _echo_parity(name: str, parity: Parity | None) -> None:
+    for run in parity.runtimes if parity else ():
         click.echo(
             f"{name:11} {run.runtime}, {run.format}: {run.calls_agree_fraction:.2%} of "
             f"{run.n_cells:,} calls as float, logits within {run.logit_max_abs_difference:.3f}"

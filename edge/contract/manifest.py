@@ -7,11 +7,12 @@ refused: a device must not guess what a newer workstation meant.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from edge.contract.errors import ManifestError, SchemaVersionError
-from edge.contract.labels import TASKS
+from edge.contract.labels import MALARIA_SUPERRES, TASKS
+from edge.contract.manifest_enhancer import Enhancer, EnhancerParity, EnhancerRuntimeParity
 from edge.contract.manifest_parts import (
     ErrorRate,
     Evaluation,
@@ -34,6 +35,9 @@ __all__ = [
     "NOVELTY_LOGITS",
     "ROLES",
     "SCHEMA_VERSION",
+    "Enhancer",
+    "EnhancerParity",
+    "EnhancerRuntimeParity",
     "ErrorRate",
     "Evaluation",
     "Golden",
@@ -56,6 +60,12 @@ ROLES = ("classifier", "stages", "novelty", "enhancer")
 FORMATS = ("tflite", "onnx")
 # Along the last axis of its `logit` and `cam`: novelty, foreign.
 NOVELTY_LOGITS = 2
+# Every bundle with labels says the first; an enhancer, which calls nothing, says none of them.
+_OF_LABELS = ("labels", "score_meaning", "score_calibration", "novelty_threshold", "parity")
+_OF_CALLS = (
+    *_OF_LABELS, "positive_label", "operating_point", "field_operating_point", "novelty",
+)  # fmt: skip
+_UNCALIBRATED = ScoreCalibration()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +82,8 @@ class Manifest:
             bundle does not read fields.
         novelty_threshold: a novelty score at or above it: something that healthy cells have not.
             It, `novelty` and weights of role "novelty" come together or not at all.
+        enhancer: of a bundle that makes pictures larger and has no labels, points, calibration or
+            parity of its own; else None.
     """
 
     schema_version: int
@@ -82,20 +94,21 @@ class Manifest:
     intended_use: str
     limitations: tuple[str, ...]
     task: str
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = ()
     positive_label: str | None = None
-    score_meaning: str
+    score_meaning: str = ""
     weights: tuple[Weights, ...]
     preprocessing: Preprocessing
     operating_point: OperatingPoint | None = None
     field_operating_point: OperatingPoint | None = None
-    score_calibration: ScoreCalibration
-    novelty_threshold: float | None
+    score_calibration: ScoreCalibration = _UNCALIBRATED
+    novelty_threshold: float | None = None
     novelty: Novelty | None = None
+    enhancer: Enhancer | None = None
     evaluation: tuple[Evaluation, ...]
     representative_set: RepresentativeSet
     golden: Golden
-    parity: Parity
+    parity: Parity | None = None
     files: dict[str, str]
 
     def __post_init__(self) -> None:
@@ -105,6 +118,10 @@ class Manifest:
         for weights in self.weights:
             _check_one_of("weights.role", weights.role, ROLES)
             _check_one_of("weights.format", weights.format, FORMATS)
+        if self.enhancer:
+            self._check_enhancer(self.enhancer)
+            return
+        self._check_not_enhancer()
         self._check_labels()
         self._check_novelty()
         for point in (self.operating_point, self.field_operating_point):
@@ -112,6 +129,35 @@ class Manifest:
                 raise ManifestError(
                     f"operating point's threshold is {point.threshold}; between 0 and 1"
                 )
+
+    def _check_enhancer(self, enhancer: Enhancer) -> None:
+        if self.task != MALARIA_SUPERRES:
+            raise ManifestError(f"task is {self.task!r}; an enhancer's is {MALARIA_SUPERRES!r}")
+        for item in fields(self):
+            if item.name in _OF_CALLS and getattr(self, item.name) != item.default:
+                raise ManifestError(
+                    f"{item.name} is given, but an enhancer calls nothing; leave it out"
+                )
+        for weights in self.weights:
+            enhancer.check_weights(weights)
+        enhancer.check_preprocessing(self.preprocessing)
+        if self.golden.outputs.keys() != {"image"}:
+            raise ManifestError(
+                f"golden has outputs {sorted(self.golden.outputs)}; an enhancer has 'image' alone"
+            )
+
+    def _check_not_enhancer(self) -> None:
+        if self.task == MALARIA_SUPERRES:
+            raise ManifestError(f"enhancer is missing; a bundle for {self.task!r} needs one")
+        for weights in self.weights:
+            if weights.role == "enhancer":
+                raise ManifestError(
+                    f"weights {weights.file} are of role 'enhancer'; a bundle has an enhancer or "
+                    "labels, never both"
+                )
+        for name in ("score_meaning", "parity"):
+            if not getattr(self, name):
+                raise ManifestError(f"{name} is missing; a bundle with labels needs it")
 
     def _check_labels(self) -> None:
         count = len(self.labels)
@@ -187,22 +233,30 @@ def parse_manifest(text: str | bytes) -> Manifest:
             f"manifest has schema version {version!r}, this program reads {SCHEMA_VERSION}; "
             "update the program, or pack the bundle again"
         )
+    # A default must not stand in for what a bundle with labels has to say.
+    missing = [name for name in _OF_LABELS if name not in content]
+    if missing and content.get("enhancer") is None:
+        raise ManifestError(f"manifest lacks {missing}")
     return from_plain(Manifest, content, "manifest")
 
 
 def format_manifest(manifest: Manifest) -> str:
     """The text of manifest.json; the same manifest gives the same bytes."""
     content = to_plain(manifest)
+    if manifest.enhancer:
+        for name in _OF_LABELS:
+            del content[name]
     # Devices from before these keys refuse what they do not know; unused, they need not.
     for holder, name, unused in (
         (content, "positive_label", None),
         (content, "operating_point", None),
         (content, "field_operating_point", None),
         (content, "novelty", None),
+        (content, "enhancer", None),
         (content["preprocessing"], "contrast", "none"),
         (content["preprocessing"], "trim", 0.0),
-        (content["parity"], "runtimes", []),
+        (content.get("parity", {}), "runtimes", []),
     ):
-        if holder[name] == unused:
+        if holder.get(name, ...) == unused:
             del holder[name]
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

@@ -10,7 +10,7 @@ from importlib import import_module
 from edge.contract.bundle import Bundle
 from edge.contract.errors import ClinicScopeError, RuntimeUnavailableError
 from edge.contract.manifest import Weights
-from edge.contract.types import F32Array, U8Array
+from edge.contract.types import F32Array, RanOn, U8Array
 
 # name -> (class, weights format). Order is preference: see ADR 4.
 RUNTIMES = {
@@ -34,7 +34,7 @@ class Scores:
 
 
 class Runtime(ABC):
-    """One opened network. `run` may be called from any thread; calls queue behind a lock.
+    """One opened network. It may be called from any thread; calls queue behind a lock.
 
     Attributes:
         name: its key in RUNTIMES.
@@ -52,12 +52,34 @@ class Runtime(ABC):
         """Scores of (N,H,W,3) uint8 RGB; N may be 0 and is otherwise unlimited.
 
         Raises:
+            BundleError: the network is an enhancer.
+            RuntimeUnavailableError: the network was closed.
+        """
+
+    @abstractmethod
+    def enlarge(self, batch: U8Array) -> U8Array:
+        """Pictures twice as large, (N,2T,2T,3) uint8 RGB, of (N,T,T,3) uint8 RGB, N any.
+
+        Raises:
+            BundleError: the network is no enhancer.
             RuntimeUnavailableError: the network was closed.
         """
 
     @abstractmethod
     def close(self) -> None:
         """Frees the network; may be called twice."""
+
+
+def describe_run(bundle: Bundle, runtime: Runtime, fallback: bool) -> RanOn:
+    """What really runs, for the record."""
+    return RanOn(
+        bundle.manifest.bundle_id,
+        bundle.sha256,
+        runtime.name,
+        runtime.accelerator,
+        fallback,
+        runtime.threads,
+    )
 
 
 def open_runtime(

@@ -1,19 +1,26 @@
-"""What all runtimes share: cells in chunks behind a lock, and raw outputs to scores."""
+"""What all runtimes share: chunks behind a lock, and raw outputs to scores or pictures."""
 
 from __future__ import annotations
 
+import math
 import threading
 from abc import abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 
-from edge.contract.errors import RuntimeUnavailableError
+from edge.contract.errors import BundleError, RuntimeUnavailableError
 from edge.contract.manifest import TensorSpec, Weights
 from edge.contract.types import F32Array, U8Array
 from edge.runtimes.base import Runtime, Scores
 
 # Batches save calls, not arithmetic, and memory must not grow with the number of cells.
 BATCH = 16
+# A role's outputs, in the order in which `_invoke` gives them; of all others `_SCORES`.
+_SCORES = ("logit", "cam")
+_OUTPUTS = {"enhancer": ("enlarged",)}
+# Of 255 grey levels none is off by a tenth.
+_SCALE_ACCURACY = 4e-4
 
 
 def dequantise(values: np.ndarray, spec: TensorSpec) -> F32Array:
@@ -41,42 +48,90 @@ def shape_scores(logit: F32Array, cam: F32Array) -> Scores:
     return Scores(logit, cam)
 
 
+def holds_grey_levels(spec: TensorSpec) -> bool:
+    """Whether a tensor's values are the 256 grey levels in order: uint8, or int8 from -128."""
+    scale = 1 / 255 if spec.scale is None else spec.scale
+    zero = {"uint8": (None, 0), "int8": (-128,)}.get(spec.dtype, ())
+    return spec.zero_point in zero and math.isclose(scale, 1 / 255, rel_tol=_SCALE_ACCURACY)
+
+
+def to_grey_levels(values: np.ndarray, spec: TensorSpec) -> U8Array:
+    """A tensor's values as uint8; -128 to 127 and 0 to 255 differ in the top bit alone."""
+    return values.view(np.uint8) ^ np.uint8(0x80) if spec.dtype == "int8" else values
+
+
+def from_grey_levels(levels: U8Array, spec: TensorSpec) -> np.ndarray:
+    """The other way round."""
+    return (levels ^ np.uint8(0x80)).view(np.int8) if spec.dtype == "int8" else levels
+
+
 class ChunkedRuntime(Runtime):
     """A runtime on the host's processor; a subclass says how one chunk is computed.
 
     Raises:
-        RuntimeUnavailableError: the weights take no uint8 image.
+        RuntimeUnavailableError: the weights take no uint8 image, or an enhancer's tensors are no
+            grey levels.
     """
 
     any_chunk_size: bool
 
     def __init__(self, weights: Weights, threads: int) -> None:
         self.weights, self.threads = weights, threads
-        self._logit, self._cam = weights.output("logit"), weights.output("cam")
+        names = _OUTPUTS.get(weights.role, _SCORES)
+        self._outputs = tuple(weights.output(name) for name in names)
         self._lock = threading.Lock()
         self._closed = False
-        if weights.inputs[0].dtype != "uint8":
+        if self._enlarges:
+            self._check_grey_levels()
+        elif weights.inputs[0].dtype != "uint8":
             raise RuntimeUnavailableError(
                 f"{weights.file} takes {weights.inputs[0].dtype} images, the device has uint8; "
                 "export it with a uint8 input"
             )
 
+    @property
+    def _enlarges(self) -> bool:
+        return self.weights.role in _OUTPUTS
+
+    def _check_grey_levels(self) -> None:
+        for spec in (self.weights.inputs[0], *self._outputs):
+            if not holds_grey_levels(spec):
+                raise RuntimeUnavailableError(
+                    f"{self.weights.file} has {spec.name!r} of {spec.dtype}, scale {spec.scale}, "
+                    f"zero point {spec.zero_point}, the device has grey levels; export it as "
+                    "uint8, or as int8 of scale 1/255 and zero point -128"
+                )
+
     def run(self, batch: U8Array) -> Scores:
         """See `Runtime.run`."""
-        logits = [np.zeros((0, *self._logit.shape[1:]), np.float32)]
-        cams = [np.zeros((0, *self._cam.shape[1:]), np.float32)]
+        if self._enlarges:
+            raise BundleError(f"{self.weights.file} makes pictures larger; it gives no scores")
+        sizes = chunk_sizes(len(batch), any_size=self.any_chunk_size)
+        logit, cam = self._compute(batch, sizes)
+        return shape_scores(dequantise(logit, self._outputs[0]), dequantise(cam, self._outputs[1]))
+
+    def enlarge(self, batch: U8Array) -> U8Array:
+        """See `Runtime.enlarge`. One at a time: of a chunk, the maps would not fit the caches."""
+        if not self._enlarges:
+            raise BundleError(f"{self.weights.file} gives scores; it makes no pictures larger")
+        levels = from_grey_levels(batch, self.weights.inputs[0])
+        (enlarged,) = self._compute(levels, [1] * len(batch))
+        return to_grey_levels(enlarged, self._outputs[0])
+
+    def _compute(self, batch: np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, ...]:
+        """All raw outputs of a batch that goes through in chunks of these sizes."""
+        parts = [[np.zeros((0, *spec.shape[1:]), spec.dtype)] for spec in self._outputs]
         at = 0
         with self._lock:
             if self._closed:
                 raise RuntimeUnavailableError(
                     f"{self.weights.file} on {self.name} was closed; open the bundle again"
                 )
-            for size in chunk_sizes(len(batch), any_size=self.any_chunk_size):
-                logit, cam = self._invoke(batch[at : at + size])
-                logits.append(dequantise(logit, self._logit))
-                cams.append(dequantise(cam, self._cam))
+            for size in sizes:
+                for part, found in zip(parts, self._invoke(batch[at : at + size]), strict=True):
+                    part.append(found)
                 at += size
-        return shape_scores(np.concatenate(logits), np.concatenate(cams))
+        return tuple(np.concatenate(part) for part in parts)
 
     def close(self) -> None:
         """See `Runtime.close`."""
@@ -85,8 +140,10 @@ class ChunkedRuntime(Runtime):
             self._free()
 
     @abstractmethod
-    def _invoke(self, chunk: U8Array) -> tuple[np.ndarray, np.ndarray]:
-        """Raw logit (n,K') and cam (n,h,w,K') of one chunk; the lock is held."""
+    def _invoke(self, chunk: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Raw outputs of one chunk, logit (n,K') and cam (n,h,w,K') or enlarged (n,2T,2T,3); the
+        lock is held.
+        """
 
     @abstractmethod
     def _free(self) -> None:

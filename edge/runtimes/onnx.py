@@ -9,7 +9,6 @@ import numpy as np
 
 from edge.contract.errors import RuntimeUnavailableError
 from edge.contract.manifest import Weights
-from edge.contract.types import U8Array
 from edge.runtimes.chunks import ChunkedRuntime
 
 # ONNX Runtime's errors have no base of their own.
@@ -35,9 +34,8 @@ class OnnxRuntime(ChunkedRuntime):
         self._image = weights.inputs[0].name
         self._session: Any = self._open(model)
 
-    def _invoke(self, chunk: U8Array) -> tuple[np.ndarray, np.ndarray]:
-        logit, cam = self._session.run([self._logit.name, self._cam.name], {self._image: chunk})
-        return logit, cam
+    def _invoke(self, chunk: np.ndarray) -> tuple[np.ndarray, ...]:
+        return tuple(self._session.run([spec.name for spec in self._outputs], {self._image: chunk}))
 
     def _free(self) -> None:
         self._session = None
@@ -65,9 +63,16 @@ class OnnxRuntime(ChunkedRuntime):
 
     def _check_tensors(self, session: Any) -> None:
         found = {tensor.name for tensor in (*session.get_inputs(), *session.get_outputs())}
-        missing = {self._image, self._logit.name, self._cam.name} - found
+        missing = {self._image, *(spec.name for spec in self._outputs)} - found
         if missing:
             raise RuntimeUnavailableError(
                 f"{self.weights.file} has tensors {sorted(found)} but not {sorted(missing)}, which "
                 "the manifest names; pack the bundle again"
+            )
+        kinds = {tensor.name: tensor.type for tensor in session.get_inputs()}
+        dtype = self.weights.inputs[0].dtype
+        if kinds[self._image] != f"tensor({dtype})":
+            raise RuntimeUnavailableError(
+                f"{self.weights.file} takes {kinds[self._image]}, the manifest says {dtype}; pack "
+                "the bundle again"
             )

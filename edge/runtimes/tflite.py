@@ -10,7 +10,6 @@ import numpy as np
 
 from edge.contract.errors import RuntimeUnavailableError
 from edge.contract.manifest import Weights
-from edge.contract.types import U8Array
 from edge.runtimes.chunks import ChunkedRuntime
 
 
@@ -20,8 +19,7 @@ class _Opened:
 
     interpreter: Any
     image: int
-    logit: int
-    cam: int
+    outputs: tuple[int, ...]
 
 
 class TFLiteRuntime(ChunkedRuntime):
@@ -57,13 +55,12 @@ class TFLiteRuntime(ChunkedRuntime):
                 f"{self.title} is not installed ({error}); pip install {self.install}"
             ) from error
 
-    def _invoke(self, chunk: U8Array) -> tuple[np.ndarray, np.ndarray]:
+    def _invoke(self, chunk: np.ndarray) -> tuple[np.ndarray, ...]:
         opened = self._opened.get(len(chunk)) or self._open(len(chunk))
         self._opened[len(chunk)] = opened
         opened.interpreter.set_tensor(opened.image, chunk)
         opened.interpreter.invoke()
-        get = opened.interpreter.get_tensor
-        return get(opened.logit), get(opened.cam)
+        return tuple(opened.interpreter.get_tensor(index) for index in opened.outputs)
 
     def _free(self) -> None:
         self._opened.clear()
@@ -80,13 +77,19 @@ class TFLiteRuntime(ChunkedRuntime):
             raise RuntimeUnavailableError(
                 f"{self.title} refuses {self.weights.file}: {error}; pack the bundle again"
             ) from error
+        self._check_input(spec)
         outputs = interpreter.get_output_details()
-        return _Opened(
-            interpreter,
-            spec["index"],
-            outputs[self._logit.index]["index"],
-            outputs[self._cam.index]["index"],
-        )
+        indexes = tuple(outputs[output.index]["index"] for output in self._outputs)
+        return _Opened(interpreter, spec["index"], indexes)
+
+    def _check_input(self, found: dict[str, Any]) -> None:
+        named = self.weights.inputs[0]
+        has = np.dtype(found["dtype"]).name, tuple(map(int, found["shape"][1:]))
+        if has != (named.dtype, named.shape[1:]):
+            raise RuntimeUnavailableError(
+                f"{self.weights.file} takes {has[0]} of {has[1]}, the manifest says {named.dtype} "
+                f"of {named.shape[1:]}; pack the bundle again"
+            )
 
 
 def _is_delegated(interpreter: Any) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edge.contract.bundle import Bundle
 from edge.contract.errors import BundleError
 from edge.contract.types import RanOn
-from edge.runtimes.base import Runtime
+from edge.runtimes.base import Runtime, describe_run
 from edge.screening.novelty import NoveltyNetwork
 from edge.selftest import self_test
 
@@ -40,14 +40,7 @@ class Classifier:
     @property
     def ran_on(self) -> RanOn:
         """What really runs, for the record."""
-        return RanOn(
-            self.bundle.manifest.bundle_id,
-            self.bundle.sha256,
-            self.runtime.name,
-            self.runtime.accelerator,
-            self.fallback,
-            self.runtime.threads,
-        )
+        return describe_run(self.bundle, self.runtime, self.fallback)
 
     def close(self) -> None:
         """Frees its networks; may be called twice."""

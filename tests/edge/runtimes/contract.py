@@ -1,4 +1,4 @@
-"""What every runtime promises; a runtime's test writes only how to make it.
+"""What every runtime promises of scores and of pictures; a test writes only how to make one.
 
 It needs no pytest, so that an environment with another NumPy can run it, too.
 """
@@ -9,24 +9,28 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from edge.contract.bundle import Bundle
-from edge.contract.errors import RuntimeUnavailableError
+from edge.contract.errors import BundleError, ClinicScopeError, RuntimeUnavailableError
 from edge.contract.manifest import Weights
 from edge.runtimes.base import RUNTIMES, Runtime, open_runtime
-from edge.selftest import self_test
+from edge.selftest import GREY_LEVELS, self_test
 from tests.edge.runtimes.drawn_networks import draw_cells, expected_scores
+from tests.support.drawn_enhancer import draw_pictures, expected_pictures
 
 CLOSE = 1e-3
 
 
-def refusal(call: Callable[[], object]) -> str:
+def refusal(
+    call: Callable[[], object], kind: type[ClinicScopeError] = RuntimeUnavailableError
+) -> str:
     """The message of a refusal that must come."""
     try:
         call()
-    except RuntimeUnavailableError as error:
+    except kind as error:
         return str(error)
     raise AssertionError("nothing was refused")
 
@@ -96,6 +100,11 @@ class RuntimeContract(ABC):
         said = refusal(lambda: self.make(bundle.weights_bytes(weights), other, 1))
         assert "takes float32 images" in said
 
+    def test_scores_are_no_pictures(self, bundle: Bundle) -> None:
+        runtime = self.opened(bundle)
+        said = refusal(lambda: runtime.enlarge(draw_cells(1)), BundleError)
+        assert "makes no pictures larger" in said
+
     def test_it_is_registered_and_says_what_it_runs(self, bundle: Bundle) -> None:
         runtime = self.opened(bundle, threads=2)
         assert RUNTIMES[runtime.name][1] == self.format == runtime.weights.format
@@ -104,9 +113,99 @@ class RuntimeContract(ABC):
         assert type(open_runtime(bundle, names=[runtime.name])) is type(runtime)
 
 
-def contract_tests() -> list[str]:
-    """Names of the suite's tests."""
-    return [name for name in vars(RuntimeContract) if name.startswith("test_")]
+class EnhancerContract(ABC):
+    """Every runtime runs these on the drawn enhancer, whose tensors are int8 or uint8."""
+
+    format: str
+
+    @abstractmethod
+    def make(self, model: bytes, weights: Weights, threads: int) -> Runtime: ...
+
+    def opened(self, bundle: Bundle, threads: int = 1) -> Runtime:
+        weights = bundle.manifest.weights_for("enhancer", self.format)
+        return self.make(bundle.weights_bytes(weights), weights, threads)
+
+    def test_pictures_are_those_of_the_arithmetic(self, enhancer: Bundle) -> None:
+        pictures = draw_pictures(5)
+        found, expected = self.opened(enhancer).enlarge(pictures), expected_pictures(pictures)
+        assert found.dtype == np.uint8 and found.shape == expected.shape
+        # A half may be rounded either way.
+        assert np.abs(found.astype(int) - expected).max() <= 1
+
+    def test_every_grey_level_comes_through(self, enhancer: Bundle) -> None:
+        levels = np.arange(256, dtype=np.uint8)
+        flat = np.broadcast_to(levels[:, None, None, None], (256, 16, 16, 3)).copy()
+        middle = self.opened(enhancer).enlarge(flat)[:, 16, 16]
+        assert np.array_equal(middle, np.stack([levels] * 3, axis=1))
+
+    def test_pictures_of_any_number_are_those_of_each_alone(self, enhancer: Bundle) -> None:
+        runtime, pictures = self.opened(enhancer, threads=2), draw_pictures(17)
+        singles = [runtime.enlarge(pictures[index : index + 1]) for index in range(17)]
+        for count in (0, 1, 3, 17):
+            found = runtime.enlarge(pictures[:count])
+            assert found.shape == (count, 32, 32, 3) and found.dtype == np.uint8
+            assert all(map(np.array_equal, found, (single[0] for single in singles)))
+
+    def test_input_is_left_as_it_was(self, enhancer: Bundle) -> None:
+        pictures = draw_pictures(2)
+        self.opened(enhancer).enlarge(pictures)
+        assert np.array_equal(pictures, draw_pictures(2))
+
+    def test_golden_pictures_come_out(self, enhancer: Bundle) -> None:
+        passed = self_test(enhancer, self.opened(enhancer))
+        assert (passed.n_cells, passed.unit) == (3, GREY_LEVELS)
+        assert passed.differences["image"] <= 1
+
+    def test_threads_share_one_enhancer(self, enhancer: Bundle) -> None:
+        runtime, pictures = self.opened(enhancer), draw_pictures(4)
+        expected = runtime.enlarge(pictures)
+        with ThreadPoolExecutor(4) as pool:
+            for found in pool.map(lambda _: runtime.enlarge(pictures), range(20)):
+                assert np.array_equal(found, expected)
+
+    def test_closed_enhancer_ends(self, enhancer: Bundle) -> None:
+        runtime = self.opened(enhancer)
+        runtime.close()
+        assert "was closed" in refusal(lambda: runtime.enlarge(draw_pictures(1)))
+
+    def test_pictures_are_no_scores(self, enhancer: Bundle) -> None:
+        runtime = self.opened(enhancer)
+        assert "gives no scores" in refusal(lambda: runtime.run(draw_pictures(1)), BundleError)
+
+    def test_tensors_that_are_no_grey_levels_are_refused(self, enhancer: Bundle) -> None:
+        weights = enhancer.manifest.weights_for("enhancer", self.format)
+        others: list[dict[str, Any]] = [
+            {"dtype": "float32"},
+            {"scale": 1 / 128},
+            {"dtype": "int8", "scale": 1 / 255, "zero_point": 0},
+            {"dtype": "uint8", "scale": 1 / 255, "zero_point": 3},
+        ]
+        for changes in others:
+            for side in ("inputs", "outputs"):
+                tensor = replace(getattr(weights, side)[0], **changes)
+                other = replace(weights, **{side: (tensor,)})
+                said = refusal(
+                    lambda other=other: self.make(enhancer.weights_bytes(weights), other, 1)
+                )
+                assert "the device has grey levels" in said, changes
+
+    def test_bytes_of_the_other_kind_are_refused(self, enhancer: Bundle) -> None:
+        weights = enhancer.manifest.weights_for("enhancer", self.format)
+        kind, zero = ("uint8", 0) if self.format == "tflite" else ("int8", -128)
+        tensor = replace(weights.inputs[0], dtype=kind, scale=1 / 255, zero_point=zero)
+        other = replace(weights, inputs=(tensor,))
+        said = refusal(lambda: self.make(enhancer.weights_bytes(weights), other, 1))
+        assert f"the manifest says {kind}" in said
+
+    def test_it_opens_by_name(self, enhancer: Bundle) -> None:
+        runtime = self.opened(enhancer)
+        found = open_runtime(enhancer, "enhancer", names=[runtime.name])
+        assert type(found) is type(runtime)
+
+
+def contract_tests(suite: type = RuntimeContract) -> list[str]:
+    """Names of a suite's tests."""
+    return [name for name in vars(suite) if name.startswith("test_")]
 
 
 def _n_outputs(bundle: Bundle) -> int:

@@ -7,6 +7,7 @@ computed by hand.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,7 +113,6 @@ def draw_onnx(mix: int | Mix, *, quantised: bool = False) -> bytes:
 
 def draw_tflite(mix: int | Mix, *, one_at_a_time: bool = False) -> bytes:
     """The network as TFLite: Cast, Conv2D, Mean; `one_at_a_time` builds in a batch of 1."""
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     mix = plain_mix(mix) if isinstance(mix, int) else mix
@@ -131,7 +131,7 @@ def draw_tflite(mix: int | Mix, *, one_at_a_time: bool = False) -> bytes:
     model = schema.ModelT()
     model.version, model.buffers = 3, [schema.BufferT()]
     graph = schema.SubGraphT()
-    graph.tensors = [_tensor(schema, model, *tensor) for tensor in tensors]
+    graph.tensors = [tflite_tensor(schema, model, *tensor) for tensor in tensors]
     graph.inputs, graph.outputs = [0], [4, 6]
     cast, conv, mean = schema.CastOptionsT(), schema.Conv2DOptionsT(), schema.ReducerOptionsT()
     cast.inDataType, cast.outDataType = kinds.UINT8, kinds.FLOAT32
@@ -145,9 +145,18 @@ def draw_tflite(mix: int | Mix, *, one_at_a_time: bool = False) -> bytes:
     if one_at_a_time:
         fixed = schema.ReshapeOptionsT()
         fixed.newShape = [1, n_outputs]
-        graph.tensors.append(_tensor(schema, model, "fixed", (1, n_outputs), kinds.FLOAT32, None))
+        graph.tensors.append(
+            tflite_tensor(schema, model, "fixed", (1, n_outputs), kinds.FLOAT32, None)
+        )
         steps.append((builtin.RESHAPE, kind.ReshapeOptions, fixed, [6], [7]))
         graph.outputs = [4, 7]
+    return pack_tflite(schema, model, graph, steps)
+
+
+def pack_tflite(schema: Any, model: Any, graph: Any, steps: Sequence[tuple[Any, ...]]) -> bytes:
+    """The file of a graph; each step is its operator, kind of options, options, inputs, outputs."""
+    import flatbuffers
+
     graph.operators, model.operatorCodes = [], []
     for index, (code, option, options, inputs, outputs) in enumerate(steps):
         known, step = schema.OperatorCodeT(), schema.OperatorT()
@@ -162,9 +171,10 @@ def draw_tflite(mix: int | Mix, *, one_at_a_time: bool = False) -> bytes:
     return bytes(builder.Output())
 
 
-def _tensor(
+def tflite_tensor(
     schema: Any, model: Any, name: str, shape: tuple[int, ...], kind: int, data: np.ndarray | None
 ) -> Any:
+    """A tensor of a graph, with a batch of any size or with data of its own."""
     tensor = schema.TensorT()
     tensor.name, tensor.shape, tensor.type, tensor.buffer = name, list(shape), kind, 0
     if data is None:

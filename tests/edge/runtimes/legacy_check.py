@@ -1,7 +1,8 @@
 """What `.venv-legacy` runs: the runtimes' suite and golden tensors on tflite-runtime, to JSON.
 
-Arguments: folder of drawn bundles, folder of shipped ones. Prints {"contract": {"test[bundle]":
-failure or ""}, "golden": {bundle: {"differences", "accelerator"} or {"failure"}}}.
+Arguments: folder of drawn bundles, one of them "enhancer", and folder of shipped ones. Prints
+{"contract": {"test[bundle]": failure or ""}, "golden": {bundle: {"differences", "accelerator"} or
+{"failure"}}}.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from edge.contract.manifest import Weights
 from edge.runtimes.base import Runtime, open_runtime
 from edge.runtimes.tflite_runtime import LegacyTFLiteRuntime
 from edge.selftest import self_test
-from tests.edge.runtimes.contract import RuntimeContract, contract_tests
+from tests.edge.runtimes.contract import EnhancerContract, RuntimeContract, contract_tests
 
 
 class LegacyTFLite(RuntimeContract):
@@ -28,13 +29,19 @@ class LegacyTFLite(RuntimeContract):
         return LegacyTFLiteRuntime(model, weights, threads=threads)
 
 
+class LegacyTFLiteEnhancer(EnhancerContract):
+    format = "tflite"
+    make = LegacyTFLite.make
+
+
 def run_contract(folder: Path) -> dict[str, str]:
     """Failure of each test on each bundle; empty where it passed."""
     found = {}
     for path in sorted(folder.iterdir()):
-        for name in contract_tests():
+        kind = LegacyTFLiteEnhancer if path.name == "enhancer" else LegacyTFLite
+        for name in contract_tests(kind.__base__):
             try:
-                getattr(LegacyTFLite(), name)(open_bundle(path))
+                getattr(kind(), name)(open_bundle(path))
                 found[f"{name}[{path.name}]"] = ""
             except Exception:
                 found[f"{name}[{path.name}]"] = traceback.format_exc()
@@ -47,7 +54,8 @@ def replay_golden(folder: Path) -> dict[str, Any]:
     for path in sorted(folder.iterdir()):
         try:
             bundle = open_bundle(path)
-            runtime = open_runtime(bundle, names=["tflite_runtime"])
+            role = bundle.manifest.weights[0].role
+            runtime = open_runtime(bundle, role, names=["tflite_runtime"])
             passed = self_test(bundle, runtime)
         except ClinicScopeError as error:
             found[path.name] = {"failure": str(error)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,10 @@ from edge.runtimes.chunks import chunk_sizes
 from edge.runtimes.litert import LiteRTRuntime
 from edge.runtimes.onnx import OnnxRuntime
 from edge.selftest import self_test
-from tests.edge.runtimes.contract import RuntimeContract, refusal
+from tests.edge.runtimes.contract import EnhancerContract, RuntimeContract, refusal
 from tests.edge.runtimes.drawn_bundles import describe, write_bundle, write_two_label_bundle
 from tests.edge.runtimes.drawn_networks import draw_cells, draw_onnx, expected_scores
+from tests.support.drawn_enhancer import draw_pictures, write_enhancer_bundle
 
 ROOT = Path(__file__).parents[3]
 
@@ -29,6 +31,11 @@ ROOT = Path(__file__).parents[3]
 def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     write = {"two": write_two_label_bundle, "three": write_bundle}[request.param]
     return write(tmp_path_factory.mktemp("drawn") / request.param)
+
+
+@pytest.fixture(scope="module")
+def enhancer(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return write_enhancer_bundle(tmp_path_factory.mktemp("drawn") / "enhancer")
 
 
 class TestLiteRT(RuntimeContract):
@@ -43,6 +50,16 @@ class TestOnnx(RuntimeContract):
 
     def make(self, model: bytes, weights: Weights, threads: int) -> Runtime:
         return OnnxRuntime(model, weights, threads=threads)
+
+
+class TestLiteRTEnhancer(EnhancerContract):
+    format = "tflite"
+    make = TestLiteRT.make
+
+
+class TestOnnxEnhancer(EnhancerContract):
+    format = "onnx"
+    make = TestOnnx.make
 
 
 def test_rest_of_a_field_goes_at_once_or_one_by_one() -> None:
@@ -88,6 +105,14 @@ def test_truncated_model_is_refused(
     assert weights.file in refusal(lambda: kind(half, weights))
 
 
+def test_network_of_another_size_than_the_manifest_says_is_refused(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "drawn")
+    weights = bundle.manifest.weights_for("classifier", "tflite")
+    other = replace(weights, inputs=(replace(weights.inputs[0], shape=(-1, 32, 32, 3)),))
+    said = refusal(lambda: LiteRTRuntime(bundle.weights_bytes(weights), other))
+    assert "takes uint8 of (16, 16, 3), the manifest says uint8 of (32, 32, 3)" in said
+
+
 def test_onnx_whose_tensors_have_other_names_is_refused() -> None:
     model = draw_onnx(3)
     weights = describe(model, "onnx", 3)
@@ -116,7 +141,7 @@ def test_absent_library_names_what_to_install(tmp_path: Path) -> None:
 
 def test_golden_tensors_of_several_labels_find_swapped_channels(tmp_path: Path) -> None:
     class Swapped(OnnxRuntime):
-        def _invoke(self, chunk: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def _invoke(self, chunk: np.ndarray) -> tuple[np.ndarray, ...]:
             return super()._invoke(np.ascontiguousarray(chunk[..., ::-1]))
 
     bundle = write_bundle(tmp_path / "drawn")
@@ -131,3 +156,21 @@ def test_golden_output_of_another_name_is_refused(tmp_path: Path) -> None:
     other = replace(bundle, manifest=replace(bundle.manifest, golden=golden))
     with pytest.raises(ManifestError, match="golden output is 'mood'"):
         self_test(other, open_runtime(bundle))
+
+
+def test_golden_pictures_find_swapped_channels(enhancer: Bundle) -> None:
+    class Swapped(LiteRTRuntime):
+        def _invoke(self, chunk: np.ndarray) -> tuple[np.ndarray, ...]:
+            return super()._invoke(np.ascontiguousarray(chunk[..., ::-1]))
+
+    weights = enhancer.manifest.weights_for("enhancer", "tflite")
+    with pytest.raises(GoldenMismatchError, match=r"golden image differs .* must not enhance"):
+        self_test(enhancer, Swapped(enhancer.weights_bytes(weights), weights))
+
+
+def test_golden_input_of_another_size_is_refused(enhancer: Bundle) -> None:
+    buffer = BytesIO()
+    np.save(buffer, draw_pictures(2, side_px=20))
+    files = {**enhancer.files, "golden/input.npy": buffer.getvalue()}
+    with pytest.raises(ManifestError, match=r"golden input has shape \(2, 20, 20, 3\)"):
+        self_test(replace(enhancer, files=files), open_runtime(enhancer, "enhancer"))
