@@ -17,6 +17,7 @@ from train.commands.oof import oof
 from train.commands.pretrain import pretrain
 from train.commands.report import report
 from train.commands.score import score
+from train.commands.superres import superres
 from train.commands.travel import travel
 
 
@@ -27,6 +28,6 @@ def train() -> None:
 
 for command in (
     fetch, folds, fit, evaluate, explain, score, report, oof, context, features, pretrain, travel,
-    cost, novelty,
+    cost, novelty, superres,
 ):  # fmt: skip
     train.add_command(command)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 LOG_COLUMNS = (
@@ -25,14 +26,16 @@ def read_log(path: Path) -> list[dict[str, float]]:
         return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
 
 
-def write_log(path: Path, rows: list[dict[str, float]]) -> None:
+def write_log(
+    path: Path, rows: list[dict[str, float]], columns: Sequence[str] = LOG_COLUMNS
+) -> None:
     """Writes `log.csv` whole."""
     partial = path.with_suffix(".part")
     with partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, LOG_COLUMNS)
+        writer = csv.DictWriter(file, columns)
         writer.writeheader()
         for row in rows:
-            writer.writerow({key: _as_text(row[key]) for key in LOG_COLUMNS})
+            writer.writerow({key: _as_text(row[key]) for key in columns})
     partial.replace(path)
 
 

@@ -259,14 +259,19 @@ def load_recipe(name_or_path: str, overrides: Mapping[str, Any] | None = None) -
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     for key, value in (overrides or {}).items():
-        _override(content, key, value)
+        override(content, key, value)
     try:
         return from_plain(Recipe, content, path.name)
     except ManifestError as error:
         raise ConfigError(str(error)) from error
 
 
-def _override(content: dict[str, Any], key: str, value: Any) -> None:
+def override(content: dict[str, Any], key: str, value: Any) -> None:
+    """Sets a value by dotted key in nested tables; None leaves what is there.
+
+    Raises:
+        ConfigError: the key goes through something that is no table.
+    """
     if value is None:
         return
     *rooms, last = key.split(".")

@@ -39,6 +39,7 @@ DATASETS = {
     "kermany": "train.datasets.kermany",
     "mp-idb": "train.datasets.mp_idb",
     "nih-cells": "train.datasets.nih_cells",
+    "nih-cells-lossless": "train.datasets.nih_cells_lossless",
     "smear-cells": "train.datasets.smear_cells",
     "two-microscopes": "train.datasets.two_microscopes",
 }

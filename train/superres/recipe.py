@@ -1,0 +1,137 @@
+"""Settings of a fit of an enhancer: TOML into frozen dataclasses, unknown keys refused."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge.contract.errors import ConfigError, ManifestError
+from edge.contract.records import from_plain
+from train.recipe import FitSpec, override
+from train.superres.degrade import DegradeSpec
+
+RECIPES_DIR = Path(__file__).parent / "recipes"
+LOSSLESS, NEAR_LOSSLESS = "nih-cells-lossless", "nih-cells"
+LOSSES = ("l1", "l2")
+# What a fit of labels has, and one of pictures has not.
+_OF_LABELS = (
+    "label_smoothing", "class_weights", "use_validation", "keep_best", "stop_patience",
+    "frozen_epochs", "unfreeze_last",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EnhancerSpec:
+    """Which network, and how large; see the network's own docstring for what it reads.
+
+    Attributes:
+        name: a key of `train.models.superres.ENHANCERS`.
+        width: channels.
+        blocks: in a group, or in a row where there are no groups.
+        groups: of blocks.
+        reduction: of RCAN's channel attention.
+        shrunk: channels of FSRCNN's mapping layers.
+        hidden: channels inside a convolution while it is fitted; of `plain_superres`.
+        window_px: of SwinIR's attention.
+        heads: of SwinIR's attention.
+    """
+
+    name: str
+    width: int = 16
+    blocks: int = 1
+    groups: int = 1
+    reduction: int = 8
+    shrunk: int = 8
+    hidden: int = 64
+    window_px: int = 8
+    heads: int = 2
+
+    def __post_init__(self) -> None:
+        for name in ("width", "groups", "reduction", "shrunk", "hidden", "window_px", "heads"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"model.{name} is {getattr(self, name)}; at least 1")
+        if self.blocks < 0:
+            raise ConfigError(f"model.blocks is {self.blocks}; at least 0")
+
+
+@dataclass(frozen=True)
+class EnhancerRecipe:
+    """Everything that decides a fit, besides the data itself.
+
+    Attributes:
+        held_out_fold: of the folds of nih-cells; its patients are seen by no fit.
+        patch_px: side of the low-resolution patches.
+        steps: of an epoch.
+        lossless_share: of the patches that come from nih-cells-lossless, whose pixels are exact.
+        cells_per_patient: of nih-cells, at most; drawn once.
+        high_px: side that each cell is brought to before it is halved; 0 keeps its own.
+        label: index of the only class that is fitted on, to show what a leak does; -1 is both.
+        parts: of the split that are fitted on; "test" among them shows what a leak does.
+        loss: "l1", mean absolute error as the sources have it, or "l2", which is what PSNR goes by.
+    """
+
+    held_out_fold: int
+    seed: int
+    model: EnhancerSpec
+    fit: FitSpec
+    task: str = "malaria-superres"
+    degrade: DegradeSpec = field(default_factory=DegradeSpec)
+    patch_px: int = 32
+    steps: int = 500
+    lossless_share: float = 0.5
+    cells_per_patient: int = 60
+    high_px: int = 0
+    label: int = -1
+    parts: tuple[str, ...] = ("train",)
+    loss: str = "l1"
+
+    def __post_init__(self) -> None:
+        if self.patch_px < 8 or self.patch_px % 8:
+            raise ConfigError(f"patch_px is {self.patch_px}; a multiple of 8")
+        if self.steps < 1 or self.cells_per_patient < 1:
+            raise ConfigError(
+                f"steps is {self.steps}, cells_per_patient {self.cells_per_patient}; at least 1"
+            )
+        if not 0 <= self.lossless_share <= 1:
+            raise ConfigError(f"lossless_share is {self.lossless_share}; 0 to 1")
+        if self.high_px < 0 or self.high_px % 2:
+            raise ConfigError(f"high_px is {self.high_px}; an even side, or 0 for each cell's own")
+        if unknown := set(self.parts) - {"train", "validation", "test"} or not self.parts:
+            raise ConfigError(f"parts has {unknown}; known: train, validation, test")
+        if self.loss not in LOSSES:
+            raise ConfigError(f"loss is {self.loss!r}; known: {', '.join(LOSSES)}")
+        if unused := [name for name in _OF_LABELS if getattr(self.fit, name)]:
+            raise ConfigError(f"fit has {', '.join(unused)}, which only fits of labels have")
+        if self.fit.schedule == "plateau":
+            raise ConfigError("fit.schedule is 'plateau', which waits for a validation loss")
+
+
+def load_enhancer_recipe(
+    name_or_path: str, overrides: Mapping[str, Any] | None = None
+) -> EnhancerRecipe:
+    """A recipe by the name of a shipped one, or by path.
+
+    Args:
+        overrides: values by dotted key, `fit.epochs`; None leaves the recipe's.
+
+    Raises:
+        ConfigError: no such recipe, not TOML, an unknown key or a wrong type.
+    """
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = RECIPES_DIR / f"{name_or_path}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in RECIPES_DIR.glob("*.toml")))
+        raise ConfigError(f"no recipe {name_or_path!r}; shipped: {known}, or give a .toml file")
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+        for key, value in (overrides or {}).items():
+            override(content, key, value)
+        return from_plain(EnhancerRecipe, content, path.name)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    except ManifestError as error:
+        raise ConfigError(str(error)) from error
