@@ -17,6 +17,7 @@ from edge.commands.bench import bench
 from edge.commands.bundle import bundle
 from edge.commands.crops import classify
 from edge.commands.device import doctor, selftest
+from edge.commands.pictures import enhance
 from edge.commands.slide import screen
 from edge.contract.errors import ClinicScopeError
 
@@ -76,7 +77,7 @@ def program(verbose: bool) -> None:
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
 
 
-for _command in (screen, classify, selftest, doctor, bundle, bench):
+for _command in (screen, classify, enhance, selftest, doctor, bundle, bench):
     program.add_command(_command)
 
 

@@ -22,11 +22,13 @@ class DeviceConfig:
 
     Attributes:
         bundle: path of the bundle to use; empty takes the newest installed one.
+        enhancer: path of the bundle that makes pictures larger; empty takes the newest installed.
         threads: of the network; 0 takes one for each core, at most 4.
         runtimes: in order of preference; empty tries all.
     """
 
     bundle: str = ""
+    enhancer: str = ""
     threads: int = 0
     runtimes: tuple[str, ...] = ()
     protocol: Protocol = field(default_factory=Protocol)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge.config import DeviceConfig
 from edge.contract.errors import ClinicScopeError
-from edge.installed import load_screener
+from edge.installed import has_enhancer, load_enhancer, load_screener
 from edge.store.files import write_durably
 from edge.store.store import Store
 
@@ -120,17 +120,39 @@ def check_bundle(home: Path, config: DeviceConfig) -> Check:
     return Check("bundle", OK, detail)
 
 
+def check_enhancer(home: Path, config: DeviceConfig) -> Check:
+    """The enhancer, where there is one, is intact; nothing is called on its pictures."""
+    if not has_enhancer(home, config):
+        return Check("enhancer", OK, "none is installed; the page shows no sharper view")
+    try:
+        enhancer = load_enhancer(home, config)
+    except ClinicScopeError as error:
+        advice = "install the enhancer's bundle again, or remove it; screening goes on without it"
+        return Check("enhancer", WARNING, str(error), advice)
+    ran_on = enhancer.ran_on
+    enhancer.close()
+    detail = (
+        f"{ran_on.bundle_id} ({ran_on.bundle_sha256[:12]}) passes its golden tensors on "
+        f"{ran_on.runtime}/{ran_on.accelerator}"
+    )
+    return Check("enhancer", OK, detail)
+
+
 def check_all(home: Path, config: DeviceConfig) -> list[Check]:
     """Every check, the data directory first: the others write there."""
     python = Check("python", OK, sys.version.split()[0])
     writable = check_home(home)
     if writable.state == FAILED:
-        return [python, writable, check_runtime(), check_bundle(home, config)]
+        return [python, writable, check_runtime(), *_check_bundles(home, config)]
     return [
         python,
         writable,
         check_disk(home),
         check_records(home),
         check_runtime(),
-        check_bundle(home, config),
+        *_check_bundles(home, config),
     ]
+
+
+def _check_bundles(home: Path, config: DeviceConfig) -> list[Check]:
+    return [check_bundle(home, config), check_enhancer(home, config)]

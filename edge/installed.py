@@ -9,9 +9,10 @@ from pathlib import Path
 from edge.config import DeviceConfig
 from edge.contract.bundle import MANIFEST, Bundle, open_bundle
 from edge.contract.errors import BundleError, ClinicScopeError
-from edge.contract.labels import MALARIA_CELLS
+from edge.contract.labels import MALARIA_CELLS, MALARIA_SUPERRES
 from edge.contract.manifest import parse_manifest
-from edge.runtimes.base import Runtime, open_runtimes
+from edge.enhancement.enhancer import Enhancer, enhancer_of
+from edge.runtimes.base import Runtime, open_runtime, open_runtimes
 from edge.screening.calls import check_reads_fields
 from edge.screening.classifier import Classifier
 from edge.screening.novelty import NoveltyNetwork
@@ -77,18 +78,62 @@ def _describe(path: Path) -> InstalledBundle:
     return InstalledBundle(str(path), manifest.task, manifest.bundle_id, manifest.version, False)
 
 
-def find_bundle(home: Path, config: DeviceConfig, task: str = MALARIA_CELLS) -> Bundle:
+def find_bundle(home: Path, named: str, task: str = MALARIA_CELLS) -> Bundle:
     """Opens the bundle that the config names, else the active one of the task.
 
     Raises:
         BundleError: none is there, or it is altered; see `open_bundle`.
     """
-    if config.bundle:
-        return open_bundle(Path(config.bundle))
+    path = named or _active_path(home, task)
+    if not path:
+        raise BundleError(f"no bundle for {task!r} is installed; give --bundle PATH")
+    return open_bundle(Path(path))
+
+
+def _active_path(home: Path, task: str) -> str:
+    """Where the active bundle of a task is; empty where none is installed."""
     for bundle in list_bundles(home):
         if bundle.active and bundle.task == task:
-            return open_bundle(Path(bundle.path))
-    raise BundleError(f"no bundle for {task!r} is installed; give --bundle PATH")
+            return bundle.path
+    return ""
+
+
+def has_enhancer(home: Path, config: DeviceConfig) -> bool:
+    """Whether an enhancer is named or installed; `load_enhancer` says whether it can be used."""
+    return bool(config.enhancer or _active_path(home, MALARIA_SUPERRES))
+
+
+def load_enhancer(home: Path, config: DeviceConfig) -> Enhancer:
+    """The network that makes pictures larger, proven by its golden tensors.
+
+    Raises:
+        BundleError, HardwareError: there is none, or it must not be used.
+    """
+    return prove_enhancer(find_bundle(home, config.enhancer, MALARIA_SUPERRES), config)
+
+
+def prove_enhancer(bundle: Bundle, config: DeviceConfig) -> Enhancer:
+    """See `load_enhancer`; the bundle is open already."""
+    enhancer_of(bundle)
+    runtime = open_runtime(
+        bundle, "enhancer", threads=config.network_threads(), names=config.runtimes
+    )
+    return Enhancer(bundle, runtime)
+
+
+def load_any(home: Path, config: DeviceConfig) -> Classifier | Enhancer:
+    """The bundle that the config names, whatever it is for; else the classifier of cells.
+
+    Raises:
+        BundleError, HardwareError: the device must not use it.
+    """
+    return prove_any(find_bundle(home, config.bundle), config)
+
+
+def prove_any(bundle: Bundle, config: DeviceConfig) -> Classifier | Enhancer:
+    """See `load_any`; the bundle is open already."""
+    prove = prove_enhancer if bundle.manifest.enhancer else prove_classifier
+    return prove(bundle, config)
 
 
 def load_classifier(home: Path, config: DeviceConfig) -> Classifier:
@@ -97,11 +142,16 @@ def load_classifier(home: Path, config: DeviceConfig) -> Classifier:
     Raises:
         BundleError, HardwareError: the device must not use it.
     """
-    return prove_classifier(find_bundle(home, config), config)
+    return prove_classifier(find_bundle(home, config.bundle), config)
 
 
 def prove_classifier(bundle: Bundle, config: DeviceConfig) -> Classifier:
     """See `load_classifier`; the bundle is open already."""
+    if bundle.manifest.enhancer:
+        raise BundleError(
+            f"bundle {bundle.manifest.bundle_id} makes pictures larger and calls nothing; use it "
+            "with `clinicscope enhance`, or give another --bundle"
+        )
     try:
         check_reads_fields(bundle.manifest)
     except BundleError:
@@ -116,7 +166,7 @@ def load_screener(home: Path, config: DeviceConfig) -> Screener:
     Raises:
         BundleError, HardwareError: the device must not screen.
     """
-    return prove_screener(find_bundle(home, config), config)
+    return prove_screener(find_bundle(home, config.bundle), config)
 
 
 def prove_screener(bundle: Bundle, config: DeviceConfig) -> Screener:

@@ -10,7 +10,8 @@ import click
 from edge.config import data_home, load_config
 from edge.contract.bundle import open_bundle
 from edge.contract.manifest import Enhancer, Manifest, Novelty, Parity, format_manifest
-from edge.installed import list_bundles, prove_classifier
+from edge.installed import list_bundles, prove_any
+from edge.screening.classifier import Classifier
 from edge.selftest import self_test
 
 
@@ -120,12 +121,11 @@ def _echo_novelty(novelty: Novelty, threshold: float | None) -> None:
 def verify(path: Path) -> None:
     """Check every file's sha256, then the golden tensors on this device."""
     opened = open_bundle(path)
-    config = load_config(data_home())
-    classifier = prove_classifier(opened, config)
-    passed, runtime = self_test(opened, classifier.runtime), classifier.runtime
+    proven = prove_any(opened, load_config(data_home()))
+    passed, runtime = self_test(opened, proven.runtime), proven.runtime
     click.echo(
-        f"{opened.manifest.bundle_id}: {len(opened.files)} files intact; {passed} logits on "
+        f"{opened.manifest.bundle_id}: {len(opened.files)} files intact; {passed} on "
         f"{runtime.name}/{runtime.accelerator}"
     )
-    if classifier.novelty:
-        click.echo(f"novelty network: {classifier.novelty.self_test()} logits")
+    if isinstance(proven, Classifier) and proven.novelty:
+        click.echo(f"novelty network: {proven.novelty.self_test()}")

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 
-from edge.commands.shared import model_options, open_classifier
+from edge.commands.shared import model_options, open_any
 from edge.config import data_home, load_config
 from edge.contract.errors import ClinicScopeError
 from edge.health import FAILED, check_all
+from edge.screening.classifier import Classifier
 from edge.selftest import self_test
 
 
@@ -20,19 +21,20 @@ from edge.selftest import self_test
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def selftest(bundle: Path | None, runtime: str | None, threads: int | None, as_json: bool) -> None:
     """Replay the bundle's golden tensors on this device."""
-    classifier = open_classifier(bundle, runtime, threads)
+    opened = open_any(bundle, runtime, threads)
     started = time.perf_counter()
-    passed = self_test(classifier.bundle, classifier.runtime)
-    second = classifier.novelty.self_test() if classifier.novelty else None
+    passed = self_test(opened.bundle, opened.runtime)
+    novelty = opened.novelty if isinstance(opened, Classifier) else None
+    second = novelty.self_test() if novelty else None
     elapsed_ms = (time.perf_counter() - started) * 1000
     if as_json:
-        facts = vars(passed) | vars(classifier.ran_on) | {"elapsed_ms": round(elapsed_ms, 3)}
+        facts = vars(passed) | vars(opened.ran_on) | {"elapsed_ms": round(elapsed_ms, 3)}
         click.echo(json.dumps(facts | {"novelty": vars(second) if second else None}, indent=1))
         return
-    where = f"{classifier.runtime.name}/{classifier.runtime.accelerator}"
-    click.echo(f"ok, {passed} logits on {where}")
+    where = f"{opened.runtime.name}/{opened.runtime.accelerator}"
+    click.echo(f"ok, {passed} on {where}")
     if second:
-        click.echo(f"ok, novelty network: {second} logits on {where}")
+        click.echo(f"ok, novelty network: {second} on {where}")
 
 
 @click.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +19,8 @@ from rich.progress import (
 )
 
 from edge.config import DeviceConfig, data_home, load_config
-from edge.installed import load_classifier, load_screener
+from edge.enhancement.enhancer import Enhancer
+from edge.installed import load_any, load_classifier, load_enhancer, load_screener
 from edge.screening.classifier import Classifier
 from edge.screening.screener import Screener
 from edge.store.files import write_durably
@@ -49,6 +51,20 @@ def open_screener(bundle: Path | None, runtime: str | None, threads: int | None)
 def open_classifier(bundle: Path | None, runtime: str | None, threads: int | None) -> Classifier:
     """The classifier that config and flags ask for, of any task."""
     return load_classifier(data_home(), _config(bundle, runtime, threads))
+
+
+def open_any(
+    bundle: Path | None, runtime: str | None, threads: int | None
+) -> Classifier | Enhancer:
+    """The classifier or enhancer that config and flags ask for."""
+    return load_any(data_home(), _config(bundle, runtime, threads))
+
+
+def open_enhancer(bundle: Path | None, runtime: str | None, threads: int | None) -> Enhancer:
+    """The enhancer that config and flags ask for."""
+    config = _config(None, runtime, threads)
+    named = replace(config, enhancer=str(bundle)) if bundle else config
+    return load_enhancer(data_home(), named)
 
 
 def _config(bundle: Path | None, runtime: str | None, threads: int | None) -> DeviceConfig:

@@ -1,7 +1,8 @@
 """Encoded bytes to RGB arrays and back; the only place where images are decoded.
 
-Arrays are (H,W,3) uint8 RGB everywhere outside this module; OpenCV's BGR never leaves it.
-Orientation tags are ignored: boxes refer to pixels as stored.
+Arrays are (H,W,3) uint8 RGB everywhere outside this module; OpenCV's BGR never leaves it. Evidence
+ignores orientation tags, because boxes refer to pixels as stored; a picture that is only made to be
+looked at (`read_picture`) is turned upright, and may be grey or transparent.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from edge.contract.errors import ImageError
 from edge.contract.image_header import read_header
+from edge.contract.orientation import read_orientation, turn_upright
 from edge.contract.types import U8Array
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
@@ -37,6 +39,27 @@ def decode_image(
     Raises:
         ImageError: not an image, truncated, larger than `max_pixels`, grey, or undecodable.
     """
+    _check_header(data, max_pixels)
+    return _to_rgb(_decode(data), may_be_grey)
+
+
+def decode_picture(data: bytes, *, max_pixels: int = MAX_PIXELS) -> U8Array:
+    """Decodes an image as it is: (H,W) grey, (H,W,3) RGB or (H,W,4) RGBA, uint8, upright.
+
+    16-bit samples are scaled by 1/257 whatever their range.
+
+    Raises:
+        ImageError: not an image, truncated, larger than `max_pixels`, or undecodable.
+    """
+    _check_header(data, max_pixels)
+    image = turn_upright(_to_bytes(_decode(data)), read_orientation(data))
+    if image.ndim == 2:
+        return image
+    code = cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGB
+    return np.asarray(cv2.cvtColor(image, code), np.uint8)
+
+
+def _check_header(data: bytes, max_pixels: int) -> None:
     header = read_header(data)
     pixels = header.width_px * header.height_px
     if not 0 < pixels <= max_pixels:
@@ -46,7 +69,6 @@ def decode_image(
         )
     if not header.complete:
         raise ImageError(f"{header.format} image is truncated ({len(data)} bytes); copy it again")
-    return _to_rgb(_decode(data), may_be_grey)
 
 
 def _decode(data: bytes) -> np.ndarray:
@@ -59,11 +81,16 @@ def _decode(data: bytes) -> np.ndarray:
     return image
 
 
-def _to_rgb(image: np.ndarray, may_be_grey: bool) -> U8Array:
+def _to_bytes(image: np.ndarray) -> U8Array:
     if image.dtype == np.uint16:
-        image = ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        return ((image.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if image.dtype != np.uint8:
         raise ImageError(f"image has {image.dtype} samples; use 8 or 16 bits a channel")
+    return image
+
+
+def _to_rgb(image: np.ndarray, may_be_grey: bool) -> U8Array:
+    image = _to_bytes(image)
     if image.ndim == 2 and may_be_grey:
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2RGB), np.uint8)
     if image.ndim == 2 or image.shape[2] < 3:
@@ -75,22 +102,33 @@ def _to_rgb(image: np.ndarray, may_be_grey: bool) -> U8Array:
 
 def read_image(path: Path, *, may_be_grey: bool = False) -> U8Array:
     """Reads and decodes one file. Raises ImageError, which names no path: the caller knows it."""
+    return decode_image(_read_bytes(path), may_be_grey=may_be_grey)
+
+
+def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> U8Array:
+    """Reads one file and decodes it as `decode_picture` does. Raises ImageError, without a path."""
+    return decode_picture(_read_bytes(path), max_pixels=max_pixels)
+
+
+def _read_bytes(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise ImageError(f"file has {size:,} bytes, more than {MAX_FILE_BYTES:,}; not read")
-        return decode_image(path.read_bytes(), may_be_grey=may_be_grey)
+        return path.read_bytes()
     except OSError as error:
         raise ImageError(f"file cannot be read: {error.strerror}") from error
 
 
 def encode_image(image: U8Array, suffix: str = ".png", *, quality: int = 92) -> bytes:
-    """Encodes (H,W,3) uint8 RGB as PNG, WebP or JPEG bytes."""
+    """Encodes uint8 RGB, or as PNG also (H,W) grey or (H,W,4) RGBA, as PNG, WebP or JPEG bytes."""
     flags = {
         ".jpg": [cv2.IMWRITE_JPEG_QUALITY, quality],
         ".webp": [cv2.IMWRITE_WEBP_QUALITY, quality],
     }.get(suffix, [])
-    done, data = cv2.imencode(suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR), flags)
+    codes = {3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}
+    stored = image if image.ndim == 2 else cv2.cvtColor(image, codes[image.shape[2]])
+    done, data = cv2.imencode(suffix, stored, flags)
     if not done:
         raise ImageError(f"image of shape {image.shape} cannot be encoded as {suffix}")
     return data.tobytes()

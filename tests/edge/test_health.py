@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edge import installed
 from edge.config import DeviceConfig
 from edge.health import (
     FAILED,
@@ -14,11 +15,14 @@ from edge.health import (
     check_all,
     check_bundle,
     check_disk,
+    check_enhancer,
     check_home,
     check_records,
     check_runtime,
 )
+from edge.installed import list_bundles
 from edge.store.store import Store
+from tests.support.drawn_enhancer import write_enhancer_bundle
 
 
 @pytest.mark.parametrize(
@@ -68,3 +72,22 @@ def test_unwritable_home_is_reported_with_the_rest(tmp_path: Path) -> None:
     }
     assert states["data directory"] == FAILED
     assert states["bundle"] == OK
+
+
+def test_enhancer_may_be_missing_and_a_broken_one_is_a_warning(tmp_path: Path) -> None:
+    named = write_enhancer_bundle(tmp_path / "drawn").path
+    config = DeviceConfig(enhancer=str(named))
+    assert check_enhancer(tmp_path, config).state == OK
+    assert "passes its golden tensors on litert" in check_enhancer(tmp_path, config).detail
+    (named / "golden/image.npy").write_bytes(b"altered")
+    check = check_enhancer(tmp_path, config)
+    assert check.state == WARNING
+    assert "screening goes on without it" in check.advice
+    assert "enhancer" in {check.name for check in check_all(tmp_path, config)}
+
+
+def test_device_without_enhancer_is_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = tmp_path / "nothing-shipped"
+    monkeypatch.setattr(installed, "list_bundles", lambda home: list_bundles(home, nothing))
+    check = check_enhancer(tmp_path, DeviceConfig())
+    assert (check.state, check.detail) == (OK, "none is installed; the page shows no sharper view")
