@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from edge.cameras.smear import draw_field
@@ -19,6 +20,7 @@ from edge.cameras.smear_settings import SmearSettings
 from edge.contract.errors import DataError
 from edge.contract.images import decode_image, encode_image
 from edge.contract.types import Frame, U8Array
+from edge.enhancement.enhancer import Enhancer
 from edge.runtimes.base import Runtime
 from edge.screening.classifier import Classifier
 from edge.screening.screener import Screener
@@ -30,11 +32,11 @@ BLOCK = 25
 
 @dataclass(frozen=True)
 class ModelTime:
-    """One model's time a cell on one thread.
+    """One model's time a cell on one thread, or a tile.
 
     Attributes:
-        role: "classifier", "novelty" or "baseline".
-        ratio: its median over that of the bundle's classifier.
+        role: "classifier", "novelty" or "baseline"; "bicubic" or "enhancer".
+        ratio: its median over that of the bundle's classifier, or of the bicubic resize.
     """
 
     name: str
@@ -79,7 +81,35 @@ def time_models(
         size = path.stat().st_size if path.is_file() else 0
         name = f"{path.parent.name}/{path.name}"
         models.append(_Timed(name, "baseline", size, _bare_call(path, batch)))
-    took = _interleave([model.call for model in models], runs) / batch
+    return _table(models, _interleave([model.call for model in models], runs) / batch)
+
+
+def time_enhancer(enhancer: Enhancer, runs: int) -> list[ModelTime]:
+    """Times the network on one tile beside OpenCV's bicubic resize of the same tile, which comes
+    first, on one thread.
+    """
+    manifest, runtime = enhancer.bundle.manifest, enhancer.runtime
+    tile = enhancer.bundle.array(manifest.golden.input_file).astype(np.uint8)[:1]
+    models = [
+        _Timed("OpenCV bicubic", "bicubic", 0, lambda: _bicubic(tile[0])),
+        _Timed(
+            manifest.bundle_id, "enhancer", runtime.weights.bytes, lambda: runtime.enlarge(tile)
+        ),
+    ]
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        return _table(models, _interleave([model.call for model in models], runs))
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _bicubic(image: U8Array) -> Any:
+    return cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+
+
+def _table(models: Sequence[_Timed], took: np.ndarray) -> list[ModelTime]:
+    """Medians of milliseconds (calls, models), each beside that of the first model."""
     medians = np.median(took, axis=0)
     slowest = np.percentile(took, 95, axis=0)
     return [

@@ -20,6 +20,7 @@ from web_ui.pictures import FieldImages
 from web_ui.secret_key import load_or_create_secret_key
 
 if TYPE_CHECKING:
+    from edge.enhancement.enhancer import Enhancer
     from edge.screening.service import ScreeningService
 
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
@@ -29,6 +30,7 @@ UPLOADS_FOLDER = "uploads"
 def create_app(
     service: ScreeningService,
     *,
+    enhancer: Enhancer | None = None,
     upload_dir: Path | None = None,
     max_upload_bytes: int = MAX_UPLOAD_BYTES,
     secret_key: bytes | None = None,
@@ -37,6 +39,7 @@ def create_app(
 
     Args:
         service: does the work; its store's home is where the page keeps its key.
+        enhancer: makes sharper views of suspect cells; without it the page offers none.
         upload_dir: where uploaded fields wait for the service; None for a folder in that home.
         max_upload_bytes: largest request; more is answered with 413.
         secret_key: signs sessions; None for the device's own, made at first start.
@@ -56,10 +59,12 @@ def create_app(
         # A phone keeps the form open for hours, and offline its clock may jump.
         WTF_CSRF_TIME_LIMIT=None,
     )
-    attach(app, Context(service, upload_dir or home / UPLOADS_FOLDER, FieldImages(service.store)))
+    images, uploads = FieldImages(service.store), upload_dir or home / UPLOADS_FOLDER
+    attach(app, Context(service, uploads, images, enhancer))
     CSRFProtect(app)
     protect_responses(app)
     dress(app)
+    app.jinja_env.globals["enhancer"] = enhancer
     for module in (today, specimens, evidence, about):
         app.register_blueprint(module.blueprint)
     errors.register(app)

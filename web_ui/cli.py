@@ -11,7 +11,8 @@ import click
 
 from edge.config import data_home, load_config
 from edge.contract.errors import ClinicScopeError, ConfigError
-from edge.installed import load_screener
+from edge.enhancement.enhancer import Enhancer
+from edge.installed import has_enhancer, load_enhancer, load_screener
 from edge.screening.lock import own_device
 from edge.screening.service import ScreeningService
 from edge.store.store import Store
@@ -55,7 +56,7 @@ def run_owned(home: Path, host: str, port: int) -> None:
         return
     try:
         click.echo(f"ClinicScope is at http://{host}:{port}  (records in {home})")
-        serve(create_app(service), host, port)
+        serve(create_app(service, enhancer=open_enhancer(home)), host, port)
     finally:
         service.close()
 
@@ -69,3 +70,18 @@ def open_service(home: Path) -> ScreeningService:
     """
     config = load_config(home)
     return ScreeningService(Store(home), lambda: load_screener(home, config), config.protocol)
+
+
+def open_enhancer(home: Path) -> Enhancer | None:
+    """What makes sharper views; None where there is none, or where it fails its golden tensors.
+
+    Screening does not need it, so a broken one is said in the log and by `doctor`.
+    """
+    config = load_config(home)
+    if not has_enhancer(home, config):
+        return None
+    try:
+        return load_enhancer(home, config)
+    except ClinicScopeError as error:
+        log.warning("the page shows no sharper views: %s", error)
+        return None

@@ -12,6 +12,7 @@ from flask import Flask, current_app
 from web_ui.pictures import FieldImages
 
 if TYPE_CHECKING:
+    from edge.enhancement.enhancer import Enhancer
     from edge.screening.service import ScreeningService
     from edge.store.store import Store
 
@@ -23,12 +24,14 @@ class Context:
     """One app's parts.
 
     Attributes:
+        enhancer: makes the sharper views; None where the device has none.
         starting: held from the saving of an upload until its specimen has started.
     """
 
     service: ScreeningService
     upload_dir: Path
     images: FieldImages
+    enhancer: Enhancer | None = None
     starting: threading.Lock = field(default_factory=threading.Lock)
 
     @property

@@ -19,6 +19,7 @@ from web_ui.pictures import (
     field_jpeg,
     heat_jpeg,
     object_jpeg,
+    sharper_jpeg,
 )
 from web_ui.presenter import view_specimen
 
@@ -93,6 +94,19 @@ def heat_image(specimen_id: str, cell_id: int) -> Response:
     cell, field = _cell(specimen_id, cell_id)
     return _picture(
         f"{_stamp(field)}-h{cell_id}", lambda: heat_jpeg(context().images.read(field), cell)
+    )
+
+
+@blueprint.get("/cells/<int:cell_id>/enhanced.jpg")
+def enhanced_image(specimen_id: str, cell_id: int) -> Response:
+    """A suspect cell made sharper, to look at; there is none on a device without enhancer."""
+    enhancer = context().enhancer
+    if enhancer is None:
+        raise NotFoundError("this device has no enhancer")
+    cell, field = _cell(specimen_id, cell_id)
+    return _picture(
+        f"{_stamp(field)}-e{cell_id}-{enhancer.bundle.sha256[:12]}",
+        lambda: sharper_jpeg(context().images.read(field), cell, enhancer),
     )
 
 

@@ -15,9 +15,11 @@ from edge.contract.errors import NotFoundError
 from edge.contract.images import decode_image, encode_image
 from edge.contract.labels import is_infected
 from edge.contract.types import U8Array
+from edge.enhancement.view import sharper_view
 from edge.store.records import FieldRecord, SuspectCellRecord
 
 if TYPE_CHECKING:
+    from edge.enhancement.enhancer import Enhancer
     from edge.store.store import Store
 
 MIN_WIDTH_PX, MAX_WIDTH_PX = 64, 2048
@@ -91,3 +93,9 @@ def heat_jpeg(image: U8Array, cell: SuspectCellRecord) -> bytes:
     # Of a cell that the classifier does not suspect, the map is the other network's.
     view = heat_view(image, *box, cell.cam, of_novelty=not is_infected(cell.label))
     return encode_image(view, ".jpg", quality=_QUALITY)
+
+
+def sharper_jpeg(image: U8Array, cell: SuspectCellRecord, enhancer: Enhancer) -> bytes:
+    """The same view with pixels that a network guessed, marked as no evidence."""
+    box = (cell.left_px, cell.top_px, cell.width_px, cell.height_px)
+    return encode_image(sharper_view(image, *box, enhancer), ".jpg", quality=_QUALITY)

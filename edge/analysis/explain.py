@@ -82,6 +82,19 @@ def cell_view(
     margin_fraction: float = 0.25,
 ) -> U8Array:
     """A cell with some context, (VIEW_PX, VIEW_PX, 3) uint8 RGB; beyond the field it is grey."""
+    view = cell_square(image, left_px, top_px, width_px, height_px, margin_fraction)
+    return np.asarray(cv2.resize(view, (VIEW_PX, VIEW_PX), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def cell_square(
+    image: U8Array,
+    left_px: int,
+    top_px: int,
+    width_px: int,
+    height_px: int,
+    margin_fraction: float = 0.25,
+) -> U8Array:
+    """The same in the field's own pixels, (S,S,3) uint8 RGB."""
     side = max(width_px, height_px)
     margin = round(side * margin_fraction)
     left = left_px - (side - width_px) // 2 - margin
@@ -91,7 +104,7 @@ def cell_view(
     seen = image[max(top, 0) : top + full, max(left, 0) : left + full]
     row, column = max(-top, 0), max(-left, 0)
     view[row : row + seen.shape[0], column : column + seen.shape[1]] = seen
-    return np.asarray(cv2.resize(view, (VIEW_PX, VIEW_PX), interpolation=cv2.INTER_CUBIC), np.uint8)
+    return view
 
 
 def heat_view(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
-from edge.bench import time_fields, time_models
-from edge.commands.shared import model_options, open_classifier, write_json
+from edge.bench import time_enhancer, time_fields, time_models
+from edge.commands.shared import model_options, open_any, write_json
+from edge.enhancement.enhancer import Enhancer
 from edge.screening.screener import Screener
 
 
@@ -40,17 +41,22 @@ def bench(
     """Time each network a cell and, where the bundle reads fields, a simulated field by stage.
 
     One thread by default. Times are of one cell, also where a call has many; the ratio is to the
-    bundle's classifier.
+    bundle's classifier. An enhancer is timed on one tile; the ratio is to OpenCV's bicubic resize.
     """
-    classifier = open_classifier(bundle, runtime, threads or 1)
-    models = time_models(classifier, baselines, runs, batch)
-    field = time_fields(classifier, fields) if isinstance(classifier, Screener) else None
+    opened = open_any(bundle, runtime, threads or 1)
+    if isinstance(opened, Enhancer):
+        if baselines or batch > 1:
+            raise click.UsageError("an enhancer is timed alone: leave out --baseline and --batch")
+        models = time_enhancer(opened, runs)
+    else:
+        models = time_models(opened, baselines, runs, batch)
+    field = time_fields(opened, fields) if isinstance(opened, Screener) else None
     if json_path:
         content = {
             "models": [vars(model) for model in models],
             "batch": batch,
             "field": vars(field) if field else None,
-            "ran_on": vars(classifier.ran_on),
+            "ran_on": vars(opened.ran_on),
         }
         write_json(json_path, content)
         return

@@ -48,6 +48,11 @@ def take_all(page: Page, address: str, out: Path, size: str) -> None:
     page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager' })")
     page.wait_for_load_state("networkidle")
     take("result")
+    for button in page.locator(".sharp-button").all()[:3]:
+        button.click()
+    page.wait_for_load_state("networkidle")
+    page.locator(".gallery").first.scroll_into_view_if_needed()
+    take("sharper", full=False)
     page.locator("a.thumb").first.click()
     page.wait_for_load_state("networkidle")
     take("field")

@@ -34,6 +34,15 @@ window.addEventListener("pageshow", () => {
   }
 });
 
+// Of heat map and sharper view one lies over the other, so one switches the other off.
+for (const cell of document.querySelectorAll(".cell")) {
+  cell.addEventListener("change", (event) => {
+    for (const other of cell.querySelectorAll("input:checked")) {
+      other.checked = other === event.target;
+    }
+  });
+}
+
 // Numbers that stand still must say so.
 const offline = document.getElementById("offline");
 if (offline) {

@@ -257,3 +257,22 @@ def test_bundle_commands_know_enhancers(clinicscope: Run, cells: Path, home: Pat
     found = json.loads(out)
     assert (found["n_cells"], found["unit"], found["novelty"]) == (3, "grey levels", None)
     assert found["bundle_id"] == "drawn-superres-1"
+
+
+def test_bench_times_a_tile_beside_bicubic(clinicscope: Run, cells: Path, home: Path) -> None:
+    words = ["bench", "--bundle", home / "bundles/drawn", "--runs", 25]
+    before = cv2.getNumThreads()
+    code, out, err = clinicscope(*words, "--json", "-")
+    assert code == 0, err
+    assert cv2.getNumThreads() == before
+    content = json.loads(out)
+    bicubic, network = content["models"]
+    assert [bicubic["role"], network["role"], content["field"]] == ["bicubic", "enhancer", None]
+    assert bicubic["ratio"] == 1 and network["bytes"] > 0
+    ratio = network["median_ms"] / bicubic["median_ms"]
+    assert network["ratio"] == pytest.approx(ratio, rel=0.05)
+    assert content["ran_on"]["threads"] == 1
+    code, out, _ = clinicscope(*words)
+    assert code == 0 and "OpenCV bicubic" in out and "drawn-superres-1" in out
+    code, _, err = clinicscope(*words, "--batch", 4)
+    assert code == 2 and "an enhancer is timed alone" in err
