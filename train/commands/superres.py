@@ -8,6 +8,7 @@ import click
 
 from train.commands.shared import data_option
 from train.commands.superres_measure import evaluate, report, sheet
+from train.commands.superres_study import study
 from train.recipe import parse_setting
 
 
@@ -47,5 +48,5 @@ def fit(
     click.echo(fit_enhancer(found, run_dir, data=data, on_epoch=tell))
 
 
-for command in (evaluate, sheet, report):
+for command in (evaluate, sheet, report, study):
     superres.add_command(command)

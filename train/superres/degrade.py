@@ -80,7 +80,7 @@ def degrade(image: U8Array, spec: DegradeSpec, rng: np.random.Generator) -> U8Ar
     if rng.random() >= spec.jpeg_share:
         return noisy
     low, high = spec.jpeg_quality
-    return _through_jpeg(noisy, int(rng.integers(low, high + 1)))
+    return through_jpeg(noisy, int(rng.integers(low, high + 1)))
 
 
 def _blur(image: U8Array, sigma_px: float) -> U8Array:
@@ -94,7 +94,8 @@ def _with_noise(image: np.ndarray, sensor: float, shot: float, rng: np.random.Ge
     return np.asarray(np.clip(np.rint(values), 0, 255), np.uint8)
 
 
-def _through_jpeg(image: U8Array, quality: int) -> U8Array:
+def through_jpeg(image: U8Array, quality: int) -> U8Array:
+    """(H,W,3) as a JPEG file gives it back. Raises DataError where OpenCV writes none."""
     done, file = cv2.imencode(
         ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
     )
