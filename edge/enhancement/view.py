@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 
 from edge.analysis.explain import cell_square
-from edge.contract.types import U8Array
+from edge.contract.types import F32Array, U8Array
 from edge.enhancement.enhancer import NOT_EVIDENCE, Enhancer
 
 # Twice the plain view of a cell.
 SHARPER_PX = 320
 # Covers less than the margin below the cell, which is a sixth of the view.
-_BAND_PX = 44
+_BAND_PX, _TEXT_WIDTH_PX = 40, 292
 _BAND, _INK = (18, 38, 43), (255, 255, 255)
-_FONT, _STROKE_PX = cv2.FONT_HERSHEY_SIMPLEX, 2
 
 
 def sharper_view(
@@ -34,9 +35,26 @@ def sharper_view(
 
 
 def _mark(view: U8Array) -> None:
-    """Writes what it is on a band at the foot, as wide as it goes."""
-    view[-_BAND_PX:] = _BAND
-    (width, height), _ = cv2.getTextSize(NOT_EVIDENCE, _FONT, 1.0, _STROKE_PX)
-    scale = (SHARPER_PX - 24) / width
-    base = SHARPER_PX - (_BAND_PX - round(height * scale)) // 2
-    cv2.putText(view, NOT_EVIDENCE, (12, base), _FONT, scale, _INK, _STROKE_PX, cv2.LINE_AA)
+    """Writes what it is on a band at the foot."""
+    ink = _words()
+    height, width = ink.shape[:2]
+    top, left = (_BAND_PX - height) // 2, (SHARPER_PX - width) // 2
+    band = np.full((_BAND_PX, SHARPER_PX, 3), _BAND, np.uint8)
+    place = band[top : top + height, left : left + width]
+    place[:] = np.round(place * (1 - ink) + np.array(_INK) * ink).astype(np.uint8)
+    view[-_BAND_PX:] = band
+
+
+@cache
+def _words() -> F32Array:
+    """Where the ink is, (h,w,1) float32 [0,1]; fonts differ by OpenCV's version."""
+    paper = np.zeros((100, 1200), np.uint8)
+    cv2.putText(paper, NOT_EVIDENCE, (20, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.4, 255, 3, cv2.LINE_AA)
+    left, top, width, height = cv2.boundingRect(paper)
+    height_px = round(height * _TEXT_WIDTH_PX / width)
+    ink = cv2.resize(
+        paper[top : top + height, left : left + width],
+        (_TEXT_WIDTH_PX, height_px),
+        interpolation=cv2.INTER_AREA,
+    )
+    return np.asarray(ink[:, :, None] / np.float32(255), np.float32)

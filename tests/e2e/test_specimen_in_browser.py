@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from edge.cameras.smear import SmearSettings, draw_field
 from edge.contract.images import encode_image
 from tests.support.appliance import appliance, chromium
+from tests.support.drawn_enhancer import write_enhancer_bundle
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 # A busy machine draws slowly; what is asked for still has to come.
@@ -22,7 +23,9 @@ SEED = 11
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with appliance(tmp_path_factory.mktemp("appliance") / "home") as found:
+    home = tmp_path_factory.mktemp("appliance") / "home"
+    write_enhancer_bundle(home / "bundles/drawn", version=90)
+    with appliance(home) as found:
         yield found
 
 
@@ -96,6 +99,19 @@ def test_result_shows_its_evidence(page: Page) -> None:
     page.locator("label[for=heat-all-suspect]").click()
     heat = page.locator(".gallery img[src*='heat']").first
     expect(heat).to_be_visible()
+    page.locator("label[for=heat-all-suspect]").click()
+    cell = page.locator(".cell").first
+    cell.get_by_text("Heat map").click()
+    cell.get_by_text("Sharper view").click()
+    sharp = cell.locator("img.sharp")
+    expect(sharp).to_be_visible()
+    expect(sharp).to_have_js_property("naturalWidth", 320)
+    expect(cell.get_by_text("Enhanced, not evidence")).to_be_visible()
+    # One lies over the other, so one switches the other off.
+    expect(heat).not_to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    cell.get_by_text("Sharper view").click()
+    expect(sharp).not_to_be_visible()
     page.locator("a.thumb").first.click()
     expect(page.locator("img[src*='annotated=1']").first).to_be_visible()
 
@@ -129,6 +145,19 @@ def test_stop_ends_a_specimen_and_says_so(page: Page) -> None:
     page.wait_for_selector("[data-testid=status][data-value=stopped]", timeout=60_000)
     found = page.get_by_test_id("verdict").first.get_attribute("data-value")
     assert found == "inconclusive"
+
+
+def test_sharper_view_needs_no_script(browser: Browser, address: str) -> None:
+    context = browser.new_context(viewport=PHONE, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address)
+    page.get_by_role("link", name="S-0001").first.click()
+    cell = page.locator(".cell").first
+    expect(cell.locator("img.sharp")).not_to_be_visible()
+    cell.get_by_text("Sharper view").click()
+    expect(cell.locator("img.sharp")).to_be_visible()
+    expect(cell.get_by_text("Enhanced, not evidence")).to_be_visible()
+    context.close()
 
 
 @pytest.mark.parametrize("width", [360, 1280])
