@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge.contract.errors import ConfigError
-from edge.contract.labels import MALARIA_CELLS
+from edge.contract.labels import MALARIA_CELLS, MALARIA_SUPERRES
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,23 @@ TEXTS: dict[str, TaskText] = {
                 _FEW_PATIENTS,
                 _RED_CELLS_ONLY,
             ),
+        },
+    ),
+    MALARIA_SUPERRES: TaskText(
+        "Looking closer: makes pictures of thin smears twice as large in each direction, for a "
+        "person to look at. It invents what a larger picture would show; what it adds is no "
+        "evidence of anything, and nothing is to be called on it. Not for diagnosis.",
+        "pictures",
+        {
+            "nih-cells": (
+                "Learned from cells of one kind of microscope and phone, cut out and black round "
+                "the cell; on whole fields and on other microscopes it gains less, or nothing.",
+                "Most of what it gains over bicubic is the sharp edge of the black, which no one "
+                "reads a cell by; figures inside the cell say what it gains there.",
+                "It knows pictures that were only made smaller, and some with blur, noise and "
+                "JPEG; a picture that is out of focus stays so.",
+                "A parasite that the small picture does not show is not shown by the large one.",
+            )
         },
     ),
     "malaria-stages": TaskText(

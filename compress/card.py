@@ -34,8 +34,8 @@ def render_card(manifest: Manifest, variants: Mapping[str, str]) -> str:
         "## Evaluation (the model that ships, 95 % intervals by bootstrap over patients)",
     ]
     for entry in manifest.evaluation:
-        lines += _evaluation(entry, examples)
-    return "\n".join(lines + _parity(manifest, examples) + _representatives(manifest, examples))
+        lines += evaluation_lines(entry, examples)
+    return "\n".join(lines + _parity(manifest, examples) + representative_lines(manifest, examples))
 
 
 def _network(manifest: Manifest, variants: Mapping[str, str]) -> list[str]:
@@ -112,7 +112,8 @@ def _novelty(manifest: Manifest) -> list[str]:
     return [*lines, ""]
 
 
-def _evaluation(entry: Evaluation, examples: str) -> list[str]:
+def evaluation_lines(entry: Evaluation, examples: str) -> list[str]:
+    """One set of figures as a table, `examples` being what its inputs are called."""
     head = (
         f"{entry.dataset}, {entry.role}, {entry.labels} labels: {entry.n_cells:,} {examples} of "
         f"{entry.n_patients} patients"
@@ -156,7 +157,8 @@ def _parity(manifest: Manifest, examples: str) -> list[str]:
     return [*lines, ""]
 
 
-def _representatives(manifest: Manifest, examples: str) -> list[str]:
+def representative_lines(manifest: Manifest, examples: str) -> list[str]:
+    """What the ranges of the quantisation come from."""
     counts = manifest.representative_set.count_per_class
     return [
         f"Ranges of the quantisation come from {sum(counts.values()):,} {examples} of training "

@@ -11,6 +11,7 @@ from compress.commands.refusal import refusal
 from compress.commands.report import report
 from compress.commands.run import run
 from compress.commands.search import search
+from compress.commands.superres import superres
 
 
 @click.group()
@@ -18,5 +19,5 @@ def compress() -> None:
     """From fitted networks to the smallest bundle that keeps their accuracy (workstation)."""
 
 
-for command in (run, pack, evaluate, search, novelty, refusal, report):
+for command in (run, pack, evaluate, search, novelty, superres, refusal, report):
     compress.add_command(command)

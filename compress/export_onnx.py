@@ -50,7 +50,7 @@ def export_onnx(model: Any, scale: float) -> bytes:
 
     function = uint8_function(model, scale)
     signature = [tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8, name="image")]
-    with _exporting():
+    with exporting():
         proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
     unknown = sorted({node.op_type for node in proto.graph.node if not defs.has(node.op_type)})
     if unknown:
@@ -84,7 +84,7 @@ def quantise_onnx(content: bytes, representative: U8Array) -> bytes:
         quantize_static(
             prepared,
             quantised,
-            _reader(pin_range(representative)),
+            calibration_reader(pin_range(representative)),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             activation_type=QuantType.QUInt8,
@@ -129,7 +129,8 @@ def describe_onnx(content: bytes, *, file: str, parent: str) -> Weights:
 
 
 @contextmanager
-def _exporting() -> Iterator[None]:
+def exporting() -> Iterator[None]:
+    """Turns the exporter's complaint into a DataError that names it."""
     try:
         yield
     except (NotImplementedError, RuntimeError, ValueError) as error:
@@ -139,15 +140,16 @@ def _exporting() -> Iterator[None]:
         ) from error
 
 
-def _reader(crops: U8Array) -> Any:
+def calibration_reader(images: np.ndarray) -> Any:
+    """What ONNX Runtime takes ranges from: (N,H,W,3) of the kind that the graph's input wants."""
     from onnxruntime.quantization import CalibrationDataReader
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
         """Batches of the representative set, once."""
 
         def __init__(self) -> None:
-            starts = range(0, len(crops), _CALIBRATION_BATCH)
-            self.batches = iter([{"image": crops[at : at + _CALIBRATION_BATCH]} for at in starts])
+            starts = range(0, len(images), _CALIBRATION_BATCH)
+            self.batches = iter([{"image": images[at : at + _CALIBRATION_BATCH]} for at in starts])
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             """The next one, None at the end."""

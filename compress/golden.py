@@ -7,7 +7,7 @@ wrong model, a swapped channel or another resize is off by far more.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -41,12 +41,13 @@ class GoldenSet:
 
     Attributes:
         images: (N,S,S,3) uint8 RGB.
-        outputs: `logit` (N,) or (N,K) and `cam` (N,h,w) or (N,h,w,K), float32.
-        tolerances: of each output, in logits.
+        outputs: `logit` (N,) or (N,K) and `cam` (N,h,w) or (N,h,w,K), float32; of an enhancer
+            `image` (N,2S,2S,3), uint8.
+        tolerances: of each output, in logits; of an enhancer in grey levels.
     """
 
     images: U8Array
-    outputs: dict[str, F32Array]
+    outputs: Mapping[str, F32Array | U8Array]
     tolerances: dict[str, float]
 
 
@@ -66,7 +67,7 @@ def make_golden(images: U8Array, files: Sequence[tuple[Weights, bytes]]) -> Gold
         raise DataError("there are no tflite weights; golden tensors come from LiteRT: make them")
     golden = _outputs(LiteRTRuntime(reference[1], reference[0]).run(images))
     differences = dict.fromkeys(golden, 0.0)
-    for kernel, runtime in _other_kernels(files):
+    for kernel, runtime in other_kernels(files):
         found = _outputs(runtime.run(images))
         apart = {name: _largest(found[name], golden[name]) for name in golden}
         if apart["logit"] > MAX_DIFFERENCE:
@@ -130,7 +131,8 @@ class _Kernels(LiteRTRuntime):
         return partial(super()._import(), experimental_op_resolver_type=kind)
 
 
-def _other_kernels(files: Sequence[tuple[Weights, bytes]]) -> list[tuple[str, Runtime]]:
+def other_kernels(files: Sequence[tuple[Weights, bytes]]) -> list[tuple[str, Runtime]]:
+    """Every way but LiteRT's usual one that files are computed on this machine, by name."""
     found: list[tuple[str, Runtime]] = []
     for weights, content in files:
         if weights.format == "onnx":

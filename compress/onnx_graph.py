@@ -13,7 +13,7 @@ from edge.contract.errors import DataError
 # What has weights.
 _SUMS = frozenset({"Conv", "Gemm", "MatMul"})
 # They move values and compute nothing.
-_MOVES = frozenset({"Reshape", "SpaceToDepth", "Transpose"})
+MOVES = frozenset({"Reshape", "SpaceToDepth", "Transpose"})
 
 
 def plain_resize(graph: Any) -> None:
@@ -100,7 +100,7 @@ def kept_in_float(graph: Any) -> list[str]:
     waiting = list(used_by[cast.output[0]])
     while waiting:
         node = waiting.pop()
-        if node.op_type in _MOVES | {"Mul"}:
+        if node.op_type in MOVES | {"Mul"}:
             kept.append(node.name)
             waiting += used_by.get(node.output[0], ())
     return kept
@@ -138,7 +138,7 @@ def _back_to_scaling(rounding: Any, made_by: dict[str, Any]) -> list[Any]:
         if node.op_type == "Mul":
             before = made_by.get(node.input[0])
             return path if before is not None and before.op_type == "Cast" else []
-        if node.op_type not in _MOVES:
+        if node.op_type not in MOVES:
             return []
     return []
 
@@ -160,7 +160,7 @@ def check_quantised(graph: Any) -> None:
     """Raises DataError, naming them, where operations before the last sums stay in float."""
     from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
-    known = {*QDQRegistry, *QLinearOpsRegistry, *_MOVES, "QuantizeLinear", "DequantizeLinear"}
+    known = {*QDQRegistry, *QLinearOpsRegistry, *MOVES, "QuantizeLinear", "DequantizeLinear"}
     before = _before_last_sums(graph)
     stayed = [
         f"{node.op_type} ({node.name})"

@@ -11,7 +11,7 @@ import io
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version as package_version
@@ -71,7 +71,7 @@ def pack_bundle(
     task, spec = record.recipe.task, record.recipe.preprocessing
     images = draw_images(task, spec, count_in(room, spec, [part.weights[0][0] for part in parts]))
     golden = make_golden(images, weights)
-    files["golden/input.npy"] = _npy(images)
+    files["golden/input.npy"] = npy(images)
     files |= _golden_files(golden, "")
     manifest = _manifest(record, version, now or datetime.now(UTC), golden)
     for part in parts[1:]:
@@ -81,13 +81,13 @@ def pack_bundle(
     variants = {entry.file: name for part in parts for entry, name in part.variants}
     files[CARD] = render_card(manifest, variants).encode()
     listed = {name: data for name, data in sorted(files.items()) if name not in variants}
-    files[MANIFEST] = format_manifest(replace(manifest, files=_hashes(listed))).encode()
-    _check_size(files, variants)
-    return _write_proven(files, out, as_zip)
+    files[MANIFEST] = format_manifest(replace(manifest, files=hashes(listed))).encode()
+    check_size(files, variants)
+    return write_proven(files, out, as_zip)
 
 
 def _golden_files(golden: GoldenSet, prefix: str) -> dict[str, bytes]:
-    return {f"golden/{prefix}{name}.npy": _npy(array) for name, array in golden.outputs.items()}
+    return {f"golden/{prefix}{name}.npy": npy(array) for name, array in golden.outputs.items()}
 
 
 def _golden(golden: GoldenSet, prefix: str) -> Golden:
@@ -107,7 +107,7 @@ def _manifest(record: Compressed, version: int, now: datetime, golden: GoldenSet
         bundle_id=f"{recipe.task}-{version}",
         version=version,
         created_utc=now.isoformat(timespec="seconds"),
-        source_revision=_revision(),
+        source_revision=revision(),
         intended_use=text_of(recipe.task).intended_use,
         limitations=limitations_of(recipe.task, recipe.dataset),
         task=recipe.task,
@@ -134,7 +134,7 @@ def _score_meaning(labels: Sequence[str]) -> str:
     return "P of the label called, the largest of softmax(logit / temperature)"
 
 
-def _revision() -> str:
+def revision() -> str:
     """The commit that this was packed from; the program's version where there is no git."""
     try:
         done = subprocess.run(
@@ -149,7 +149,8 @@ def _revision() -> str:
     return done.stdout.strip()
 
 
-def _check_size(files: Mapping[str, bytes], weights: Mapping[str, str]) -> None:
+def check_size(files: Mapping[str, bytes], weights: Iterable[str]) -> None:
+    """Raises DataError, naming the weights files, where a bundle has more than MAX_BYTES."""
     total = sum(map(len, files.values()))
     if total > MAX_BYTES:
         each = ", ".join(f"{name} {len(files[name]):,}" for name in weights)
@@ -159,7 +160,12 @@ def _check_size(files: Mapping[str, bytes], weights: Mapping[str, str]) -> None:
         )
 
 
-def _write_proven(files: Mapping[str, bytes], out: Path, as_zip: bool) -> Bundle:
+def write_proven(files: Mapping[str, bytes], out: Path, as_zip: bool) -> Bundle:
+    """The bundle, proven in every format before it is moved into place.
+
+    Raises:
+        GoldenMismatchError: it does not reproduce its own tensors.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".packing-") as folder:
         made = Path(folder) / out.name
@@ -197,11 +203,13 @@ def _write_zip(files: Mapping[str, bytes], path: Path) -> None:
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
 
 
-def _hashes(files: Mapping[str, bytes]) -> dict[str, str]:
+def hashes(files: Mapping[str, bytes]) -> dict[str, str]:
+    """SHA-256 of each."""
     return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
 
 
-def _npy(array: np.ndarray) -> bytes:
+def npy(array: np.ndarray) -> bytes:
+    """As `numpy.save` writes it."""
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return buffer.getvalue()

@@ -46,7 +46,7 @@ def read_parts(compressed: Path, novelty: Path | None) -> list[Part]:
             )
         _check_record(record)
         parts.append(
-            Part(record, [(entry, _read_weights(folder, entry)) for entry in record.weights])
+            Part(record, [(entry, read_weights(folder, entry)) for entry in record.weights])
         )
     specs = {part.record.recipe.preprocessing for part in parts}
     if len(specs) > 1:
@@ -98,15 +98,22 @@ def _check_weights(record: Compressed, weights: Weights, variant: str) -> None:
         )
 
 
-def _read_weights(folder: Path, weights: Weights) -> bytes:
-    """The file, as it was when it was measured; never one outside the folder."""
+def read_weights(folder: Path, weights: Weights, record_file: str = RECORD_FILE) -> bytes:
+    """The file, as it was when it was measured; never one outside the folder.
+
+    Args:
+        record_file: whose entry `weights` is, for the message.
+
+    Raises:
+        DataError: it is missing, or another one.
+    """
     path = folder / weights.file
     if Path(weights.file).name != weights.file or not path.is_file():
         raise DataError(f"{folder} holds no file {weights.file!r}; run `compress run` again")
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != weights.sha256:
         raise DataError(
-            f"{path} is not the file that {RECORD_FILE} was written for (sha256 differs), so its "
+            f"{path} is not the file that {record_file} was written for (sha256 differs), so its "
             "figures are of another network; run `compress run` again"
         )
     return content

@@ -177,8 +177,7 @@ def score_legacy(
     Raises:
         DataError: it is there, but cannot run the file.
     """
-    python = environment / "bin/python"
-    if not python.is_file():
+    if not has_legacy(environment):
         log.info("no %s: %s is not measured on tflite-runtime", environment, weights.file)
         return None
     with tempfile.TemporaryDirectory() as name:
@@ -186,18 +185,35 @@ def score_legacy(
         (folder / MODEL).write_bytes(content)
         write_weights(folder / WEIGHTS, weights)
         np.save(folder / CROPS, crops, allow_pickle=False)
-        done = subprocess.run(
-            [python, "-m", "compress.legacy_scores", folder],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise DataError(f"tflite-runtime in {environment} fails on {weights.file}: {last}")
+        run_legacy("compress.legacy_scores", folder, weights.file, environment)
         return np.asarray(np.load(folder / LOGITS, allow_pickle=False), np.float32)
+
+
+def has_legacy(environment: Path = LEGACY) -> bool:
+    """Whether `make legacy` was run."""
+    return (environment / "bin/python").is_file()
+
+
+def run_legacy(module: str, folder: Path, file: str, environment: Path = LEGACY) -> None:
+    """Runs a module of ours in the environment of tflite-runtime, on a folder that it knows.
+
+    Args:
+        file: what a message calls the model.
+
+    Raises:
+        DataError: it fails.
+    """
+    done = subprocess.run(
+        [environment / "bin/python", "-m", module, folder],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise DataError(f"tflite-runtime in {environment} fails on {file}: {last}")
 
 
 def _call(logits: F32Array, threshold_logit: float | None) -> np.ndarray:

@@ -22,6 +22,15 @@ import click
 def pack(compressed: Path, out: Path, novelty: Path | None, version: int, as_zip: bool) -> None:
     """Pack what `compress run` made, with golden tensors, and prove it on this machine."""
     from compress.pack import pack_bundle
+    from compress.superres.pack import pack_enhancer
+    from compress.superres.record import RECORD_FILE
 
-    bundle = pack_bundle(compressed, out, version=version, novelty=novelty, as_zip=as_zip)
+    if (compressed / RECORD_FILE).is_file():
+        if novelty is not None:
+            raise click.UsageError(
+                f"{compressed} holds an enhancer; no novelty network goes with it"
+            )
+        bundle = pack_enhancer(compressed, out, version=version, as_zip=as_zip)
+    else:
+        bundle = pack_bundle(compressed, out, version=version, novelty=novelty, as_zip=as_zip)
     click.echo(f"{bundle.manifest.bundle_id} sha256 {bundle.sha256}\n{bundle.path}")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from train.commands.shared import data_option
+
+if TYPE_CHECKING:
+    from compress.run import Settings
 
 
 @click.command()
@@ -28,10 +32,11 @@ def run(
     """From recipe to what `compress pack` takes: fit, quantise, compare, choose thresholds.
 
     TASK is one of compress/recipes, a .toml file of that kind, or a run folder of `train fit`, of
-    which only what ships is made. What a stopped call has made is not made again.
+    which only what ships is made. What a stopped call has made is not made again. An enhancer has
+    neither peers nor timed runs here: `compress superres` times it.
     """
-    from compress.compressed import read_compressed
-    from compress.run import Settings, run_task
+    from compress.run import Settings
+    from compress.superres.recipe import is_enhancer_lab
 
     is_run = (Path(task) / "recipe.json").is_file()
     folder = out or (Path(task) / "compressed" if is_run else Path("runs/lab"))
@@ -45,6 +50,16 @@ def run(
         timed_runs,
         tell=lambda text: click.echo(text, err=True),
     )
+    if is_enhancer_lab(task):
+        _run_enhancer(task, settings)
+    else:
+        _run_task(task, settings)
+
+
+def _run_task(task: str, settings: Settings) -> None:
+    from compress.compressed import read_compressed
+    from compress.run import run_task
+
     made = run_task(task, settings)
     record = read_compressed(made)
     parity = record.parity
@@ -54,3 +69,19 @@ def run(
         f"held-out fold {record.recipe.held_out_fold}: AUC {parity.auc_int8:.4f}, float "
         f"{parity.auc_float:.4f}; calls agree {parity.calls_agree_fraction:.2%}\n{made}"
     )
+
+
+def _run_enhancer(task: str, settings: Settings) -> None:
+    from compress.superres.record import read_enhancer
+    from compress.superres.run import run_enhancer
+
+    made = run_enhancer(task, settings)
+    record = read_enhancer(made)
+    for weights in record.weights:
+        click.echo(f"{weights.file}: full INT8, {weights.bytes:,} bytes")
+    for one in record.agreements:
+        click.echo(
+            f"{one.pairs}, {one.place}, {one.runtime}: {one.psnr_int8_db:.2f} dB, float "
+            f"{one.psnr_float_db:.2f}, {one.n_images:,} images"
+        )
+    click.echo(made)

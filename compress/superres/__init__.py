@@ -1,0 +1,1 @@
+"""Enhancers through the lab: INT8 files of one tile's size, parity by PSNR, speed, the bundle."""
