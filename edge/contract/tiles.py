@@ -52,8 +52,11 @@ def _chunks(corners: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
 
 def _tile(image: U8Array, top: int, left: int, tile_px: int, margin_px: int) -> U8Array:
     """The square whose kept part begins at `top`, `left`."""
-    rows = reflected(top - margin_px, tile_px, image.shape[0])
-    columns = reflected(left - margin_px, tile_px, image.shape[1])
+    top, left = top - margin_px, left - margin_px
+    height, width = image.shape[:2]
+    if 0 <= top <= height - tile_px and 0 <= left <= width - tile_px:
+        return image[top : top + tile_px, left : left + tile_px]
+    rows, columns = reflected(top, tile_px, height), reflected(left, tile_px, width)
     # Rows of a part: gathering from whole rows of a large picture would copy all of them.
     first = int(columns.min())
     part = image[:, first : int(columns.max()) + 1]
