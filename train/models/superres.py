@@ -9,9 +9,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from edge.contract.errors import ConfigError
 
 if TYPE_CHECKING:
+    from edge.contract.types import F32Array
     from train.superres.recipe import EnhancerSpec
 
 FACTOR = 2
@@ -61,11 +64,15 @@ def to_pixels(x: Any, factor: int = FACTOR) -> Any:
     return layers.Lambda(_depth_to_space, arguments={"factor": factor}, name="pixels")(x)
 
 
-def beside_bicubic(image: Any, residual: Any) -> Any:
-    """The residual on the bicubic enlargement, so that a short fit need not learn the identity."""
+def beside_bicubic(image: Any, residual: Any, *, opencv: bool = False) -> Any:
+    """The residual on the bicubic enlargement, so that a short fit need not learn the identity.
+
+    Args:
+        opencv: as OpenCV enlarges, pixel for pixel, so that a device may do it outside the network.
+    """
     from tf_keras import layers
 
-    base = layers.Lambda(_bicubic, name="bicubic")(image)
+    base = layers.Lambda(_opencv_bicubic if opencv else _bicubic, name="bicubic")(image)
     return layers.Add(name="enlarged")([base, residual])
 
 
@@ -79,3 +86,36 @@ def _bicubic(image: Any) -> Any:
     import tensorflow as tf
 
     return tf.image.resize(image, FACTOR * tf.shape(image)[1:3], "bicubic")
+
+
+def _opencv_bicubic(image: Any) -> Any:
+    """INTER_CUBIC, edges continued."""
+    import tensorflow as tf
+
+    one = [[0, 0], [1, 1], [1, 1], [0, 0]]
+    # SYMMETRIC by one pixel repeats the edge, as OpenCV does; twice by one, the edge twice.
+    padded = tf.pad(tf.pad(image, one, "SYMMETRIC"), one, "SYMMETRIC")
+    kernel = tf.constant(_kernel(), image.dtype)
+    made = tf.nn.depthwise_conv2d(padded, kernel, (1, 1, 1, 1), "VALID")
+    shape = tf.shape(made)
+    # (N,h,w,3*4), channel by channel, to four places of three channels.
+    parts = tf.reshape(made, (shape[0], shape[1], shape[2], 3, FACTOR**2))
+    places = tf.reshape(tf.transpose(parts, (0, 1, 2, 4, 3)), (shape[0], shape[1], shape[2], 12))
+    return tf.nn.depth_to_space(places, FACTOR)
+
+
+def _kernel() -> F32Array:
+    """(5,5,3,4) of the four places of a pixel, with Keys' a = -.75."""
+    near, far = np.zeros((2, 5), np.float32)
+    for tap in range(-2, 3):
+        near[tap + 2], far[tap + 2] = _keys(tap + 0.25), _keys(tap - 0.25)
+    places = [np.outer(rows, columns) for rows in (near, far) for columns in (near, far)]
+    return np.repeat(np.stack(places, -1)[:, :, None], 3, axis=2)
+
+
+def _keys(distance: float, a: float = -0.75) -> float:
+    """The cubic kernel (Keys 1981); OpenCV has a = -.75."""
+    x = abs(distance)
+    if x < 1:
+        return (a + 2) * x**3 - (a + 3) * x**2 + 1
+    return a * (x**3 - 5 * x**2 + 8 * x - 4) if x < 2 else 0.0

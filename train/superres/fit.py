@@ -26,7 +26,7 @@ from train.models.start_weights import WEIGHTS_FILE
 from train.models.superres import build_enhancer
 from train.schedule import learning_rate
 from train.superres.networks import INTERPOLATIONS, read_enhancer_recipe
-from train.superres.pairs import Patches, load_high_res
+from train.superres.pairs import Patches, load_fields, load_high_res
 from train.superres.recipe import EnhancerRecipe
 
 COLUMNS = (
@@ -54,6 +54,7 @@ def fit_enhancer(
     """
     _claim(run_dir, recipe)
     cells = [cell for part in recipe.parts for cell in load_high_res(recipe, part, data)]
+    cells += load_fields(recipe, data)
     kept = load_high_res(recipe, "validation", data)
     _Loop(recipe, run_dir).run(Patches(cells, recipe), _validation(kept, recipe), on_epoch)
     return run_dir / WEIGHTS_FILE

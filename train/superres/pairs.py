@@ -11,8 +11,9 @@ import cv2
 import numpy as np
 
 from edge.contract.errors import DataError
+from edge.contract.images import list_images, read_image
 from edge.contract.types import BoolArray, U8Array
-from train.datasets.base import Example, list_examples, read_example
+from train.datasets.base import Example, data_root, list_examples, read_example
 from train.splits import load_split
 from train.superres.degrade import degrade
 from train.superres.recipe import LOSSLESS, NEAR_LOSSLESS, EnhancerRecipe
@@ -63,6 +64,19 @@ def load_high_res(
     return found
 
 
+def load_fields(recipe: EnhancerRecipe, data: Path | None = None) -> list[HighRes]:
+    """Whole fields of the data sets that the recipe names; they have no patient and no label.
+
+    Raises:
+        ConfigError, DataError: no such data set, or an image that cannot be read.
+    """
+    return [
+        HighRes(path.stem, path.stem, -1, name, even(read_image(path)))
+        for name in recipe.fields
+        for path in list_images(data_root(data) / name / "images")
+    ]
+
+
 def draw_per_patient(examples: Sequence[Example], at_most: int, seed: int) -> list[Example]:
     """At most so many examples of each patient, the same for a seed, in the order given."""
     rng, kept = np.random.default_rng(seed), set()
@@ -102,21 +116,29 @@ class Patches:
     """Draws pairs of patches from good pictures.
 
     Args:
-        cells: of the parts that are fitted on.
+        pictures: of the parts that are fitted on.
 
     Raises:
         DataError: no picture at all.
     """
 
-    def __init__(self, cells: Sequence[HighRes], recipe: EnhancerRecipe) -> None:
-        if not cells:
-            raise DataError("no cell to fit on; check --data, the fold and recipe.label")
+    def __init__(self, pictures: Sequence[HighRes], recipe: EnhancerRecipe) -> None:
+        if not pictures:
+            raise DataError("no picture to fit on; check --data, the fold and recipe.label")
         self._recipe = recipe
-        self._by_source = [
-            own
-            for source in (LOSSLESS, NEAR_LOSSLESS)
-            if (own := [cell.image for cell in cells if cell.source == source])
+        of_cells = 1 - recipe.fields_share
+        shares = {
+            LOSSLESS: of_cells * recipe.lossless_share,
+            NEAR_LOSSLESS: of_cells * (1 - recipe.lossless_share),
+            **{name: recipe.fields_share / len(recipe.fields) for name in recipe.fields},
+        }
+        self._images = [
+            [one.image for one in pictures if one.source == source] for source in shares
         ]
+        there = np.array([bool(images) for images in self._images])
+        self._up_to = np.cumsum(np.where(there, list(shares.values()), 0.0))
+        if self._up_to[-1] == 0:
+            raise DataError(f"none of {len(pictures)} pictures is of {', '.join(shares)}")
 
     def batches(self, epoch: int) -> Iterator[tuple[U8Array, U8Array]]:
         """The (N,p,p,3) worse and (N,2p,2p,3) good patches of an epoch; the same for a seed."""
@@ -127,9 +149,9 @@ class Patches:
             yield np.stack([low for low, _ in drawn]), np.stack([high for _, high in drawn])
 
     def _draw(self, rng: np.random.Generator) -> tuple[U8Array, U8Array]:
-        lossless = len(self._by_source) == 1 or rng.random() < self._recipe.lossless_share
-        images = self._by_source[0 if lossless else 1]
-        image = images[rng.integers(len(images))]
+        drawn = rng.random() * self._up_to[-1]
+        images = self._images[int(np.searchsorted(self._up_to, drawn, "right"))]
+        image = self._shrunk(images[rng.integers(len(images))], rng)
         around = _turned(_window(image, 2 * self._recipe.patch_px, rng), rng)
         low = degrade(around, self._recipe.degrade, rng)
         margin = _MARGIN_PX // 2
@@ -137,6 +159,17 @@ class Patches:
             low[margin:-margin, margin:-margin],
             around[_MARGIN_PX:-_MARGIN_PX, _MARGIN_PX:-_MARGIN_PX],
         )
+
+    def _shrunk(self, image: U8Array, rng: np.random.Generator) -> U8Array:
+        if self._recipe.shrink[0] == 1:
+            return image
+        # Of a whole field only what the patch will need.
+        factor = rng.uniform(*self._recipe.shrink)
+        need = int(np.ceil((2 * self._recipe.patch_px + 2 * _MARGIN_PX) / factor))
+        top, left = (rng.integers(max(1, side - need + 1)) for side in image.shape[:2])
+        part = image[top : top + need, left : left + need]
+        size = [max(2, round(side * factor)) for side in part.shape[1::-1]]
+        return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _window(image: U8Array, side: int, rng: np.random.Generator) -> U8Array:

@@ -65,7 +65,12 @@ class EnhancerRecipe:
         held_out_fold: of the folds of nih-cells; its patients are seen by no fit.
         patch_px: side of the low-resolution patches.
         steps: of an epoch.
-        lossless_share: of the patches that come from nih-cells-lossless, whose pixels are exact.
+        lossless_share: of the cells' patches, from nih-cells-lossless, whose pixels are exact.
+        fields: data sets whose whole fields are fitted on, too: there cells lie on glass, not on
+            black.
+        fields_share: of the patches that come from them.
+        shrink: factors, drawn from evenly, by which a picture is shrunk before it is halved, since
+            photographs that are finer than their lens hold no fine detail to learn from.
         cells_per_patient: of nih-cells, at most; drawn once.
         high_px: side that each cell is brought to before it is halved; 0 keeps its own.
         label: index of the only class that is fitted on, to show what a leak does; -1 is both.
@@ -82,6 +87,9 @@ class EnhancerRecipe:
     patch_px: int = 32
     steps: int = 500
     lossless_share: float = 0.5
+    fields: tuple[str, ...] = ()
+    fields_share: float = 0.0
+    shrink: tuple[float, float] = (1.0, 1.0)
     cells_per_patient: int = 60
     high_px: int = 0
     label: int = -1
@@ -95,8 +103,15 @@ class EnhancerRecipe:
             raise ConfigError(
                 f"steps is {self.steps}, cells_per_patient {self.cells_per_patient}; at least 1"
             )
-        if not 0 <= self.lossless_share <= 1:
-            raise ConfigError(f"lossless_share is {self.lossless_share}; 0 to 1")
+        for name in ("lossless_share", "fields_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; 0 to 1")
+        if bool(self.fields) != (self.fields_share > 0):
+            raise ConfigError(
+                f"fields is {list(self.fields)} and fields_share {self.fields_share}; both or none"
+            )
+        if not 0 < self.shrink[0] <= self.shrink[1] <= 1:
+            raise ConfigError(f"shrink is {self.shrink}; above 0 to 1, low to high")
         if self.high_px < 0 or self.high_px % 2:
             raise ConfigError(f"high_px is {self.high_px}; an even side, or 0 for each cell's own")
         if unknown := set(self.parts) - {"train", "validation", "test"} or not self.parts:
