@@ -12,7 +12,13 @@ from typing import Any
 
 from edge.contract.errors import ManifestError, SchemaVersionError
 from edge.contract.labels import MALARIA_SUPERRES, TASKS
-from edge.contract.manifest_enhancer import Enhancer, EnhancerParity, EnhancerRuntimeParity
+from edge.contract.manifest_enhancer import (
+    ENLARGED,
+    RESIDUAL,
+    Enhancer,
+    EnhancerParity,
+    EnhancerRuntimeParity,
+)
 from edge.contract.manifest_parts import (
     ErrorRate,
     Evaluation,
@@ -31,8 +37,10 @@ from edge.contract.preprocess import Preprocessing
 from edge.contract.records import from_plain, to_plain
 
 __all__ = [
+    "ENLARGED",
     "FORMATS",
     "NOVELTY_LOGITS",
+    "RESIDUAL",
     "ROLES",
     "SCHEMA_VERSION",
     "Enhancer",

@@ -12,6 +12,8 @@ from edge.contract.manifest_parts import Weights
 from edge.contract.preprocess import Preprocessing
 
 ENLARGEMENT = 2
+# What a network's only output is: the picture, or what OpenCV's bicubic enlargement lacks of it.
+ENLARGED, RESIDUAL = "enlarged", "residual"
 # Smaller tiles are all margin; a chunk of larger ones takes more memory than a small device has.
 TILE_PX = range(8, 513)
 
@@ -86,15 +88,15 @@ class Enhancer:
                 "labels, never both"
             )
         side = self.tile_px
-        for tensors, name, expected in (
-            (weights.inputs, "image", (-1, side, side, 3)),
-            (weights.outputs, "enlarged", (-1, 2 * side, 2 * side, 3)),
+        for tensors, names, expected in (
+            (weights.inputs, ("image",), (-1, side, side, 3)),
+            (weights.outputs, (ENLARGED, RESIDUAL), (-1, 2 * side, 2 * side, 3)),
         ):
             found = [(tensor.name, tensor.shape) for tensor in tensors]
-            if found != [(name, expected)]:
+            if found not in [[(name, expected)] for name in names]:
                 raise ManifestError(
-                    f"weights {weights.file} have tensors {found}; tile_px {side} needs {name!r} "
-                    f"of {expected} alone"
+                    f"weights {weights.file} have tensors {found}; tile_px {side} needs "
+                    f"{' or '.join(map(repr, names))} of {expected} alone"
                 )
 
     def check_preprocessing(self, spec: Preprocessing) -> None:

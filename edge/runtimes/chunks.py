@@ -10,15 +10,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from edge.contract.errors import BundleError, RuntimeUnavailableError
-from edge.contract.manifest import TensorSpec, Weights
+from edge.contract.manifest import RESIDUAL, TensorSpec, Weights
+from edge.contract.residual import I8Array, add_to_bicubic
 from edge.contract.types import F32Array, U8Array
 from edge.runtimes.base import Runtime, Scores
 
 # Batches save calls, not arithmetic, and memory must not grow with the number of cells.
 BATCH = 16
-# A role's outputs, in the order in which `_invoke` gives them; of all others `_SCORES`.
+# In the order in which `_invoke` gives them.
 _SCORES = ("logit", "cam")
-_OUTPUTS = {"enhancer": ("enlarged",)}
 # Of 255 grey levels none is off by a tenth.
 _SCALE_ACCURACY = 4e-4
 
@@ -55,6 +55,18 @@ def holds_grey_levels(spec: TensorSpec) -> bool:
     return spec.zero_point in zero and math.isclose(scale, 1 / 255, rel_tol=_SCALE_ACCURACY)
 
 
+def holds_residuals(spec: TensorSpec) -> bool:
+    """Whether a tensor's values are -128 to 127 grey levels in order: int8, or uint8 from -128."""
+    scale = 1 / 255 if spec.scale is None else spec.scale
+    zero = {"uint8": (None, 128), "int8": (0,)}.get(spec.dtype, ())
+    return spec.zero_point in zero and math.isclose(scale, 1 / 255, rel_tol=_SCALE_ACCURACY)
+
+
+def to_residuals(values: np.ndarray, spec: TensorSpec) -> I8Array:
+    """A tensor's values as int8."""
+    return (values ^ np.uint8(0x80)).view(np.int8) if spec.dtype == "uint8" else values
+
+
 def to_grey_levels(values: np.ndarray, spec: TensorSpec) -> U8Array:
     """A tensor's values as uint8; -128 to 127 and 0 to 255 differ in the top bit alone."""
     return values.view(np.uint8) ^ np.uint8(0x80) if spec.dtype == "int8" else values
@@ -77,8 +89,10 @@ class ChunkedRuntime(Runtime):
 
     def __init__(self, weights: Weights, threads: int) -> None:
         self.weights, self.threads = weights, threads
-        names = _OUTPUTS.get(weights.role, _SCORES)
-        self._outputs = tuple(weights.output(name) for name in names)
+        self._enlarges = weights.role == "enhancer"
+        self._outputs = (
+            weights.outputs if self._enlarges else tuple(weights.output(name) for name in _SCORES)
+        )
         self._lock = threading.Lock()
         self._closed = False
         if self._enlarges:
@@ -89,17 +103,15 @@ class ChunkedRuntime(Runtime):
                 "export it with a uint8 input"
             )
 
-    @property
-    def _enlarges(self) -> bool:
-        return self.weights.role in _OUTPUTS
-
     def _check_grey_levels(self) -> None:
         for spec in (self.weights.inputs[0], *self._outputs):
-            if not holds_grey_levels(spec):
+            of_residuals = spec.name == RESIDUAL
+            if not (holds_residuals(spec) if of_residuals else holds_grey_levels(spec)):
+                zero = "0, or uint8 of 128" if of_residuals else "-128, or uint8"
                 raise RuntimeUnavailableError(
                     f"{self.weights.file} has {spec.name!r} of {spec.dtype}, scale {spec.scale}, "
-                    f"zero point {spec.zero_point}, the device has grey levels; export it as "
-                    "uint8, or as int8 of scale 1/255 and zero point -128"
+                    f"zero point {spec.zero_point}, the device has grey levels; export it as int8 "
+                    f"of scale 1/255 and zero point {zero}"
                 )
 
     def run(self, batch: U8Array) -> Scores:
@@ -115,8 +127,16 @@ class ChunkedRuntime(Runtime):
         if not self._enlarges:
             raise BundleError(f"{self.weights.file} gives scores; it makes no pictures larger")
         levels = from_grey_levels(batch, self.weights.inputs[0])
-        (enlarged,) = self._compute(levels, [1] * len(batch))
-        return to_grey_levels(enlarged, self._outputs[0])
+        (found,), spec = self._compute(levels, [1] * len(batch)), self._outputs[0]
+        if spec.name != RESIDUAL:
+            return to_grey_levels(found, spec)
+        residuals = to_residuals(found, spec)
+        if len(batch) == 1:
+            return add_to_bicubic(batch[0], residuals[0])[None]
+        made = np.empty(residuals.shape, np.uint8)
+        for index, image in enumerate(batch):
+            made[index] = add_to_bicubic(image, residuals[index])
+        return made
 
     def _compute(self, batch: np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, ...]:
         """All raw outputs of a batch that goes through in chunks of these sizes."""
@@ -141,7 +161,7 @@ class ChunkedRuntime(Runtime):
 
     @abstractmethod
     def _invoke(self, chunk: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Raw outputs of one chunk, logit (n,K') and cam (n,h,w,K') or enlarged (n,2T,2T,3); the
+        """Raw outputs of one chunk, logit (n,K') and cam (n,h,w,K') or a picture (n,2T,2T,3); the
         lock is held.
         """
 

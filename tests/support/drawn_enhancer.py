@@ -109,8 +109,8 @@ def _quantised(tensor: Any, scale: float, zero: int) -> Any:
     return tensor
 
 
-def draw_onnx_enhancer() -> bytes:
-    """The same with a uint8 input and output."""
+def draw_onnx_enhancer(output: str = "enlarged") -> bytes:
+    """The same with a uint8 input and output, which is called `output`."""
     from onnx import TensorProto, checker, helper, numpy_helper
 
     kernel = (_kernel().transpose(0, 3, 1, 2) / 64).astype(np.float32)
@@ -121,11 +121,11 @@ def draw_onnx_enhancer() -> bytes:
         helper.make_node("DepthToSpace", ["places"], ["large"], blocksize=2),
         helper.make_node("Round", ["large"], ["whole"]),
         helper.make_node("Transpose", ["whole"], ["hwc"], perm=[0, 2, 3, 1]),
-        helper.make_node("Cast", ["hwc"], ["enlarged"], to=TensorProto.UINT8),
+        helper.make_node("Cast", ["hwc"], [output], to=TensorProto.UINT8),
     ]
     image, enlarged = (
         helper.make_tensor_value_info(name, TensorProto.UINT8, ["n", side, side, 3])
-        for name, side in (("image", TILE_PX), ("enlarged", 2 * TILE_PX))
+        for name, side in (("image", TILE_PX), (output, 2 * TILE_PX))
     )
     graph = helper.make_graph(
         nodes, "drawn", [image], [enlarged], [numpy_helper.from_array(kernel, "kernel")]

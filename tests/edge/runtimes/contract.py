@@ -16,10 +16,15 @@ import numpy as np
 from edge.contract.bundle import Bundle
 from edge.contract.errors import BundleError, ClinicScopeError, RuntimeUnavailableError
 from edge.contract.manifest import Weights
+from edge.contract.residual import bicubic
 from edge.runtimes.base import RUNTIMES, Runtime, open_runtime
 from edge.selftest import GREY_LEVELS, self_test
 from tests.edge.runtimes.drawn_networks import draw_cells, expected_scores
-from tests.support.drawn_enhancer import draw_pictures, expected_pictures
+from tests.support.drawn_enhancer import (
+    draw_onnx_enhancer,
+    draw_pictures,
+    expected_pictures,
+)
 
 CLOSE = 1e-3
 
@@ -188,6 +193,32 @@ class EnhancerContract(ABC):
                     lambda other=other: self.make(enhancer.weights_bytes(weights), other, 1)
                 )
                 assert "the device has grey levels" in said, changes
+
+    def residual(self, bundle: Bundle, **changes: Any) -> tuple[bytes, Weights]:
+        """The drawn enhancer with its answer less 128 read as what bicubic lacks."""
+        weights = bundle.manifest.weights_for("enhancer", self.format)
+        of_onnx = self.format == "onnx"
+        content = draw_onnx_enhancer("residual") if of_onnx else bundle.weights_bytes(weights)
+        zero = None if of_onnx else 0
+        tensor = replace(weights.outputs[0], name="residual", zero_point=zero)
+        return content, replace(weights, outputs=(replace(tensor, **changes),))
+
+    def test_residuals_are_added_to_bicubic(self, enhancer: Bundle) -> None:
+        pictures = draw_pictures(3)
+        found = self.make(*self.residual(enhancer), 1).enlarge(pictures)
+        lacking = expected_pictures(pictures).astype(int) - 128
+        summed = np.stack([bicubic(picture) for picture in pictures]) + lacking
+        # A half may be rounded either way.
+        assert np.abs(found.astype(int) - np.clip(summed, 0, 255)).max() <= 1
+        single = self.make(*self.residual(enhancer), 1).enlarge(pictures[:1])
+        assert np.array_equal(single, found[:1])
+
+    def test_residuals_that_are_no_grey_levels_are_refused(self, enhancer: Bundle) -> None:
+        for changes in ({"scale": 1 / 128}, {"dtype": "float32"}, {"zero_point": -128}):
+            said = refusal(
+                lambda changes=changes: self.make(*self.residual(enhancer, **changes), 1)
+            )
+            assert "zero point 0, or uint8 of 128" in said, changes
 
     def test_bytes_of_the_other_kind_are_refused(self, enhancer: Bundle) -> None:
         weights = enhancer.manifest.weights_for("enhancer", self.format)
