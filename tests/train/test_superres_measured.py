@@ -186,6 +186,9 @@ def test_fields_give_their_middle_and_have_no_mask(tmp_path: Path) -> None:
     side = min(FIELD_PX, 120)
     assert {found.high.shape for found in pairs} == {(side, side, 3)}
     assert all(found.mask is None for found in pairs)
+    halved = load_pairs("iml-fields-half", RECIPE, tmp_path)
+    assert {found.high.shape for found in halved} == {(side // 2, side // 2, 3)}
+    assert [found.name for found in halved] == [found.name for found in pairs]
 
 
 @pytest.mark.data
@@ -234,6 +237,14 @@ def test_command_refuses_what_cannot_be_compared(
     assert code != 0 and "folds [0, 1]" in told
     code, _, told = clinicscope(*evaluating, str(leaking), *out)
     assert code != 0 and "fitted on test cells" in told
+    path = first / "recipe.json"
+    path.write_text(
+        path.read_text()
+        .replace('"fields": []', '"fields": ["iml-fields"]')
+        .replace('"fields_share": 0.0', '"fields_share": 0.5')
+    )
+    code, _, told = clinicscope(*evaluating, str(first), *out)
+    assert code != 0 and "fitted on iml-fields; choose others" in told
     code, _, told = clinicscope(*evaluating, str(first), "--set", "nothing", *out)
     assert code != 0 and "nih-cells-224" in told
     code, _, told = clinicscope("train", "superres", "sheet", str(first), "--set", "nothing", *out)

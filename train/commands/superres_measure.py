@@ -47,9 +47,10 @@ def evaluate(
 
     if unknown := set(names) - set(PAIR_SETS):
         raise click.UsageError(f"no test set {sorted(unknown)}; known: {', '.join(PAIR_SETS)}")
-    recipe, systems, about = open_systems(run_dirs)
+    names = names or tuple(PAIR_SETS)
+    recipe, systems, about = open_systems(run_dirs, names)
     click.echo("  ".join(("test set", "system", *(f"{p} {m}" for p in PLACES for m in MEASURES))))
-    for name in names or PAIR_SETS:
+    for name in names:
 
         def tell(system: str, values: Any, name: str = name) -> None:
             means = values.mean(axis=0).ravel()
@@ -88,7 +89,7 @@ def sheet(
 
     if name not in PAIR_SETS:
         raise click.UsageError(f"no test set {name!r}; known: {', '.join(PAIR_SETS)}")
-    recipe, systems, _ = open_systems(run_dirs)
+    recipe, systems, _ = open_systems(run_dirs, () if images else (name,))
     pairs = image_pairs(images) if images else load_pairs(name, recipe, data)
     step = max(1, len(pairs) // count)
     click.echo(write_sheet(out, pairs[::step][:count], systems))
@@ -116,22 +117,29 @@ def report(records: Path, page: Path) -> None:
 
 
 def open_systems(
-    run_dirs: tuple[Path, ...],
+    run_dirs: tuple[Path, ...], names: tuple[str, ...]
 ) -> tuple[EnhancerRecipe, dict[str, Enlarge], dict[str, str]]:
     """A recipe of the runs' fold, every system by name, and a line about each network.
+
+    Args:
+        names: test sets that they are to be measured on.
 
     Raises:
         ConfigError: no finished run, folds that differ, or a network that was fitted on what it is
             to be measured on.
     """
     from edge.contract.errors import ConfigError
+    from train.superres.evaluate import PAIR_SETS
     from train.superres.networks import INTERPOLATIONS, enhance_with, load_enhancer
 
+    measured_on = {PAIR_SETS[name].folder for name in names}
     systems, about, recipes = dict(INTERPOLATIONS), {}, []
     for run_dir in run_dirs:
         recipe, model = load_enhancer(run_dir)
         if "test" in recipe.parts:
             raise ConfigError(f"{run_dir} was fitted on test cells; its figures would mean nothing")
+        if seen := sorted(measured_on & set(recipe.fields)):
+            raise ConfigError(f"{run_dir} was fitted on {', '.join(seen)}; choose others by --set")
         name = run_dir.resolve().name.removeprefix("superres-")
         systems[name] = enhance_with(model)
         about[name] = f"{recipe.model.name}, {model.count_params():,} parameters"

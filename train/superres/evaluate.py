@@ -11,11 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from edge.contract.images import read_image
 from edge.contract.types import BoolArray, F32Array, U8Array
-from train.datasets.base import list_examples
+from train.datasets.base import list_examples, module_of
 from train.superres.degrade import DegradeSpec, degrade, halve
 from train.superres.measured import MEASURES, Measured
 from train.superres.measures import quality
@@ -58,13 +59,20 @@ class PairSet:
     Attributes:
         source: of cells, `nih-cells` or `nih-cells-lossless`; of fields, the data set of its cells.
         side_px: that each cell is brought to before it is halved; 0 keeps its own.
+        shrink: of fields, by how much before they are cut and halved.
         degrade: how it is halved.
     """
 
     source: str
     about: str
     side_px: int = 0
+    shrink: int = 1
     degrade: str = "bicubic"
+
+    @property
+    def folder(self) -> str:
+        """Of the data set that the pictures are read from."""
+        return str(module_of(self.source).FOLDER)
 
     @property
     def of_fields(self) -> bool:
@@ -108,6 +116,12 @@ PAIR_SETS = {
         "iml-cells",
         f"Another microscope, never fitted on: the middle {FIELD_PX} px of each field.",
     ),
+    "iml-fields-half": PairSet(
+        "iml-cells",
+        f"The same fields at half the resolution, the middle {FIELD_PX} px of that: a cheaper "
+        "camera on good optics, where fine detail was there to be lost.",
+        shrink=2,
+    ),
     "chula-fields": PairSet(
         "chula-cells",
         f"Other blood on a third microscope, never fitted on: the middle {FIELD_PX} px of each "
@@ -124,7 +138,7 @@ def load_pairs(name: str, recipe: EnhancerRecipe, data: Path | None = None) -> l
     """
     chosen = PAIR_SETS[name]
     if chosen.of_fields:
-        return _field_pairs(chosen.source, data)
+        return _field_pairs(chosen, data)
     own = replace(
         recipe,
         cells_per_patient=CELLS_PER_PATIENT,
@@ -173,14 +187,17 @@ def _cell_pair(cell: HighRes, spec: DegradeSpec) -> Pair:
     return Pair(cell.name, cell.patient, cell.image, low, cell_mask(cell.image))
 
 
-def _field_pairs(dataset: str, data: Path | None) -> list[Pair]:
-    groups = {example.path: example.patient for example in list_examples(dataset, data)}
-    return [_field_pair(path, group) for path, group in sorted(groups.items())]
+def _field_pairs(chosen: PairSet, data: Path | None) -> list[Pair]:
+    groups = {example.path: example.patient for example in list_examples(chosen.source, data)}
+    return [_field_pair(path, group, chosen.shrink) for path, group in sorted(groups.items())]
 
 
-def _field_pair(path: Path, group: str) -> Pair:
+def _field_pair(path: Path, group: str, shrink: int) -> Pair:
     image = read_image(path)
-    top, left = (max(0, length - FIELD_PX) // 2 for length in image.shape[:2])
+    if shrink > 1:
+        size = (image.shape[1] // shrink, image.shape[0] // shrink)
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     side = min(FIELD_PX, *(length // 2 * 2 for length in image.shape[:2]))
+    top, left = ((length - side) // 2 for length in image.shape[:2])
     high = np.ascontiguousarray(image[top : top + side, left : left + side])
     return Pair(path.stem, group, high, halve(high))

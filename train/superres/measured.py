@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, field, replace
+from functools import cache as remember
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -65,7 +66,7 @@ class Measured:
             return None
         groups, owner = np.unique(self.patient[rows], return_inverse=True)
         sums = group_sums(np.stack([values[rows], np.ones(rows.sum())], axis=1), owner, len(groups))
-        drawn = draw_weights(len(groups), resamples, seed) @ sums
+        drawn = _weights(len(groups), resamples, seed) @ sums
         return summary(drawn[:, 0] / drawn[:, 1], int(rows.sum()), len(groups))
 
     def joined(self, other: Measured) -> Measured:
@@ -130,6 +131,12 @@ def read_measured(path: Path) -> Measured:
 def read_all_measured(folder: Path) -> dict[str, Measured]:
     """Every test set of a folder by name; none where there is no such folder."""
     return {path.stem: read_measured(path) for path in sorted(folder.glob("*.npz"))}
+
+
+@remember
+def _weights(n_groups: int, resamples: int, seed: int) -> F64Array:
+    """A page asks for the same draw a thousand times."""
+    return draw_weights(n_groups, resamples, seed)
 
 
 def _is_of(key: str) -> bool:

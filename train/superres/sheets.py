@@ -97,7 +97,7 @@ def _read_strip(folder: Path) -> Strip:
     captions = {HALF: "halved", TRUE: "the true one"}
     for name in paths.keys() - captions.keys():
         whole, inside = quality(truth, images[name], cell_mask(truth))
-        captions[name] = f"{whole.psnr_rgb:.1f} dB, inside the cell {inside.psnr_rgb:.1f} dB"
+        captions[name] = f"{whole.psnr_rgb:.1f} dB; inside the cell {inside.psnr_rgb:.1f}"
     pictures = (Picture(name, path, captions[name]) for name, path in paths.items())
     return Strip(folder.name, tuple(pictures))
 
