@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from compress.superres.export import LEAST_LEVEL, TileNetwork, as_grey_levels
 from compress.superres.recipe import AwareSpec
 from edge.contract.errors import DataError
+from edge.contract.manifest import RESIDUAL
 from edge.contract.types import U8Array
+from train.models.superres import opencv_bicubic
 from train.superres.pairs import Patches
 from train.superres.recipe import EnhancerRecipe
 
@@ -22,13 +25,13 @@ _CALIBRATION_BATCH = 16
 
 
 def tune_aware(
-    network: Any, patches: Patches, tiles: U8Array, recipe: EnhancerRecipe, spec: AwareSpec
+    network: TileNetwork, patches: Patches, tiles: U8Array, recipe: EnhancerRecipe, spec: AwareSpec
 ) -> None:
     """Trains a network of `tile_network` on; its weights change.
 
     Args:
         network: of any side.
-        patches: of training patients, other draws than those of the fit are asked for.
+        patches: of training patients; other draws than those of the fit are asked for.
         tiles: (N,T,T,3) uint8 RGB that ranges are taken from.
 
     Raises:
@@ -36,10 +39,14 @@ def tune_aware(
     """
     import tf_keras
 
-    aware = aware_copy(network, tiles)
+    aware = aware_copy(network.model, tiles)
     optimiser = tf_keras.optimizers.Adam(spec.rate)
     optimiser.build(aware.trainable_variables)
-    step, total, done = _make_step(aware, optimiser, recipe.loss), spec.epochs * recipe.steps, 0
+    step, total, done = (
+        _make_step(aware, network.output, optimiser, recipe.loss),
+        spec.epochs * recipe.steps,
+        0,
+    )
     for epoch in range(spec.epochs):
         for low, high in patches.batches(recipe.fit.epochs + epoch):
             optimiser.learning_rate.assign(spec.rate / 2 * (1 + math.cos(math.pi * done / total)))
@@ -49,7 +56,7 @@ def tune_aware(
                     f"loss is {loss} in step {done} of training with quantisation at learning rate "
                     f"{spec.rate:.2g}; lower it"
                 )
-    for layer in _convolutions(network):
+    for layer in _convolutions(network.model):
         layer.set_weights(aware.get_layer(layer.name).get_weights())
 
 
@@ -64,10 +71,12 @@ def aware_copy(network: Any, tiles: U8Array) -> Any:
     convolutions = _convolutions(network)
     if not convolutions:
         raise DataError(f"{network.name} has no convolution that fake quantisation is known for")
-    ranges = _ranges(network, convolutions, tiles)
+    ranges: dict[str, tuple[float, float] | None] = {**_ranges(network, convolutions, tiles)}
+    # What only moves to the output has the output's range in the files.
+    ranges[_moved_to_output(network).name] = None
 
     def cloned(layer: Any) -> Any:
-        return _rounded(layer, *ranges[layer.name]) if layer.name in ranges else layer
+        return _rounded(layer, ranges[layer.name]) if layer in convolutions else layer
 
     aware = clone_model(network, clone_function=cloned)
     for layer in convolutions:
@@ -100,7 +109,17 @@ def _ranges(network: Any, watched: list[Any], tiles: U8Array) -> dict[str, tuple
     }
 
 
-def _rounded(layer: Any, low: float, high: float) -> Any:
+def _moved_to_output(network: Any) -> Any:
+    """The last layer but for those that move values."""
+    from tf_keras import layers
+
+    layer = network.output.node.layer
+    while isinstance(layer, layers.Lambda):
+        layer = layer.input.node.layer
+    return layer
+
+
+def _rounded(layer: Any, ends: tuple[float, float] | None) -> Any:
     import tensorflow as tf
     from tf_keras import layers
 
@@ -113,7 +132,9 @@ def _rounded(layer: Any, low: float, high: float) -> Any:
                 made = made + self.bias
             if self.activation is not None:
                 made = self.activation(made)
-            return tf.quantization.fake_quant_with_min_max_args(made, low, high)
+            if ends is not None:
+                made = tf.quantization.fake_quant_with_min_max_args(made, *ends)
+            return made
 
     # Its weights are set afterwards, and an initialiser of its own is no word of Keras.
     return RoundedConv2D.from_config(layer.get_config() | {"kernel_initializer": "zeros"})
@@ -130,7 +151,7 @@ def _rounded_kernel(kernel: Any) -> Any:
     )
 
 
-def _make_step(aware: Any, optimiser: Any, loss_name: str) -> Any:
+def _make_step(aware: Any, output: str, optimiser: Any, loss_name: str) -> Any:
     import tensorflow as tf
 
     variables = aware.trainable_variables
@@ -139,9 +160,11 @@ def _make_step(aware: Any, optimiser: Any, loss_name: str) -> Any:
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def step(low: Any, high: Any) -> Any:
         with tf.GradientTape() as tape:
-            made = aware(tf.cast(low, tf.float32) / 255, training=True)
-            # The file's output saturates at black and white.
-            made = tf.quantization.fake_quant_with_min_max_args(made, 0.0, 1.0)
+            image = tf.cast(low, tf.float32) / 255
+            made = as_grey_levels(aware(image, training=True), LEAST_LEVEL[output])
+            if output == RESIDUAL:
+                # Cut off at black and white, where nothing is left to gain.
+                made = tf.clip_by_value(made + opencv_bicubic(image), 0.0, 1.0)
             loss = tf.reduce_mean(of_error(made - tf.cast(high, tf.float32) / 255))
         gradients = tape.gradient(loss, variables)
         optimiser.apply_gradients(zip(gradients, variables, strict=True))

@@ -1,14 +1,16 @@
 """An enhancer to TFLite: full INT8, a tile of bytes in and four out, or float as it was fitted.
 
-Both ends have the step of a grey level (scale 1/255, zero point -128), so that a device flips the
-top bit of each byte and copies: uint8 ends would cost a QUANTIZE at full size, which takes longer
-than the network. What leaves [0,1] saturates there, so no operation clips.
+Both ends have the step of a grey level (scale 1/255), so that a device flips the top bit of each
+byte and copies: uint8 ends would cost a QUANTIZE at full size, which takes longer than the network.
+A network that gives pictures has the zero point -128 at both ends, one that gives what bicubic
+lacks has 0 at its output. What leaves the range saturates, so no operation clips.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,35 +18,48 @@ import numpy as np
 from compress.quantise import pin_range
 from compress.tflite import check_integer, converting
 from edge.contract.errors import DataError
-from edge.contract.manifest import TensorSpec, Weights
+from edge.contract.manifest import ENLARGED, RESIDUAL, TensorSpec, Weights
 from edge.contract.types import U8Array
 from train.models import plain_superres
 from train.models.superres import FACTOR, build_enhancer
 from train.superres.recipe import EnhancerRecipe
 
 ROLE = "enhancer"
-SCALE, ZERO_POINT = 1 / 255, -128
-_COLLAPSED = "plain_superres"
+SCALE = 1 / 255
+# Least value of each kind of tensor in grey levels, which INT8 keeps as -128.
+LEAST_LEVEL = {"image": 0, ENLARGED: 0, RESIDUAL: -128}
+_GIVES_RESIDUAL = "plain_superres"
 
 
-def tile_network(recipe: EnhancerRecipe, model: Any, tile_px: int) -> Any:
-    """A fitted enhancer as it ships: (N,T,T,3) float [0,1] to (N,2T,2T,3), not clipped.
+@dataclass(frozen=True, eq=False)
+class TileNetwork:
+    """A fitted enhancer as it ships, what is only there for fitting folded away.
 
-    What is only there for fitting is folded away.
+    Attributes:
+        model: Keras, (N,T,T,3) float [0,1] to (N,2T,2T,3), not clipped.
+        output: `ENLARGED` where it gives the picture, `RESIDUAL` where it gives what bicubic lacks.
+    """
+
+    model: Any
+    output: str
+
+
+def tile_network(recipe: EnhancerRecipe, model: Any, tile_px: int | None) -> TileNetwork:
+    """The network of a fit, for tiles.
 
     Args:
         recipe: that the model was fitted with.
-        tile_px: T, side of the low-resolution tile.
+        tile_px: T, side of the low-resolution tile; None takes any.
     """
-    if recipe.model.name == _COLLAPSED:
-        return plain_superres.deployed(model, recipe.model, tile_px)
+    if recipe.model.name == _GIVES_RESIDUAL:
+        return TileNetwork(plain_superres.deployed(model, recipe.model, tile_px), RESIDUAL)
     fixed = build_enhancer(recipe.model, tile_px)
     fixed.set_weights(model.get_weights())
-    return fixed
+    return TileNetwork(fixed, ENLARGED)
 
 
-def float_tflite(network: Any) -> bytes:
-    """The network in float32, values in [0,1] in and out.
+def float_tflite(network: TileNetwork) -> bytes:
+    """The network in float32, values of 1 for white in and out.
 
     Raises:
         DataError: TFLite has no such operation; named.
@@ -52,12 +67,12 @@ def float_tflite(network: Any) -> bytes:
     import tensorflow as tf
 
     with converting("float32"):
-        content: bytes = tf.lite.TFLiteConverter.from_keras_model(network).convert()
+        content: bytes = tf.lite.TFLiteConverter.from_keras_model(network.model).convert()
     return content
 
 
-def int8_tflite(network: Any, tiles: U8Array) -> bytes:
-    """Full INT8, ranges within from `tiles`, those of both ends exactly [0,1].
+def int8_tflite(network: TileNetwork, tiles: U8Array) -> bytes:
+    """Full INT8, ranges within from `tiles`, those of both ends exactly the grey levels.
 
     Args:
         network: of `tile_network`.
@@ -83,10 +98,11 @@ def int8_tflite(network: Any, tiles: U8Array) -> bytes:
     return content
 
 
-def describe_tflite(content: bytes, *, file: str, parent: str) -> Weights:
+def describe_tflite(content: bytes, output: str, *, file: str, parent: str) -> Weights:
     """The manifest's entry, read back from the file itself.
 
     Args:
+        output: of `TileNetwork`.
         parent: SHA-256 of the fit's weights.
 
     Raises:
@@ -97,46 +113,48 @@ def describe_tflite(content: bytes, *, file: str, parent: str) -> Weights:
 
     interpreter = Interpreter(model_content=content)
     inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
-    ends = [_tensor("image", inputs), _tensor("enlarged", outputs)]
+    ends = [_tensor("image", inputs), _tensor(output, outputs)]
     for end in ends:
-        if end.dtype != "int8" or end.zero_point != ZERO_POINT or not _is_level(end.scale):
+        zero = -128 - LEAST_LEVEL[end.name]
+        if end.dtype != "int8" or end.zero_point != zero or not _is_level(end.scale):
             raise DataError(
                 f"{file}: {end.name} is {end.dtype} with scale {end.scale} and zero point "
-                f"{end.zero_point}; expected int8, {SCALE:.6f}, {ZERO_POINT}: make it by "
-                "`int8_tflite`"
+                f"{end.zero_point}; expected int8, {SCALE:.6f}, {zero}: make it by `int8_tflite`"
             )
     return weights_entry("tflite", content, *ends, file=file, parent=parent)
 
 
 def weights_entry(
-    format_: str, content: bytes, image: TensorSpec, enlarged: TensorSpec, *, file: str, parent: str
+    format_: str, content: bytes, image: TensorSpec, output: TensorSpec, *, file: str, parent: str
 ) -> Weights:
     """The manifest's entry of one file. Raises DataError where the sides are not T and 2T."""
     side = image.shape[1]
     expected = [(-1, side, side, 3), (-1, FACTOR * side, FACTOR * side, 3)]
-    if [image.shape, enlarged.shape] != expected:
+    if [image.shape, output.shape] != expected:
         raise DataError(
-            f"{file} makes {enlarged.shape} of {image.shape}; expected a square tile and one of "
+            f"{file} makes {output.shape} of {image.shape}; expected a square tile and one of "
             f"{FACTOR} times the side, any number of them"
         )
     digest = hashlib.sha256(content).hexdigest()
-    return Weights(ROLE, format_, file, digest, len(content), parent, (image,), (enlarged,))
+    return Weights(ROLE, format_, file, digest, len(content), parent, (image,), (output,))
 
 
-def _with_exact_ends(network: Any) -> Any:
+def _with_exact_ends(network: TileNetwork) -> Any:
     """The network between two fake quantisations, whose ranges the converter takes as they are."""
     from tf_keras import Model, layers
 
-    image = layers.Input(network.input_shape[1:], name="image")
-    pinned = layers.Lambda(_as_grey_levels, name="levels_in")(image)
-    enlarged = layers.Lambda(_as_grey_levels, name="levels_out")(network(pinned))
-    return Model(image, enlarged, name="enhancer")
+    image = layers.Input(network.model.input_shape[1:], name="image")
+    given = {"arguments": {"least": LEAST_LEVEL["image"]}, "name": "levels_in"}
+    made = network.model(layers.Lambda(as_grey_levels, **given)(image))
+    given = {"arguments": {"least": LEAST_LEVEL[network.output]}, "name": "levels_out"}
+    return Model(image, layers.Lambda(as_grey_levels, **given)(made), name="enhancer")
 
 
-def _as_grey_levels(x: Any) -> Any:
+def as_grey_levels(x: Any, least: int) -> Any:
+    """Fake quantisation to 256 grey levels from `least` on, in steps of 1/255."""
     import tensorflow as tf
 
-    return tf.quantization.fake_quant_with_min_max_args(x, 0.0, 1.0)
+    return tf.quantization.fake_quant_with_min_max_args(x, least / 255, (least + 255) / 255)
 
 
 def _is_level(scale: float | None) -> bool:

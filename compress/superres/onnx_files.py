@@ -11,9 +11,9 @@ import numpy as np
 from compress.export_onnx import OPSET, calibration_reader, exporting
 from compress.onnx_graph import MOVES, check_quantised, plain_resize, tidy
 from compress.quantise import pin_range
-from compress.superres.export import SCALE, weights_entry
+from compress.superres.export import LEAST_LEVEL, SCALE, TileNetwork, weights_entry
 from edge.contract.errors import DataError
-from edge.contract.manifest import TensorSpec, Weights
+from edge.contract.manifest import ENLARGED, RESIDUAL, TensorSpec, Weights
 from edge.contract.types import U8Array
 
 _UINT8 = 2
@@ -22,8 +22,8 @@ _MOVES = MOVES | {"DepthToSpace"}
 _DTYPES = {1: "float32", _UINT8: "uint8"}
 
 
-def float_onnx(network: Any) -> bytes:
-    """The network in float32, values in [0,1] in and out, NHWC.
+def float_onnx(network: TileNetwork) -> bytes:
+    """The network in float32, values of 1 for white in and out, NHWC.
 
     Raises:
         DataError: ONNX has no such operation; named.
@@ -31,11 +31,11 @@ def float_onnx(network: Any) -> bytes:
     import tensorflow as tf
     import tf2onnx
 
-    side = network.input_shape[1]
+    side = network.model.input_shape[1]
     signature = [tf.TensorSpec([None, side, side, 3], tf.float32, name="image")]
 
     def run(image: Any) -> Any:
-        return tf.identity(network(image, training=False), "enlarged")
+        return tf.identity(network.model(image, training=False), network.output)
 
     with exporting():
         proto, _ = tf2onnx.convert.from_function(
@@ -43,7 +43,7 @@ def float_onnx(network: Any) -> bytes:
         )
     graph = proto.graph
     plain_resize(graph)
-    _name_output(graph)
+    _name_output(graph, network.output)
     tidy(proto)
     return bytes(proto.SerializeToString(deterministic=True))
 
@@ -97,19 +97,20 @@ def describe_onnx(content: bytes, *, file: str, parent: str) -> Weights:
     graph = onnx.load_from_string(content).graph
     ends = [_tensor(value) for value in (*graph.input, *graph.output)]
     found = [(end.name, end.dtype) for end in ends]
-    if found != (expected := [("image", "uint8"), ("enlarged", "uint8")]):
+    if found not in [[("image", "uint8"), (name, "uint8")] for name in (ENLARGED, RESIDUAL)]:
         raise DataError(
-            f"{file} has the tensors {found}; expected {expected}: make it by `int8_onnx`"
+            f"{file} has the tensors {found}; expected 'image' and {ENLARGED!r} or {RESIDUAL!r}, "
+            "uint8: make it by `int8_onnx`"
         )
     return weights_entry("onnx", content, *ends, file=file, parent=parent)
 
 
-def _name_output(graph: Any) -> None:
+def _name_output(graph: Any, output: str) -> None:
     """The exporter calls it after TensorFlow's operation."""
-    old, graph.output[0].name = graph.output[0].name, "enlarged"
+    old, graph.output[0].name = graph.output[0].name, output
     for node in graph.node:
-        node.input[:] = ["enlarged" if name == old else name for name in node.input]
-        node.output[:] = ["enlarged" if name == old else name for name in node.output]
+        node.input[:] = [output if name == old else name for name in node.input]
+        node.output[:] = [output if name == old else name for name in node.output]
 
 
 def _take_bytes(graph: Any) -> None:
@@ -131,7 +132,7 @@ def _take_bytes(graph: Any) -> None:
                     f"{node.op_type} reads the image in float; build the network from layers that "
                     "ONNX Runtime quantises"
                 )
-            _set_grey_levels(graph, node)
+            _set_grey_levels(graph, node, LEAST_LEVEL["image"])
             _replace_input(graph, node.output[0], name)
 
 
@@ -145,20 +146,20 @@ def _give_bytes(graph: Any) -> None:
         node = before
     if before.op_type != "DequantizeLinear":
         raise DataError(f"{before.op_type} gives the output in float; leave it out")
-    _set_grey_levels(graph, before)
+    _set_grey_levels(graph, before, LEAST_LEVEL[graph.output[0].name])
     node.input[0] = before.input[0]
     graph.output[0].type.tensor_type.elem_type = _UINT8
 
 
-def _set_grey_levels(graph: Any, node: Any) -> None:
-    """Gives a rounding the step of a grey level, from black to white."""
+def _set_grey_levels(graph: Any, node: Any, least: int) -> None:
+    """Gives a rounding the step of a grey level, from `least` on."""
     from onnx.numpy_helper import from_array
 
     for constant in graph.initializer:
         if constant.name == node.input[1]:
             constant.CopyFrom(from_array(np.array(SCALE, np.float32), constant.name))
         elif constant.name == node.input[2]:
-            constant.CopyFrom(from_array(np.array(0, np.uint8), constant.name))
+            constant.CopyFrom(from_array(np.array(-least, np.uint8), constant.name))
 
 
 def _replace_input(graph: Any, old: str, new: str) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from compress.representative import Representatives, choose_representatives
 from compress.run import COMPRESSED, Settings
 from compress.superres.aware import tune_aware
-from compress.superres.export import describe_tflite, int8_tflite, tile_network
+from compress.superres.export import TileNetwork, describe_tflite, int8_tflite, tile_network
 from compress.superres.figures import evaluations_of
 from compress.superres.onnx_files import describe_onnx, float_onnx, int8_onnx
 from compress.superres.parity import (
@@ -37,7 +37,7 @@ from train.superres.degrade import degrade
 from train.superres.evaluate import load_pairs
 from train.superres.fit import fit_enhancer
 from train.superres.networks import load_enhancer, read_enhancer_recipe
-from train.superres.pairs import HighRes, Patches, load_high_res
+from train.superres.pairs import HighRes, Patches, load_fields, load_high_res
 from train.superres.recipe import NEAR_LOSSLESS, EnhancerRecipe, load_enhancer_recipe
 
 RECORDS = KEPT_DIR / "superres"
@@ -77,20 +77,20 @@ class EnhancerFit:
         """SHA-256 of the fit's weights."""
         return hashlib.sha256((self.folder / WEIGHTS_FILE).read_bytes()).hexdigest()
 
-    def network(self) -> Any:
+    def network(self) -> TileNetwork:
         """As it was fitted, for tiles."""
         return tile_network(self.recipe, self.model, self.lab.tile_px)
 
-    def tuned_network(self) -> Any:
+    def tuned_network(self) -> TileNetwork:
         """As it ships: trained on with fake quantisation where the lab asks for it."""
         network = self.network()
         if self.lab.aware is not None:
             sideless = tile_network(self.recipe, self.model, None)
-            cells = load_high_res(self.recipe, "train", self.data)
-            tune_aware(
-                sideless, Patches(cells, self.recipe), self.tiles, self.recipe, self.lab.aware
-            )
-            network.set_weights(sideless.get_weights())
+            pictures = load_high_res(self.recipe, "train", self.data)
+            pictures += load_fields(self.recipe, self.data)
+            patches = Patches(pictures, self.recipe)
+            tune_aware(sideless, patches, self.tiles, self.recipe, self.lab.aware)
+            network.model.set_weights(sideless.model.get_weights())
         return network
 
     def make_files(self) -> list[tuple[Weights, bytes]]:
@@ -99,7 +99,7 @@ class EnhancerFit:
         Raises:
             DataError: an operation stays in float, named, or TFLite's file is over the budget.
         """
-        network, task = self.tuned_network(), self.recipe.task
+        network, task, parent = self.tuned_network(), self.recipe.task, self.parent
         tflite = int8_tflite(network, self.tiles)
         if len(tflite) > self.lab.max_bytes:
             raise DataError(
@@ -108,8 +108,11 @@ class EnhancerFit:
             )
         onnx = int8_onnx(float_onnx(network), self.tiles)
         return [
-            (describe_tflite(tflite, file=f"{task}.int8.tflite", parent=self.parent), tflite),
-            (describe_onnx(onnx, file=f"{task}.int8.onnx", parent=self.parent), onnx),
+            (
+                describe_tflite(tflite, network.output, file=f"{task}.int8.tflite", parent=parent),
+                tflite,
+            ),
+            (describe_onnx(onnx, file=f"{task}.int8.onnx", parent=parent), onnx),
         ]
 
     def compare(self, files: Sequence[tuple[Weights, bytes]]) -> list[Compared]:

@@ -99,11 +99,13 @@ def _of_run(path: Path, data: Path | None) -> Iterator[Candidate]:
             yield Candidate(path.name, f"{entry.format} int8", len(content), run)
     with _told(path.name, "tflite float"):
         content = float_tflite(network)
-        run = run_float_tflite(content)
+        run = run_float_tflite(content, network.output)
         yield Candidate(path.name, "tflite float", len(content), run, note)
     with _told(path.name, "onnx float"):
         content = float_onnx(network)
-        yield Candidate(path.name, "onnx float", len(content), run_float_onnx(content), note)
+        yield Candidate(
+            path.name, "onnx float", len(content), run_float_onnx(content, network.output), note
+        )
 
 
 @contextmanager

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from compress.parity import FIRST_RUNTIME, LEGACY, has_legacy, run_legacy
+from compress.superres.export import LEAST_LEVEL, TileNetwork
 from compress.superres.legacy import ENLARGED, IMAGES, MODEL, REQUEST, write_request
-from edge.contract.manifest import Weights
+from edge.contract.manifest import RESIDUAL, Weights
+from edge.contract.residual import add_to_bicubic
 from edge.contract.tiles import enlarge
 from edge.contract.types import U8Array
 from edge.runtimes.base import RUNTIMES, Runtime
@@ -42,16 +44,26 @@ def first_tile(image: U8Array, tile_px: int, margin_px: int) -> U8Array:
     return cut[0][0]
 
 
-def float_run(network: Any) -> RunTiles:
-    """A Keras network of tiles, rounded as a device would."""
+def float_run(network: TileNetwork) -> RunTiles:
+    """A Keras network, rounded to grey levels at its end as a device has them."""
     import tensorflow as tf
+
+    least, model = LEAST_LEVEL[network.output], network.model
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def run(tiles: Any) -> Any:
-        made = network(tf.cast(tiles, tf.float32) / 255, training=False)
-        return tf.cast(tf.round(255 * tf.clip_by_value(made, 0, 1)), tf.uint8)
+        made = model(tf.cast(tiles, tf.float32) / 255, training=False)
+        return tf.clip_by_value(tf.round(255 * made), least, least + 255)
 
-    return lambda tiles: np.asarray(run(tiles).numpy(), np.uint8)
+    return lambda tiles: as_pictures(tiles, run(tiles).numpy(), network.output)
+
+
+def as_pictures(tiles: U8Array, levels: np.ndarray, output: str) -> U8Array:
+    """What a network gave for tiles in whole grey levels, as pictures."""
+    if output != RESIDUAL:
+        return levels.astype(np.uint8)
+    residuals = levels.astype(np.int8)
+    return np.stack([add_to_bicubic(*pair) for pair in zip(tiles, residuals, strict=True)])
 
 
 def open_file(weights: Weights, content: bytes) -> Runtime:

@@ -72,7 +72,7 @@ def beside_bicubic(image: Any, residual: Any, *, opencv: bool = False) -> Any:
     """
     from tf_keras import layers
 
-    base = layers.Lambda(_opencv_bicubic if opencv else _bicubic, name="bicubic")(image)
+    base = layers.Lambda(opencv_bicubic if opencv else _bicubic, name="bicubic")(image)
     return layers.Add(name="enlarged")([base, residual])
 
 
@@ -88,7 +88,7 @@ def _bicubic(image: Any) -> Any:
     return tf.image.resize(image, FACTOR * tf.shape(image)[1:3], "bicubic")
 
 
-def _opencv_bicubic(image: Any) -> Any:
+def opencv_bicubic(image: Any) -> Any:
     """INTER_CUBIC, edges continued."""
     import tensorflow as tf
 
