@@ -28,6 +28,8 @@ from train.splits import BY_PATIENT, Split
 RECORDS_DIR = Path(__file__).parent / "records"
 # Tables of studies, not runs; see train.report.studies.
 STUDIES = "studies"
+# Runs of enhancers, which have no labels and no scores, and what was measured of them.
+ENHANCERS = "superres"
 COST_FILE = "cost.json"
 T = TypeVar("T")
 
@@ -89,7 +91,9 @@ def find_runs(folder: Path) -> list[Path]:
     Raises:
         DataError: none, or one that is neither a run nor the studies.
     """
-    found = sorted(path for path in folder.iterdir() if path.is_dir() and path.name != STUDIES)
+    found = sorted(
+        path for path in folder.iterdir() if path.is_dir() and path.name not in (STUDIES, ENHANCERS)
+    )
     if not found:
         raise DataError(f"{folder} holds no records of fits")
     for path in found:

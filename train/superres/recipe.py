@@ -15,7 +15,7 @@ from train.superres.degrade import DegradeSpec
 
 RECIPES_DIR = Path(__file__).parent / "recipes"
 LOSSLESS, NEAR_LOSSLESS = "nih-cells-lossless", "nih-cells"
-LOSSES = ("l1", "l2")
+LOSSES = ("l1", "l2", "psnr")
 # What a fit of labels has, and one of pictures has not.
 _OF_LABELS = (
     "label_smoothing", "class_weights", "use_validation", "keep_best", "stop_patience",
@@ -75,7 +75,8 @@ class EnhancerRecipe:
         high_px: side that each cell is brought to before it is halved; 0 keeps its own.
         label: index of the only class that is fitted on, to show what a leak does; -1 is both.
         parts: of the split that are fitted on; "test" among them shows what a leak does.
-        loss: "l1", mean absolute error as the sources have it, or "l2", which is what PSNR goes by.
+        loss: "l1", mean absolute error as the sources have it; "l2", mean squared error; or "psnr",
+            the mean logarithm of each patch's: with "l2" the few at a black edge outweigh all.
     """
 
     held_out_fold: int
