@@ -31,6 +31,8 @@ MOST_IMAGES, LEAST_IMAGES = 16, 4
 DIFFERENCE_FACTOR = 2
 STEPS = 4
 LEAST_TOLERANCE = 0.01
+NO_DELEGATE = {"BUILTIN_WITHOUT_DEFAULT_DELEGATES": "LiteRT without XNNPACK"}
+RESOLVERS = {**NO_DELEGATE, "BUILTIN_REF": "LiteRT's reference kernels"}
 # Scores that depend by so much (in logits) on who computes them are no proof of anything.
 MAX_DIFFERENCE = 0.5
 
@@ -131,17 +133,20 @@ class _Kernels(LiteRTRuntime):
         return partial(super()._import(), experimental_op_resolver_type=kind)
 
 
-def other_kernels(files: Sequence[tuple[Weights, bytes]]) -> list[tuple[str, Runtime]]:
-    """Every way but LiteRT's usual one that files are computed on this machine, by name."""
+def other_kernels(
+    files: Sequence[tuple[Weights, bytes]], resolvers: Mapping[str, str] = RESOLVERS
+) -> list[tuple[str, Runtime]]:
+    """Every way but LiteRT's usual one that files are computed on this machine, by name.
+
+    Args:
+        resolvers: name for a person by name in LiteRT's OpResolverType.
+    """
     found: list[tuple[str, Runtime]] = []
     for weights, content in files:
         if weights.format == "onnx":
             found.append((f"ONNX Runtime on {weights.file}", OnnxRuntime(content, weights)))
             continue
-        for name, resolver in (
-            ("LiteRT without XNNPACK", "BUILTIN_WITHOUT_DEFAULT_DELEGATES"),
-            ("LiteRT's reference kernels", "BUILTIN_REF"),
-        ):
+        for resolver, name in resolvers.items():
             found.append((name, _Kernels(content, weights, resolver)))
     return found
 

@@ -27,9 +27,7 @@ def pack(compressed: Path, out: Path, novelty: Path | None, version: int, as_zip
 
     if (compressed / RECORD_FILE).is_file():
         if novelty is not None:
-            raise click.UsageError(
-                f"{compressed} holds an enhancer; no novelty network goes with it"
-            )
+            raise click.UsageError(f"{compressed} holds an enhancer; leave --novelty out")
         bundle = pack_enhancer(compressed, out, version=version, as_zip=as_zip)
     else:
         bundle = pack_bundle(compressed, out, version=version, novelty=novelty, as_zip=as_zip)

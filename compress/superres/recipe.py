@@ -12,6 +12,9 @@ from edge.contract.records import from_plain
 from train.models.superres import STEP_PX
 from train.superres.evaluate import PAIR_SETS
 
+# Cells of each class in the representative set.
+PER_CLASS = 100
+
 
 @dataclass(frozen=True)
 class AwareSpec:
@@ -52,7 +55,7 @@ class EnhancerLab:
     tile_px: int = 128
     margin_px: int = 8
     max_bytes: int = 40_000
-    per_class: int = 100
+    per_class: int = PER_CLASS
     aware: AwareSpec | None = None
 
     def __post_init__(self) -> None:

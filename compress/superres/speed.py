@@ -20,7 +20,7 @@ import numpy as np
 from compress.superres.export import float_tflite
 from compress.superres.float_files import run_float_onnx, run_float_tflite
 from compress.superres.onnx_files import float_onnx
-from compress.superres.recipe import EnhancerLab
+from compress.superres.recipe import PER_CLASS, EnhancerLab
 from compress.superres.run import EnhancerFit
 from compress.superres.systems import RunTiles, open_file, tiled
 from edge.bench import _interleave
@@ -58,17 +58,22 @@ class Candidate:
     note: str = ""
 
 
-def candidates_of(path: Path, data: Path | None = None) -> list[Candidate]:
+def candidates_of(
+    path: Path, data: Path | None = None, per_class: int = PER_CLASS
+) -> list[Candidate]:
     """A bundle's files as they ship, or a run folder's network in every form that can be made.
 
     A form that cannot be made is logged and left out.
+
+    Args:
+        per_class: training cells of each class that set the ranges of a run's INT8.
 
     Raises:
         ConfigError: neither an enhancer's bundle nor a finished run, or a bundle of other tiles.
     """
     if path.suffix == ".zip" or (path / MANIFEST).is_file():
         return _of_bundle(path)
-    return list(_of_run(path, data))
+    return list(_of_run(path, data, per_class))
 
 
 def _of_bundle(path: Path) -> list[Candidate]:
@@ -88,9 +93,9 @@ def _of_bundle(path: Path) -> list[Candidate]:
     ]
 
 
-def _of_run(path: Path, data: Path | None) -> Iterator[Candidate]:
+def _of_run(path: Path, data: Path | None, per_class: int) -> Iterator[Candidate]:
     recipe, model = load_enhancer(path)
-    lab = EnhancerLab(path.name, path.name, (PAIRS,), TILE_PX, MARGIN_PX, max_bytes=1_000_000)
+    lab = EnhancerLab(path.name, path.name, (PAIRS,), TILE_PX, MARGIN_PX, 1_000_000, per_class)
     fit = EnhancerFit(lab, path, recipe, model, data)
     network, note = fit.network(), "values in and out are turned to float and back"
     with _told(path.name, "tflite int8 and onnx int8"):
