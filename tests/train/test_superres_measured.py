@@ -26,6 +26,7 @@ from train.superres.evaluate import (
 from train.superres.measured import MEASURES, PLACES, Measured, add_measured, read_all_measured
 from train.superres.measures import quality
 from train.superres.networks import INTERPOLATIONS
+from train.superres.pairs import cell_mask
 from train.superres.recipe import EnhancerRecipe, EnhancerSpec
 
 Run = Callable[..., tuple[int, str, str]]
@@ -164,6 +165,21 @@ def test_cells_are_of_held_out_patients_and_the_same_for_every_recipe(data: Path
         assert found.mask is not None and found.mask.any()
         assert not found.high[~found.high.any(axis=2)].any() and not found.mask[0].any()
         np.testing.assert_array_equal(found.low, halve(found.high))
+
+
+def test_inside_is_away_from_the_edge_and_knows_noise_in_the_black() -> None:
+    image = np.zeros((40, 40, 3), np.uint8)
+    image[10:30, 10:30] = (180, 120, 140)
+    noise = np.random.default_rng(0).integers(0, 31, image.shape, np.uint8)
+    spoilt = np.where(image > 0, image, noise).astype(np.uint8)
+    for seen in (image, spoilt):
+        mask = cell_mask(seen)
+        assert mask[15:25, 15:25].all() and mask.sum() == 100
+        # Nothing of the hard edge is left in a flat cell, whichever the kernel.
+        for enlarge in (INTERPOLATIONS["bicubic"], INTERPOLATIONS["bicubic-pillow"]):
+            _, inside = quality(seen, enlarge(halve(seen)), mask)
+            assert inside.psnr_rgb > 49
+    assert not cell_mask(noise).any()
 
 
 def test_cells_are_brought_to_a_size_or_spoilt_where_the_set_says_so(data: Path) -> None:

@@ -20,7 +20,12 @@ from train.superres.recipe import LOSSLESS, NEAR_LOSSLESS, EnhancerRecipe
 
 # Of good pixels round a patch, so that blur and JPEG see what a whole picture has there.
 _MARGIN_PX = 16
-_MASK_MARGIN_PX = 3
+# Bicubic enlargement by two reaches 4 px over the black edge of a mask, and shifts of half a pixel
+# one more; nearer figures are of the edge and not of the cell.
+_MASK_MARGIN_PX = 5
+# The black of the near-lossless files is up to 30 with the noise of their coding; no pixel of a
+# cell whose exact values are known has less than 40 in its brightest channel.
+_BLACK = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +111,7 @@ def even(image: U8Array, high_px: int = 0) -> U8Array:
 
 def cell_mask(image: U8Array) -> BoolArray:
     """(H,W): the cell within the black, without the pixels nearest to its edge."""
-    inside = image.any(axis=2).astype(np.uint8)
+    inside = (image.max(axis=2) > _BLACK).astype(np.uint8)
     side = 2 * _MASK_MARGIN_PX + 1
     eroded = cv2.erode(inside, np.ones((side, side), np.uint8), borderValue=0)
     return np.asarray(eroded > 0)
