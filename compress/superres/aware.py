@@ -18,6 +18,7 @@ from edge.contract.errors import DataError
 from edge.contract.manifest import RESIDUAL
 from edge.contract.types import U8Array
 from train.models.superres import opencv_bicubic
+from train.superres.fit import loss_function
 from train.superres.pairs import Patches
 from train.superres.recipe import EnhancerRecipe
 
@@ -155,7 +156,7 @@ def _make_step(aware: Any, output: str, optimiser: Any, loss_name: str) -> Any:
     import tensorflow as tf
 
     variables = aware.trainable_variables
-    of_error = {"l1": tf.abs, "l2": tf.square}[loss_name]
+    loss_of = loss_function(loss_name)
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
     def step(low: Any, high: Any) -> Any:
@@ -165,7 +166,7 @@ def _make_step(aware: Any, output: str, optimiser: Any, loss_name: str) -> Any:
             if output == RESIDUAL:
                 # Cut off at black and white, where nothing is left to gain.
                 made = tf.clip_by_value(made + opencv_bicubic(image), 0.0, 1.0)
-            loss = tf.reduce_mean(of_error(made - tf.cast(high, tf.float32) / 255))
+            loss = loss_of(made - tf.cast(high, tf.float32) / 255)
         gradients = tape.gradient(loss, variables)
         optimiser.apply_gradients(zip(gradients, variables, strict=True))
         return loss

@@ -40,7 +40,7 @@ from train.superres.networks import load_enhancer, read_enhancer_recipe
 from train.superres.pairs import HighRes, Patches, load_fields, load_high_res
 from train.superres.recipe import NEAR_LOSSLESS, EnhancerRecipe, load_enhancer_recipe
 
-RECORDS = KEPT_DIR / "superres"
+RECORDS = KEPT_DIR / "superres" / "runs"
 
 
 @dataclass(frozen=True, eq=False)

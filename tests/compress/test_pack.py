@@ -18,7 +18,7 @@ import pytest
 from compress.compressed import RECORD_FILE, Compressed, write_compressed
 from compress.export_onnx import describe_onnx
 from compress.golden import LEAST_IMAGES, MOST_IMAGES, count_in, draw_images
-from compress.pack import CARD, MAX_BYTES, _write_proven, pack_bundle
+from compress.pack import CARD, MAX_BYTES, pack_bundle, write_proven
 from compress.quantise import describe_weights
 from compress.variants import Variant, make_variant
 from edge.contract.bundle import MANIFEST, open_bundle
@@ -343,7 +343,7 @@ def test_bundle_that_fails_its_own_golden_tensors_is_not_left(
     files[MANIFEST] = json.dumps(manifest).encode()
     for as_zip in (False, True):
         with pytest.raises(GoldenMismatchError, match="golden logit differs"):
-            _write_proven(files, tmp_path / "broken", as_zip)
+            write_proven(files, tmp_path / "broken", as_zip)
     assert {path.name for path in tmp_path.iterdir()} == {"compressed", "whole"}
 
 
