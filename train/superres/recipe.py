@@ -77,6 +77,8 @@ class EnhancerRecipe:
         parts: of the split that are fitted on; "test" among them shows what a leak does.
         loss: "l1", mean absolute error as the sources have it; "l2", mean squared error; or "psnr",
             the mean logarithm of each patch's: with "l2" the few at a black edge outweigh all.
+        clip_norm: what the gradients' norm is cut to; 0 leaves them. With "psnr" a patch that is
+            all but right has steep ones.
     """
 
     held_out_fold: int
@@ -96,6 +98,7 @@ class EnhancerRecipe:
     label: int = -1
     parts: tuple[str, ...] = ("train",)
     loss: str = "l1"
+    clip_norm: float = 0.0
 
     def __post_init__(self) -> None:
         if self.patch_px < 8 or self.patch_px % 8:
@@ -117,6 +120,8 @@ class EnhancerRecipe:
             raise ConfigError(f"high_px is {self.high_px}; an even side, or 0 for each cell's own")
         if unknown := set(self.parts) - {"train", "validation", "test"} or not self.parts:
             raise ConfigError(f"parts has {unknown}; known: train, validation, test")
+        if self.clip_norm < 0:
+            raise ConfigError(f"clip_norm is {self.clip_norm}; 0 or above")
         if self.loss not in LOSSES:
             raise ConfigError(f"loss is {self.loss!r}; known: {', '.join(LOSSES)}")
         if unused := [name for name in _OF_LABELS if getattr(self.fit, name)]:
