@@ -46,21 +46,27 @@ def export_onnx(model: Any, scale: float) -> bytes:
     """
     import tensorflow as tf
     import tf2onnx
-    from onnx import defs
 
     function = uint8_function(model, scale)
     signature = [tf.TensorSpec([None, *model.input_shape[1:]], tf.uint8, name="image")]
     with exporting():
         proto, _ = tf2onnx.convert.from_function(function, input_signature=signature, opset=OPSET)
+    check_known(proto)
+    plain_resize(proto.graph)
+    tidy(proto)
+    return bytes(proto.SerializeToString(deterministic=True))
+
+
+def check_known(proto: Any) -> None:
+    """Raises DataError, naming them, for operations that ONNX has not: the exporter only logs."""
+    from onnx import defs
+
     unknown = sorted({node.op_type for node in proto.graph.node if not defs.has(node.op_type)})
     if unknown:
         raise DataError(
             f"ONNX cannot be made: it has no {', '.join(unknown)}; build the network from other "
             "layers"
         )
-    plain_resize(proto.graph)
-    tidy(proto)
-    return bytes(proto.SerializeToString(deterministic=True))
 
 
 def quantise_onnx(content: bytes, representative: U8Array) -> bytes:

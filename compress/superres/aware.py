@@ -41,7 +41,7 @@ def tune_aware(
     import tf_keras
 
     aware = aware_copy(network.model, tiles)
-    optimiser = tf_keras.optimizers.Adam(spec.rate)
+    optimiser = tf_keras.optimizers.Adam(spec.rate, global_clipnorm=recipe.clip_norm or None)
     optimiser.build(aware.trainable_variables)
     step, total, done = (
         _make_step(aware, network.output, optimiser, recipe.loss),

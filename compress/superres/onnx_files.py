@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from compress.export_onnx import OPSET, calibration_reader, exporting
+from compress.export_onnx import OPSET, calibration_reader, check_known, exporting
 from compress.onnx_graph import MOVES, check_quantised, plain_resize, tidy
 from compress.quantise import pin_range
 from compress.superres.export import LEAST_LEVEL, SCALE, TileNetwork, weights_entry
@@ -41,6 +41,7 @@ def float_onnx(network: TileNetwork) -> bytes:
         proto, _ = tf2onnx.convert.from_function(
             tf.function(run, input_signature=signature), input_signature=signature, opset=OPSET
         )
+    check_known(proto)
     graph = proto.graph
     plain_resize(graph)
     _name_output(graph, network.output)
@@ -139,16 +140,20 @@ def _take_bytes(graph: Any) -> None:
 def _give_bytes(graph: Any) -> None:
     """Moves bytes to the output; raises DataError where it is not rounded before it is moved."""
     made_by = {output: node for node in graph.node for output in node.output}
-    node = made_by[graph.output[0].name]
-    if node.op_type not in _MOVES:
-        raise DataError(f"{node.op_type} gives the output in float; end with `to_pixels`")
-    while (before := made_by[node.input[0]]).op_type in _MOVES:
-        node = before
-    if before.op_type != "DequantizeLinear":
-        raise DataError(f"{before.op_type} gives the output in float; leave it out")
-    _set_grey_levels(graph, before, LEAST_LEVEL[graph.output[0].name])
-    node.input[0] = before.input[0]
-    graph.output[0].type.tensor_type.elem_type = _UINT8
+    output = graph.output[0]
+    last, moving = made_by[output.name], None
+    while last.op_type in _MOVES:
+        moving, last = last, made_by[last.input[0]]
+    if last.op_type != "DequantizeLinear":
+        raise DataError(f"{last.op_type} gives the output in float; leave it out")
+    _set_grey_levels(graph, last, LEAST_LEVEL[output.name])
+    if moving is not None:
+        moving.input[0] = last.input[0]
+    else:
+        last.output[0], rounded = f"{output.name}_in_float", last.input[0]
+        _replace_input(graph, rounded, output.name)
+        made_by[rounded].output[0] = output.name
+    output.type.tensor_type.elem_type = _UINT8
 
 
 def _set_grey_levels(graph: Any, node: Any, least: int) -> None:

@@ -99,21 +99,25 @@ class EnhancerFit:
         Raises:
             DataError: an operation stays in float, named, or TFLite's file is over the budget.
         """
-        network, task, parent = self.tuned_network(), self.recipe.task, self.parent
-        tflite = int8_tflite(network, self.tiles)
-        if len(tflite) > self.lab.max_bytes:
+        network = self.tuned_network()
+        tflite = self.make_tflite(network)
+        if len(tflite[1]) > self.lab.max_bytes:
             raise DataError(
-                f"{self.lab.enhancer} as full INT8 has {len(tflite):,} bytes, over its budget of "
-                f"{self.lab.max_bytes:,}; make the network smaller, or raise max_bytes"
+                f"{self.lab.enhancer} as full INT8 has {len(tflite[1]):,} bytes, over its budget "
+                f"of {self.lab.max_bytes:,}; make the network smaller, or raise max_bytes"
             )
-        onnx = int8_onnx(float_onnx(network), self.tiles)
-        return [
-            (
-                describe_tflite(tflite, network.output, file=f"{task}.int8.tflite", parent=parent),
-                tflite,
-            ),
-            (describe_onnx(onnx, file=f"{task}.int8.onnx", parent=parent), onnx),
-        ]
+        return [tflite, self.make_onnx(network)]
+
+    def make_tflite(self, network: TileNetwork) -> tuple[Weights, bytes]:
+        """Full INT8 TFLite. Raises DataError where an operation stays in float."""
+        content, file = int8_tflite(network, self.tiles), f"{self.recipe.task}.int8.tflite"
+        return describe_tflite(content, network.output, file=file, parent=self.parent), content
+
+    def make_onnx(self, network: TileNetwork) -> tuple[Weights, bytes]:
+        """INT8 ONNX. Raises DataError where an operation stays in float."""
+        content = int8_onnx(float_onnx(network), self.tiles)
+        file = f"{self.recipe.task}.int8.onnx"
+        return describe_onnx(content, file=file, parent=self.parent), content
 
     def compare(self, files: Sequence[tuple[Weights, bytes]]) -> list[Compared]:
         """Float, and every file on every runtime, on each set of pairs of the lab."""

@@ -98,10 +98,11 @@ def _of_run(path: Path, data: Path | None, per_class: int) -> Iterator[Candidate
     lab = EnhancerLab(path.name, path.name, (PAIRS,), TILE_PX, MARGIN_PX, 1_000_000, per_class)
     fit = EnhancerFit(lab, path, recipe, model, data)
     network, note = fit.network(), "values in and out are turned to float and back"
-    with _told(path.name, "tflite int8 and onnx int8"):
-        for entry, content in fit.make_files():
+    for form, make in (("tflite int8", fit.make_tflite), ("onnx int8", fit.make_onnx)):
+        with _told(path.name, form):
+            entry, content = make(network)
             run = open_file(entry, content).enlarge
-            yield Candidate(path.name, f"{entry.format} int8", len(content), run)
+            yield Candidate(path.name, form, len(content), run)
     with _told(path.name, "tflite float"):
         content = float_tflite(network)
         run = run_float_tflite(content, network.output)
@@ -114,11 +115,11 @@ def _of_run(path: Path, data: Path | None, per_class: int) -> Iterator[Candidate
 
 
 @contextmanager
-def _told(name: str, forms: str) -> Iterator[None]:
+def _told(name: str, form: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        log.warning("%s as %s is left out: %s", name, forms, error)
+        log.warning("%s as %s is left out: %s", name, form, error)
 
 
 def measure_speed(candidates: Sequence[Candidate], pairs: Sequence[Pair], runs: int) -> Speed:

@@ -186,6 +186,26 @@ def test_a_network_that_does_not_enlarge_is_refused(tiles: U8Array) -> None:
         describe_tflite(content, ENLARGED, file="same.tflite", parent="")
 
 
+def test_a_deconvolution_may_come_last(tiles: U8Array) -> None:
+    from tf_keras import layers
+
+    network = TileNetwork(built(layers.Conv2DTranspose(3, 9, 2, padding="same")), ENLARGED)
+    tflite, onnx = int8_tflite(network, tiles), int8_onnx(float_onnx(network), tiles)
+    parent = float_run(network)(tiles)
+    for weights, content in (
+        (describe_tflite(tflite, ENLARGED, file="a.tflite", parent=""), tflite),
+        (describe_onnx(onnx, file="a.onnx", parent=""), onnx),
+    ):
+        assert psnr(parent[0], open_file(weights, content).enlarge(tiles)[0]) > 36
+
+
+def test_operations_that_onnx_has_not_are_named() -> None:
+    recipe = recipe_of(EnhancerSpec("swinir", width=8))
+    network = tile_network(recipe, build_enhancer(recipe.model), SIDE)
+    with pytest.raises(DataError, match="Erfc"):
+        float_onnx(network)
+
+
 def _sine(x: Any) -> Any:
     import tensorflow as tf
 
