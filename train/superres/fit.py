@@ -34,7 +34,7 @@ COLUMNS = (
 )  # fmt: skip
 _VALIDATION_BATCHES = 8
 # A grey level, 48 dB: what is nearer than that, nobody sees.
-_LEAST_ERROR = 1 / 255**2
+_LEAST_ERROR = 0.1 / 255**2
 Row = dict[str, float]
 
 
