@@ -250,6 +250,8 @@ def test_every_network_comes_once_before_further_seeds() -> None:
     assert [key.scheme for key in keys[:4]] == list(ARMS)
     with pytest.raises(ConfigError, match="network is 'vgg'; of the study: malaria_cnn"):
         list(planned(SPEC, arm_schemes(), ["vgg"]))
+    with pytest.raises(ConfigError, match="network is 'vgg'"):
+        replace(SPEC, leaking=("vgg",))
 
 
 def test_what_needs_an_enhancer_is_left_out_without_one(data: Path, tmp_path: Path) -> None:

@@ -77,6 +77,10 @@ class StudySpec:
     )
     leaking: tuple[str, ...] = ("malaria_cnn", "shufflenet_v2")
 
+    def __post_init__(self) -> None:
+        for network in self.leaking:
+            self.budget(network)
+
     def budget(self, network: str) -> Budget:
         """Raises ConfigError for a network that is not of the study."""
         if network not in self.budgets:
