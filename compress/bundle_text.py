@@ -65,11 +65,12 @@ TEXTS: dict[str, TaskText] = {
         {
             "nih-cells": (
                 "Learned from cells of one kind of microscope and phone, cut out and black round "
-                "the cell; on whole fields and on other microscopes it gains less, or nothing.",
-                "Most of what it gains over bicubic is the sharp edge of the black, which no one "
-                "reads a cell by; figures inside the cell say what it gains there.",
-                "It knows pictures that were only made smaller, and some with blur, noise and "
-                "JPEG; a picture that is out of focus stays so.",
+                "the cell, and from fields of one other; on whole fields of further microscopes it "
+                "gains a tenth of a decibel.",
+                "What it gains over bicubic is the sharp edge of the black, which no one reads a "
+                "cell by; inside the cell it gains nothing.",
+                "It knows pictures that were only made smaller; noise and the blocks of JPEG are "
+                "sharpened with the rest, and a picture that is out of focus stays so.",
                 "A parasite that the small picture does not show is not shown by the large one.",
             )
         },
