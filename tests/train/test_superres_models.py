@@ -45,15 +45,12 @@ def test_every_weight_that_learns_has_a_gradient(name: str) -> None:
     assert all(gradient is not None for gradient in gradients)
 
 
-def test_the_paper_s_rcan_has_its_size() -> None:
-    model = build_enhancer(load_enhancer_recipe("rcan-full").model)
-    assert 15_000_000 < model.count_params() < 16_000_000
-
-
 @pytest.mark.parametrize("path", sorted(RECIPES_DIR.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_shipped_recipe_builds(path: Any) -> None:
     recipe = load_enhancer_recipe(str(path))
-    assert build_enhancer(recipe.model).count_params() > 1000
+    weights = build_enhancer(recipe.model).count_params()
+    # The paper's RCAN has 15.6 million.
+    assert (15_000_000 < weights < 16_000_000) if path.stem == "rcan-full" else weights > 1000
     assert recipe.parts == ("train",)
 
 
@@ -82,14 +79,13 @@ def test_folded_network_gives_the_same_residual() -> None:
     expected = model(image).numpy() - base(image).numpy()
     assert np.abs(expected).max() > 0.01
     assert np.allclose(folded(image).numpy(), expected, atol=1e-5)
-    assert folded.count_params() < model.count_params()
 
 
 def test_a_window_does_not_see_the_other_edge() -> None:
     """Shifted windows wrap round; what comes from beyond the edge must not be looked at."""
     model = build_enhancer(SPECS["swinir"])
     one, other = picture(24, 24), picture(24, 24)
-    other[:, -4:] = 1 - other[:, -4:]
+    other[:, :, -4:] = 1 - other[:, :, -4:]
     changed = np.abs(model(one).numpy() - model(other).numpy()).max(axis=(0, 1, 3))
     assert changed[-8:].max() > 1e-4
     assert changed[:4].max() < 1e-5

@@ -66,7 +66,7 @@ def test_odd_sides_are_refused(size: tuple[int, int]) -> None:
 
 
 def test_the_chain_does_more_harm_and_depends_on_its_draw_alone() -> None:
-    image, _ = draw_cell("ring", 4, 64)
+    image = even(draw_cell("ring", 4, 64)[0], 64)
     clean = halve(image).astype(float)
     made = [degrade(image, REALISTIC, np.random.default_rng(seed)) for seed in range(8)]
     assert all(one.shape == (32, 32, 3) and one.dtype == np.uint8 for one in made)
