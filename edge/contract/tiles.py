@@ -64,11 +64,10 @@ def _tile(image: U8Array, top: int, left: int, tile_px: int, margin_px: int) -> 
 
 
 def reflected(start: int, count: int, length: int) -> Indexes:
-    """Indexes `start` to `start + count`; those beyond 0 to `length` reflected at the first and
-    last pixel, which are not repeated, as often as it takes.
+    """Indexes `start` to `start + count`; those beyond 0 to `length` reflected as often as it takes.
+
+    The mirror is the edge, not the middle of the last pixel, which is therefore seen twice: only so
+    is a reflected picture, halved, the reflection of the halved one.
     """
-    indexes = np.arange(start, start + count)
-    if length == 1:
-        return np.zeros_like(indexes)
-    turn = 2 * (length - 1)
-    return np.asarray(np.abs((indexes + length - 1) % turn - (length - 1)), np.intp)
+    indexes = np.arange(start, start + count) % (2 * length)
+    return np.asarray(np.where(indexes < length, indexes, 2 * length - 1 - indexes), np.intp)
