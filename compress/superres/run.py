@@ -14,6 +14,7 @@ import numpy as np
 from compress.representative import Representatives, choose_representatives
 from compress.run import COMPRESSED, Settings
 from compress.superres.aware import tune_aware
+from compress.superres.equalise import equalise
 from compress.superres.export import TileNetwork, describe_tflite, int8_tflite, tile_network
 from compress.superres.figures import evaluations_of
 from compress.superres.onnx_files import describe_onnx, float_onnx, int8_onnx
@@ -82,15 +83,16 @@ class EnhancerFit:
         return tile_network(self.recipe, self.model, self.lab.tile_px)
 
     def tuned_network(self) -> TileNetwork:
-        """As it ships: trained on with fake quantisation where the lab asks for it."""
-        network = self.network()
+        """As it ships: channels of one range, trained on with fake quantisation if asked for."""
+        sideless = tile_network(self.recipe, self.model, None)
+        equalise(sideless, self.tiles)
         if self.lab.aware is not None:
-            sideless = tile_network(self.recipe, self.model, None)
             pictures = load_high_res(self.recipe, "train", self.data)
             pictures += load_fields(self.recipe, self.data)
             patches = Patches(pictures, self.recipe)
             tune_aware(sideless, patches, self.tiles, self.recipe, self.lab.aware)
-            network.model.set_weights(sideless.model.get_weights())
+        network = self.network()
+        network.model.set_weights(sideless.model.get_weights())
         return network
 
     def make_files(self) -> list[tuple[Weights, bytes]]:

@@ -97,7 +97,7 @@ def _of_run(path: Path, data: Path | None, per_class: int) -> Iterator[Candidate
     recipe, model = load_enhancer(path)
     lab = EnhancerLab(path.name, path.name, (PAIRS,), TILE_PX, MARGIN_PX, 1_000_000, per_class)
     fit = EnhancerFit(lab, path, recipe, model, data)
-    network, note = fit.network(), "values in and out are turned to float and back"
+    network, note = fit.tuned_network(), "values in and out are turned to float and back"
     for form, make in (("tflite int8", fit.make_tflite), ("onnx int8", fit.make_onnx)):
         with _told(path.name, form):
             entry, content = make(network)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from compress.superres.aware import aware_copy, tune_aware
+from compress.superres.equalise import equalise
 from compress.superres.export import (
     TileNetwork,
     describe_tflite,
@@ -227,6 +228,34 @@ def test_operations_that_stay_in_float_are_refused(tiles: U8Array) -> None:
         int8_onnx(float_onnx(TileNetwork(late, ENLARGED)), tiles)
     with pytest.raises(DataError, match="Sin reads the image in float"):
         int8_onnx(float_onnx(TileNetwork(early, ENLARGED)), tiles)
+
+
+def test_equalised_channels_compute_the_same_and_reach_one(tiles: U8Array) -> None:
+    from tf_keras import Model
+
+    recipe = recipe_of(EnhancerSpec("plain_superres", width=8, blocks=2, hidden=8))
+    network, as_it_was = (tile_network(recipe, fitted(recipe), None) for _ in range(2))
+    equalise(network, tiles)
+    image = tiles.astype(np.float32) / 255
+    np.testing.assert_allclose(network.model(image), as_it_was.model(image), atol=1e-5)
+    for name in ("trunk0", "trunk1"):
+        seen = Model(network.model.inputs, network.model.get_layer(name).output)(image).numpy()
+        most = seen.max(axis=(0, 1, 2))
+        assert np.all((most < 1e-6) | (np.abs(most - 1) < 1e-5)) and most.max() > 0.9
+
+
+def test_a_map_that_two_layers_read_is_left_alone(tiles: U8Array) -> None:
+    from tf_keras import layers
+
+    def shared(image: Any) -> Any:
+        x = layers.Conv2D(4, 3, padding="same", activation="relu")(image)
+        return layers.Add()([layers.Conv2D(4, 1)(x), x])
+
+    network = TileNetwork(built(shared), ENLARGED)
+    before = network.model.get_weights()
+    equalise(network, tiles)
+    for now, was in zip(network.model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, was)
 
 
 def cells() -> list[HighRes]:
