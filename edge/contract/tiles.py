@@ -64,7 +64,7 @@ def _tile(image: U8Array, top: int, left: int, tile_px: int, margin_px: int) -> 
 
 
 def reflected(start: int, count: int, length: int) -> Indexes:
-    """Indexes `start` to `start + count`; those beyond 0 to `length` reflected as often as it takes.
+    """Indexes `start` to `start + count`, those beyond 0 to `length` reflected, however far.
 
     The mirror is the edge, not the middle of the last pixel, which is therefore seen twice: only so
     is a reflected picture, halved, the reflection of the halved one.
