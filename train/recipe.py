@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.preprocess import Preprocessing
@@ -20,6 +20,7 @@ from train.splits import BY_PATIENT, check_kind
 
 RECIPES_DIR = Path(__file__).parent / "recipes"
 PATIENT_CONTEXT = "patient"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -248,30 +249,32 @@ def load_recipe(name_or_path: str, overrides: Mapping[str, Any] | None = None) -
     Raises:
         ConfigError: no such recipe, not TOML, an unknown key or a wrong type.
     """
+    return read_recipe_file(Recipe, name_or_path, RECIPES_DIR, overrides)
+
+
+def read_recipe_file(
+    kind: type[T], name_or_path: str, folder: Path, overrides: Mapping[str, Any] | None = None
+) -> T:
+    """As `load_recipe`, of any kind of recipe; shipped ones lie in `folder`."""
     path = Path(name_or_path)
     if path.suffix != ".toml":
-        path = RECIPES_DIR / f"{name_or_path}.toml"
+        path = folder / f"{name_or_path}.toml"
     if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in RECIPES_DIR.glob("*.toml")))
+        known = ", ".join(sorted(file.stem for file in folder.glob("*.toml")))
         raise ConfigError(f"no recipe {name_or_path!r}; shipped: {known}, or give a .toml file")
     try:
-        content = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
+        content = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     for key, value in (overrides or {}).items():
-        override(content, key, value)
+        _override(content, key, value)
     try:
-        return from_plain(Recipe, content, path.name)
+        return from_plain(kind, content, path.name)
     except ManifestError as error:
         raise ConfigError(str(error)) from error
 
 
-def override(content: dict[str, Any], key: str, value: Any) -> None:
-    """Sets a value by dotted key in nested tables; None leaves what is there.
-
-    Raises:
-        ConfigError: the key goes through something that is no table.
-    """
+def _override(content: dict[str, Any], key: str, value: Any) -> None:
     if value is None:
         return
     *rooms, last = key.split(".")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge.contract.errors import ConfigError, ManifestError
-from edge.contract.records import from_plain
-from train.recipe import FitSpec, override
+from edge.contract.errors import ConfigError
+from train.recipe import FitSpec, read_recipe_file
 from train.superres.degrade import DegradeSpec
 
 RECIPES_DIR = Path(__file__).parent / "recipes"
@@ -141,18 +139,4 @@ def load_enhancer_recipe(
     Raises:
         ConfigError: no such recipe, not TOML, an unknown key or a wrong type.
     """
-    path = Path(name_or_path)
-    if path.suffix != ".toml":
-        path = RECIPES_DIR / f"{name_or_path}.toml"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in RECIPES_DIR.glob("*.toml")))
-        raise ConfigError(f"no recipe {name_or_path!r}; shipped: {known}, or give a .toml file")
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-        for key, value in (overrides or {}).items():
-            override(content, key, value)
-        return from_plain(EnhancerRecipe, content, path.name)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
-    except ManifestError as error:
-        raise ConfigError(str(error)) from error
+    return read_recipe_file(EnhancerRecipe, name_or_path, RECIPES_DIR, overrides)
