@@ -69,6 +69,8 @@ TEXTS: dict[str, TaskText] = {
                 "gains a tenth of a decibel.",
                 "What it gains over bicubic is the sharp edge of the black, which no one reads a "
                 "cell by; inside the cell it gains nothing.",
+                "Which network ships was chosen with figures of the held-out pictures below in view, "
+                "so its gains there are somewhat hopeful.",
                 "It knows pictures that were only made smaller; noise and the blocks of JPEG are "
                 "sharpened with the rest, and a picture that is out of focus stays so.",
                 "A parasite that the small picture does not show is not shown by the large one.",

@@ -60,8 +60,7 @@ def _parity(record: CompressedEnhancer) -> list[str]:
     furthest = ", ".join(f"{run.runtime} {run.max_abs_difference:.0f}" for run in parity.runtimes)
     lines = [
         "## Against the float network that was fitted, the same pictures",
-        f"At most {MAX_LOSS_DB} dB may be lost, or what one rounding to whole grey levels costs "
-        f"where that is more. Largest difference of a pixel over "
+        f"At most {MAX_LOSS_DB} dB may be lost. Largest difference of a pixel over "
         f"{parity.n_images:,} pictures, grey levels: {furthest}.",
         "",
         "| pictures | place | runtime | float dB | INT8 dB |",

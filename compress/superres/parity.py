@@ -27,9 +27,6 @@ from train.superres.networks import INTERPOLATIONS
 
 # What quantisation may cost, at any place of any set of pairs.
 MAX_LOSS_DB = 0.2
-# A residual is rounded to grey levels, and so is what it is added to: of pictures that are all but
-# right this alone costs more, as the variance of a rounding to whole levels says.
-_ROUNDING = 1 / 12
 FLOAT = "float"
 
 
@@ -140,22 +137,15 @@ def check_agreements(agreements: Sequence[Agreement]) -> None:
     if not agreements:
         raise DataError("INT8 was compared with float nowhere; run `compress run` again")
     # Written so that a figure which is no number is refused, too.
-    lost = [one for one in agreements if not _loss(one) <= allowed_loss_db(one.psnr_float_db)]
+    lost = [one for one in agreements if not _loss(one) <= MAX_LOSS_DB]
     if lost:
         worst = max(lost, key=_loss)
         raise DataError(
-            f"INT8 loses {_loss(worst):.2f} dB (at most "
-            f"{allowed_loss_db(worst.psnr_float_db):.2f}) against float on "
+            f"INT8 loses {_loss(worst):.2f} dB (at most {MAX_LOSS_DB}) against float on "
             f"{worst.runtime}, {worst.pairs}, {worst.place}: {worst.psnr_int8_db:.2f} of "
             f"{worst.psnr_float_db:.2f} dB over {worst.n_images:,} images; use a larger "
             "representative set, or train with quantisation ([aware])"
         )
-
-
-def allowed_loss_db(psnr_float_db: float) -> float:
-    """What INT8 may lose where float has so much: `MAX_LOSS_DB`, or what one rounding costs."""
-    error = 255**2 / 10 ** (psnr_float_db / 10)
-    return max(MAX_LOSS_DB, float(10 * np.log10(1 + _ROUNDING / error)))
 
 
 def _loss(one: Agreement) -> float:
