@@ -66,11 +66,11 @@ TEXTS: dict[str, TaskText] = {
             "nih-cells": (
                 "Learned from cells of one kind of microscope and phone, cut out and black round "
                 "the cell, and from fields of one other; on whole fields of further microscopes it "
-                "gains a tenth of a decibel.",
+                "gains some tenths of a decibel.",
                 "What it gains over bicubic is the sharp edge of the black, which no one reads a "
                 "cell by; inside the cell it gains nothing.",
-                "Which network ships was chosen with figures of the held-out pictures below in view, "
-                "so its gains there are somewhat hopeful.",
+                "Which network ships was chosen with figures of the held-out pictures below in "
+                "view, so its gains there are somewhat hopeful.",
                 "It knows pictures that were only made smaller; noise and the blocks of JPEG are "
                 "sharpened with the rest, and a picture that is out of focus stays so.",
                 "A parasite that the small picture does not show is not shown by the large one.",
