@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edge.config import DeviceConfig
 from edge.contract.errors import ClinicScopeError
-from edge.installed import has_enhancer, load_enhancer, load_screener
+from edge.installed import has_enhancer, load_enhancer, load_screener, open_stages
 from edge.store.files import write_durably
 from edge.store.store import Store
 
@@ -120,6 +120,20 @@ def check_bundle(home: Path, config: DeviceConfig) -> Check:
     return Check("bundle", OK, detail)
 
 
+def check_stages(home: Path, config: DeviceConfig) -> Check:
+    """The network of stages is intact; without it the device finds infected cells all the same."""
+    stages, problem = open_stages(home, config)
+    if stages is None:
+        advice = "install a bundle of stages; until then gametocytes are not told apart"
+        return Check("stages", WARNING, problem, advice)
+    stages.runtime.close()
+    detail = (
+        f"{stages.bundle.manifest.bundle_id} ({stages.bundle.sha256[:12]}) passes its golden "
+        f"tensors on {stages.runtime.name}/{stages.runtime.accelerator}"
+    )
+    return Check("stages", OK, detail)
+
+
 def check_enhancer(home: Path, config: DeviceConfig) -> Check:
     """The enhancer, where there is one, is intact; nothing is called on its pictures."""
     if not has_enhancer(home, config):
@@ -155,4 +169,4 @@ def check_all(home: Path, config: DeviceConfig) -> list[Check]:
 
 
 def _check_bundles(home: Path, config: DeviceConfig) -> list[Check]:
-    return [check_bundle(home, config), check_enhancer(home, config)]
+    return [check(home, config) for check in (check_bundle, check_stages, check_enhancer)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from edge.config import DeviceConfig
 from edge.contract.bundle import MANIFEST, Bundle, open_bundle
 from edge.contract.errors import BundleError, ClinicScopeError
-from edge.contract.labels import MALARIA_CELLS, MALARIA_SUPERRES
+from edge.contract.labels import MALARIA_CELLS, MALARIA_STAGES, MALARIA_SUPERRES
 from edge.contract.manifest import parse_manifest
 from edge.enhancement.enhancer import Enhancer, enhancer_of
 from edge.runtimes.base import Runtime, open_runtime, open_runtimes
@@ -17,6 +18,9 @@ from edge.screening.calls import check_reads_fields
 from edge.screening.classifier import Classifier
 from edge.screening.novelty import NoveltyNetwork
 from edge.screening.screener import Screener
+from edge.screening.stages import StageNetwork
+
+log = logging.getLogger(__name__)
 
 SHIPPED_DIR = Path(__file__).parent / "bundles"
 
@@ -127,13 +131,16 @@ def load_any(home: Path, config: DeviceConfig) -> Classifier | Enhancer:
     Raises:
         BundleError, HardwareError: the device must not use it.
     """
-    return prove_any(find_bundle(home, config.bundle), config)
+    return prove_any(find_bundle(home, config.bundle), config, home)
 
 
-def prove_any(bundle: Bundle, config: DeviceConfig) -> Classifier | Enhancer:
-    """See `load_any`; the bundle is open already."""
-    prove = prove_enhancer if bundle.manifest.enhancer else prove_classifier
-    return prove(bundle, config)
+def prove_any(
+    bundle: Bundle, config: DeviceConfig, home: Path | None = None
+) -> Classifier | Enhancer:
+    """See `load_any`; the bundle is open already. `home` is for `prove_screener`."""
+    if bundle.manifest.enhancer:
+        return prove_enhancer(bundle, config)
+    return prove_classifier(bundle, config, home)
 
 
 def load_classifier(home: Path, config: DeviceConfig) -> Classifier:
@@ -142,11 +149,11 @@ def load_classifier(home: Path, config: DeviceConfig) -> Classifier:
     Raises:
         BundleError, HardwareError: the device must not use it.
     """
-    return prove_classifier(find_bundle(home, config.bundle), config)
+    return prove_classifier(find_bundle(home, config.bundle), config, home)
 
 
-def prove_classifier(bundle: Bundle, config: DeviceConfig) -> Classifier:
-    """See `load_classifier`; the bundle is open already."""
+def prove_classifier(bundle: Bundle, config: DeviceConfig, home: Path | None = None) -> Classifier:
+    """See `load_classifier`; the bundle is open already. `home` is for `prove_screener`."""
     if bundle.manifest.enhancer:
         raise BundleError(
             f"bundle {bundle.manifest.bundle_id} makes pictures larger and calls nothing; use it "
@@ -157,7 +164,7 @@ def prove_classifier(bundle: Bundle, config: DeviceConfig) -> Classifier:
     except BundleError:
         runtime, novelty = _open_networks(bundle, config)
         return Classifier(bundle, runtime, novelty=novelty)
-    return prove_screener(bundle, config)
+    return prove_screener(bundle, config, home)
 
 
 def load_screener(home: Path, config: DeviceConfig) -> Screener:
@@ -166,14 +173,42 @@ def load_screener(home: Path, config: DeviceConfig) -> Screener:
     Raises:
         BundleError, HardwareError: the device must not screen.
     """
-    return prove_screener(find_bundle(home, config.bundle), config)
+    return prove_screener(find_bundle(home, config.bundle), config, home)
 
 
-def prove_screener(bundle: Bundle, config: DeviceConfig) -> Screener:
-    """See `load_screener`; the bundle is open already."""
+def prove_screener(bundle: Bundle, config: DeviceConfig, home: Path | None = None) -> Screener:
+    """See `load_screener`; the bundle is open already.
+
+    Args:
+        home: where the bundle of stages is looked for, beside the shipped one; None opens none.
+    """
     check_reads_fields(bundle.manifest)
     runtime, novelty = _open_networks(bundle, config)
-    return Screener(bundle, runtime, novelty=novelty)
+    if home is None:
+        return Screener(bundle, runtime, novelty=novelty)
+    stages, problem = open_stages(home, config, runtime.name)
+    return Screener(bundle, runtime, novelty=novelty, stages=stages, stages_problem=problem)
+
+
+def open_stages(
+    home: Path, config: DeviceConfig, runtime: str = ""
+) -> tuple[StageNetwork | None, str]:
+    """The active network of stages, or None and why: screening goes on without.
+
+    Args:
+        runtime: the one to open it on, since a record names one; empty takes the first that can.
+    """
+    path = _active_path(home, MALARIA_STAGES)
+    if not path:
+        return None, f"no bundle for {MALARIA_STAGES!r} is installed"
+    names = (runtime,) if runtime else config.runtimes
+    try:
+        bundle = open_bundle(Path(path))
+        opened = open_runtime(bundle, threads=config.network_threads(), names=names)
+        return StageNetwork(bundle, opened), ""
+    except ClinicScopeError as error:
+        log.warning("stages are not told apart: %s", error)
+        return None, str(error)
 
 
 def _open_networks(bundle: Bundle, config: DeviceConfig) -> tuple[Runtime, NoveltyNetwork | None]:

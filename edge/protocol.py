@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from edge.analysis.quality import NOT_A_SMEAR, STAIN_UNKNOWN
 from edge.contract.errors import ConfigError
+from edge.contract.labels import GAMETOCYTE
 from edge.contract.manifest import ErrorRate, OperatingPoint
 from edge.contract.types import RanOn, SlideReport
 from edge.tally import Tally
@@ -138,6 +139,8 @@ def summarise(
         ran_on=ran_on,
         disagreement_count=tally.disagreement_count,
         refused_cell_count=tally.refused_cell_count,
+        gametocyte_count=tally.stage_counts[GAMETOCYTE] if ran_on.stages_bundle_id else None,
+        stage_counts=tally.stage_counts if ran_on.stages_bundle_id else {},
     )
 
 
@@ -148,7 +151,8 @@ def decide(tally: Tally, interval: Interval | None, protocol: Protocol) -> tuple
         return no_smear or _decide_nothing_counted(tally)
     counted = _counted(tally)
     if interval.low > 0 and tally.positive_count >= protocol.minimum_positive_count:
-        return "positive", f"{counted}, more than false alarms alone would give."
+        more = f"{counted}, more than false alarms alone would give."
+        return "positive", f"{more}{_gametocytes(tally)}"
     missing = protocol.minimum_rbc_count - tally.rbc_count
     if missing > 0:
         fields = math.ceil(missing / max(tally.rbc_count / max(tally.fields_read, 1), 1))
@@ -170,6 +174,17 @@ def _counted(tally: Tally) -> str:
     looks = "look" if tally.positive_count > 1 else "looks"
     number = f"{tally.positive_count:,}" if tally.positive_count else "None"
     return f"{number} of {tally.rbc_count:,} red cells {looks} infected"
+
+
+def _gametocytes(tally: Tally) -> str:
+    """Parasites were seen, so the verdict stands; who reads it must know which."""
+    found = tally.stage_counts[GAMETOCYTE]
+    if not found:
+        return ""
+    if found == tally.positive_count:
+        return " All of them look like gametocytes."
+    looks = "look like gametocytes" if found > 1 else "looks like a gametocyte"
+    return f" {found:,} of them {looks}."
 
 
 def _uncounted(tally: Tally) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from edge.contract.labels import is_infected
+from edge.contract.labels import STAGES, is_infected
 from edge.contract.types import FieldResult
 
 
@@ -19,6 +19,7 @@ class Tally:
             or refused as no red cell.
         disagreement_count: cells that one of the two networks alone suspects.
         refused_cell_count: objects that were refused as no red cell.
+        stage_counts: whole red cells by the stage named, all four of them; 0 where none was.
     """
 
     rbc_count: int = 0
@@ -29,6 +30,7 @@ class Tally:
     uncounted_suspects: int = 0
     disagreement_count: int = 0
     refused_cell_count: int = 0
+    stage_counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STAGES, 0))
 
     def add(self, result: FieldResult) -> Tally:
         """The tally with one more field; a refused field adds its reason and no cell."""
@@ -37,6 +39,7 @@ class Tally:
             return replace(self, fields_refused=self.fields_refused + 1, reasons=reasons)
         positive = count_positive(result)
         suspects = sum(is_infected(cell.label) for cell in result.cells)
+        stages = count_stages(result)
         return replace(
             self,
             rbc_count=self.rbc_count + result.rbc_count,
@@ -45,12 +48,19 @@ class Tally:
             uncounted_suspects=self.uncounted_suspects + suspects - positive,
             disagreement_count=self.disagreement_count + count_disagreements(result),
             refused_cell_count=self.refused_cell_count + count_refused(result),
+            stage_counts={name: n + stages[name] for name, n in self.stage_counts.items()},
         )
 
 
 def count_positive(result: FieldResult) -> int:
     """Whole red cells of a field that were called infected."""
     return sum(cell.counted and is_infected(cell.label) for cell in result.cells)
+
+
+def count_stages(result: FieldResult) -> dict[str, int]:
+    """Whole red cells of a field by the stage named, all four; 0 where none was."""
+    called = [cell.label for cell in result.cells if cell.counted]
+    return {stage: called.count(stage) for stage in STAGES}
 
 
 def count_disagreements(result: FieldResult) -> int:

@@ -16,6 +16,7 @@ from edge.cameras.replay import ReplayCamera
 from edge.commands.shared import model_options, open_screener, progress_bar, write_json
 from edge.config import data_home, load_config
 from edge.contract.images import encode_image
+from edge.contract.labels import ASEXUAL_STAGES
 from edge.contract.results import field_to_json
 from edge.contract.types import FieldResult, Frame, SlideReport
 from edge.protocol import Protocol, summarise
@@ -153,9 +154,23 @@ def print_slide(slide: SlideReport, *, to_stderr: bool) -> None:
             f"{slide.refused_cell_count:,} objects as no red cell"
         )
     click.echo(
-        f"{slide.verdict.upper()}: {slide.why}{interval}{second}\n"
+        f"{slide.verdict.upper()}: {slide.why}{interval}{_stages_line(slide)}{second}\n"
         f"{slide.fields_read} fields read, {slide.fields_refused} refused; "
         f"{slide.ran_on.bundle_id} on {slide.ran_on.runtime}/{slide.ran_on.accelerator}\n"
         "For research and screening support, not for diagnosis.",
         err=to_stderr,
+    )
+
+
+def _stages_line(slide: SlideReport) -> str:
+    """What the infected cells are, or why that is not known; nothing where none was found."""
+    if slide.ran_on.stages_problem:
+        return f"\nstages: not told apart: {slide.ran_on.stages_problem}"
+    if not slide.positive_count:
+        return ""
+    counts = [f"{slide.stage_counts[stage]:,} {stage}" for stage in ASEXUAL_STAGES]
+    unnamed = slide.positive_count - sum(slide.stage_counts.values())
+    return (
+        f"\nstages: {', '.join(counts)}, {unnamed:,} not named; apart, as they do not count toward "
+        f"density: {slide.gametocyte_count:,} gametocyte"
     )

@@ -19,13 +19,14 @@ NON_RBC = (WBC, PLATELET, DEBRIS)
 CELL_LABELS = (UNINFECTED, PARASITISED, *STAGES, *NON_RBC)
 
 MALARIA_CELLS = "malaria-cells"
+MALARIA_STAGES = "malaria-stages"
 MALARIA_SUPERRES = "malaria-superres"
 # Whole chest X-rays, which are grey.
 XRAY_TASKS = ("cxr-pneumonia", "cxr-covid")
 TASKS = (
     MALARIA_CELLS,
     "malaria-novelty",
-    "malaria-stages",
+    MALARIA_STAGES,
     MALARIA_SUPERRES,
     *XRAY_TASKS,
 )

@@ -81,7 +81,8 @@ class CellCall:
     """The decision on one cell.
 
     Attributes:
-        label: one of `labels.CELL_LABELS`.
+        label: one of `labels.CELL_LABELS`; of an infected cell its stage, or `parasitised` where
+            that is not named.
         score: P(positive label), 0 to 1; None for what is no red cell or is cut by the border.
         novelty: anomaly score, 0 to 1; None where the bundle has no novelty network.
         counted: a whole red cell, so part of the count.
@@ -103,12 +104,17 @@ class CellCall:
 
 @dataclass(frozen=True, eq=False)
 class FieldResult:
-    """What was seen in one field, or why it was refused."""
+    """What was seen in one field, or why it was refused.
+
+    Attributes:
+        stages_read: a network looked at the stages of its infected cells.
+    """
 
     name: str
     quality: FieldQuality
     cells: tuple[CellCall, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
+    stages_read: bool = False
 
     @property
     def rbc_count(self) -> int:
@@ -118,7 +124,12 @@ class FieldResult:
 
 @dataclass(frozen=True)
 class RanOn:
-    """What really produced a result, for the record."""
+    """What really produced a result, for the record.
+
+    Attributes:
+        stages_bundle_id: of the bundle that named the stages; empty where none did.
+        stages_problem: why none did; empty where one did, or where no cell of a field was called.
+    """
 
     bundle_id: str
     bundle_sha256: str
@@ -126,6 +137,9 @@ class RanOn:
     accelerator: str
     fallback: bool
     threads: int
+    stages_bundle_id: str = ""
+    stages_bundle_sha256: str = ""
+    stages_problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,13 +148,18 @@ class SlideReport:
 
     Attributes:
         verdict: positive, negative, inconclusive or refused; a failure is never negative.
-        why: the reason in one sentence.
+        why: the reason in a sentence or two.
+        positive_count: whole red cells called infected, of any stage, gametocytes included.
         parasitaemia_fraction: corrected for the classifier's errors; None when nothing was counted.
         ci_low: lower end of its 95 % interval, fraction.
         ci_high: upper end.
         observed_fraction: positive_count / rbc_count, uncorrected.
         disagreement_count: cells that one of the two networks alone suspects.
         refused_cell_count: objects that were refused as no red cell.
+        gametocyte_count: of the infected cells those that look like gametocytes, which do not count
+            toward density; None where stages were not told apart.
+        stage_counts: infected cells by the stage named, all four; what is missing to positive_count
+            was not named. Empty where stages were not told apart.
     """
 
     verdict: str
@@ -158,6 +177,8 @@ class SlideReport:
     ran_on: RanOn
     disagreement_count: int = 0
     refused_cell_count: int = 0
+    gametocyte_count: int | None = None
+    stage_counts: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Flat, as `screen --json` writes it."""

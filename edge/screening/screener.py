@@ -14,11 +14,20 @@ import numpy as np
 
 from edge.analysis.cells import find_cells
 from edge.analysis.quality import assess_quality
-from edge.contract.preprocess import prepare_batch
-from edge.contract.types import CellBox, CellCall, FieldQuality, FieldResult, Frame, U8Array
+from edge.contract.preprocess import Preprocessing, prepare_batch
+from edge.contract.types import (
+    CellBox,
+    CellCall,
+    FieldQuality,
+    FieldResult,
+    Frame,
+    RanOn,
+    U8Array,
+)
 from edge.screening.calls import check_reads_fields
 from edge.screening.classifier import Classifier
 from edge.screening.field_calls import call_cells, field_refusal
+from edge.screening.stages import Prepare, StageNetwork
 
 MIN_BOX_PX = 5
 
@@ -27,16 +36,40 @@ MIN_BOX_PX = 5
 class Screener(Classifier):
     """A classifier of the cells of a field.
 
+    Attributes:
+        stages: names the stage of called cells; None where they stay `parasitised`.
+        stages_problem: why there is none, for the record.
+
     Raises:
         BundleError: the bundle is not made for fields.
         GoldenMismatchError: its golden tensors came out different.
     """
 
+    stages: StageNetwork | None = None
+    stages_problem: str = "no network of stages was opened"
     clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
         check_reads_fields(self.bundle.manifest)
         super().__post_init__()
+
+    @property
+    def ran_on(self) -> RanOn:
+        """What really runs, for the record."""
+        if self.stages is None:
+            return replace(super().ran_on, stages_problem=self.stages_problem)
+        named = self.stages.bundle
+        return replace(
+            super().ran_on,
+            stages_bundle_id=named.manifest.bundle_id,
+            stages_bundle_sha256=named.sha256,
+        )
+
+    def close(self) -> None:
+        """Frees its networks; may be called twice."""
+        super().close()
+        if self.stages:
+            self.stages.runtime.close()
 
     def screen(self, frame: Frame) -> FieldResult:
         """Reads one field; a field that is not usable has no cells."""
@@ -57,7 +90,22 @@ class Screener(Classifier):
         if refusal:
             refused = replace(quality, usable=False, reason=refusal)
             return FieldResult(frame.name, refused, (), timings)
-        return FieldResult(frame.name, quality, calls, timings)
+        if self.stages:
+            with self._timed(timings, "stages"):
+                calls = self.stages.name(calls, self._prepare_again(frame, red, batch))
+        return FieldResult(frame.name, quality, calls, timings, self.stages is not None)
+
+    def _prepare_again(self, frame: Frame, red: Sequence[CellBox], batch: U8Array) -> Prepare:
+        """Gives some of the red cells for another network, anew only where it wants them other."""
+
+        def prepare(places: Sequence[int], spec: Preprocessing) -> U8Array:
+            if spec == self.bundle.manifest.preprocessing:
+                return batch[list(places)]
+            boxes = [red[place] for place in places]
+            crops = [_cut(frame, box) for box in boxes]
+            return prepare_batch(crops, spec, [box.mask for box in boxes])
+
+        return prepare
 
     def _call(
         self, boxes: Sequence[CellBox], batch: U8Array, timings: dict[str, float]

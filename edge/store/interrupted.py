@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from edge.contract.labels import GAMETOCYTE, STAGES
 from edge.contract.types import RanOn, SlideReport
 from edge.store.schema import FieldRow
 
@@ -20,6 +21,7 @@ def report_of_fields(fields: Sequence[FieldRow]) -> dict[str, Any]:
     usable = [field for field in fields if field.usable]
     rbc_count = sum(field.rbc_count for field in usable)
     positive_count = sum(field.positive_count for field in usable)
+    stage_counts = _sum_stages(usable)
     report = SlideReport(
         verdict="inconclusive",
         why=WHY,
@@ -36,8 +38,18 @@ def report_of_fields(fields: Sequence[FieldRow]) -> dict[str, Any]:
         ran_on=_UNKNOWN,
         disagreement_count=sum(field.disagreement_count for field in usable),
         refused_cell_count=sum(field.refused_cell_count for field in usable),
+        gametocyte_count=stage_counts.get(GAMETOCYTE),
+        stage_counts=stage_counts,
     )
     return report.to_json()
+
+
+def _sum_stages(fields: Sequence[FieldRow]) -> dict[str, int]:
+    """By stage; empty where a field is among them whose stages were not told apart."""
+    counts = [field.stage_counts for field in fields]
+    if not counts or None in counts:
+        return {}
+    return {stage: sum(found[stage] for found in counts if found) for stage in STAGES}
 
 
 def never_negative(report: dict[str, Any], why: str) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class FieldRecord:
     Attributes:
         disagreement_count: cells that classifier or novelty network alone suspects.
         refused_cell_count: objects refused as no red cell, each with its reason in `cells`.
+        stage_counts: infected cells by the stage named, all four of them; None where no network
+            told stages apart.
         image_file: path relative to the store's folder; None where no image could be read.
         cells: dicts as `screen --json` writes them.
     """
@@ -56,6 +58,7 @@ class FieldRecord:
     positive_count: int
     disagreement_count: int
     refused_cell_count: int
+    stage_counts: dict[str, int] | None
     quality: dict[str, Any]
     timings_ms: dict[str, float]
     cells: list[dict[str, Any]]

@@ -23,7 +23,7 @@ from edge.contract.labels import is_infected
 from edge.contract.results import field_to_json
 from edge.contract.types import CellCall, FieldResult
 from edge.store.records import FieldRecord, SpecimenRecord, SuspectCellRecord
-from edge.tally import count_disagreements, count_positive, count_refused
+from edge.tally import count_disagreements, count_positive, count_refused, count_stages
 
 # Little-endian whatever the machine, so that a backup opens on any other.
 _CAM_DTYPE = np.dtype("<f4")
@@ -106,6 +106,7 @@ class Base(DeclarativeBase):
         float: Float,  # SQLAlchemy 2.0 and 2.1 differ in their own choice
         dict[str, Any]: PlainJson,
         dict[str, float]: PlainJson,
+        dict[str, int]: PlainJson,
     }
 
 
@@ -143,6 +144,7 @@ class FieldRow(Base):
     positive_count: Mapped[int]
     disagreement_count: Mapped[int]
     refused_cell_count: Mapped[int]
+    stage_counts: Mapped[dict[str, int] | None]
     quality: Mapped[dict[str, Any]]
     timings_ms: Mapped[dict[str, float]]
     cells: Mapped[list[dict[str, Any]]] = mapped_column(PackedJson)
@@ -217,6 +219,7 @@ def field_row(
         positive_count=count_positive(result),
         disagreement_count=count_disagreements(result),
         refused_cell_count=count_refused(result),
+        stage_counts=count_stages(result) if result.stages_read else None,
         quality=plain["quality"],
         timings_ms=plain["timings_ms"],
         cells=plain["cells"],
