@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from compress.commands.evaluate import evaluate
+from compress.commands.fields import bench_fields
+from compress.commands.fold_models import fold_models
 from compress.commands.novelty import novelty
 from compress.commands.pack import pack
 from compress.commands.refusal import refusal
@@ -19,5 +21,16 @@ def compress() -> None:
     """From fitted networks to the smallest bundle that keeps their accuracy (workstation)."""
 
 
-for command in (run, pack, evaluate, search, novelty, superres, refusal, report):
+for command in (
+    run,
+    pack,
+    evaluate,
+    search,
+    novelty,
+    superres,
+    refusal,
+    report,
+    fold_models,
+    bench_fields,
+):
     compress.add_command(command)

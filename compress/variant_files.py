@@ -90,9 +90,8 @@ class FoldLab:
         Raises:
             DataError: a variant cannot be made; an operation or a file is named.
         """
-        model = self.fit.model
         for name in self.lab.all_variants:
-            yield self._make(name, name, None, lambda: model)
+            yield self.make(name)
         tuned = (
             (AWARE, self.lab.aware, aware_network),
             (ZEROS, self.lab.zeros, network_with_zeros),
@@ -103,6 +102,11 @@ class FoldLab:
         if (spec := self.lab.channels) is not None:
             cut = partial(network_of_fewer_channels, self.fit, self.out, spec, self.data, self.tell)
             yield self._make(CHANNELS, self.lab.tflite, spec, cut)
+
+    def make(self, name: str) -> Made:
+        """One of the variants that need no tuning: a key of `VARIANTS`."""
+        model = self.fit.model
+        return self._make(name, name, None, lambda: model)
 
     def _tuned(self, tune: Callable[[Fit, FitData, Tuning], Any], spec: Tuning) -> Any:
         return tune(self.fit, self.given, spec)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from importlib.metadata import EntryPoint, entry_points
-from importlib.util import find_spec
 
 import click
 
@@ -17,14 +15,12 @@ from edge.commands.bench import bench
 from edge.commands.bundle import bundle
 from edge.commands.crops import classify
 from edge.commands.device import doctor, selftest
+from edge.commands.joined import joined_points, load_joined, missing_extra
 from edge.commands.pictures import enhance
 from edge.commands.slide import screen
 from edge.contract.errors import ClinicScopeError
 
 NOTICE = "For research and screening support, not for diagnosis."
-ENTRY_POINTS = "clinicscope.commands"
-# Commands that need an extra, and a module which is there only with it.
-EXTRAS = {"train": ("train", "tf_keras"), "compress": ("train", "tf_keras")}
 
 
 class Program(click.Group):
@@ -36,7 +32,7 @@ class Program(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Own commands, and those of installed extras."""
-        joined = {name for name in self._points() if not _missing_extra(name)}
+        joined = {name for name in joined_points() if not missing_extra(name)}
         return sorted({*super().list_commands(ctx), *joined})
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
@@ -46,26 +42,9 @@ class Program(click.Group):
             click.UsageError: its extra is not installed.
         """
         own = super().get_command(ctx, name)
-        point = self._points().get(name)
-        if own is not None or point is None:
+        if own is not None or name not in joined_points():
             return own
-        extra = _missing_extra(name)
-        if extra:
-            raise click.UsageError(
-                f"{name!r} is for the workstation; pip install 'clinicscope[{extra}]'"
-            )
-        command: click.Command = point.load()
-        return command
-
-    @staticmethod
-    def _points() -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
-
-
-def _missing_extra(name: str) -> str:
-    """The extra that a command lacks here; empty where it can run."""
-    extra, module = EXTRAS.get(name, ("", ""))
-    return extra if module and find_spec(module) is None else ""
+        return load_joined(name, name)
 
 
 @click.group(cls=Program, epilog=NOTICE)

@@ -1,4 +1,4 @@
-"""`bench`: how fast this device is, beside other models."""
+"""`bench`: how fast this device is, beside other models; and what packages above this measure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,42 @@ from pathlib import Path
 import click
 
 from edge.bench import time_enhancer, time_fields, time_models
+from edge.commands.joined import joined_points, load_joined, missing_extra
 from edge.commands.shared import model_options, open_any, write_json
 from edge.enhancement.enhancer import Enhancer
 from edge.screening.screener import Screener
 
+# Name here -> the entry point whose group has it, and its name there.
+JOINED = {"fields": ("compress", "bench-fields")}
 
-@click.command()
+
+class Bench(click.Group):
+    """Adds measurements that need the workstation's packages."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Own measurements, and those of installed extras."""
+        points = joined_points()
+        own = super().list_commands(ctx)
+        return own + [
+            name
+            for name, (group, _) in JOINED.items()
+            if group in points and not missing_extra(group)
+        ]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """A measurement of a package above.
+
+        Raises:
+            click.UsageError: its extra is not installed.
+        """
+        group_name, inner = JOINED.get(name, ("", ""))
+        if group_name not in joined_points():
+            return None
+        group = load_joined(group_name, f"bench {name}")
+        return group.get_command(ctx, inner) if isinstance(group, click.Group) else None
+
+
+@click.group(cls=Bench, invoke_without_command=True)
 @click.option(
     "--baseline",
     "baselines",
@@ -28,7 +58,9 @@ from edge.screening.screener import Screener
 @click.option("--fields", default=20, show_default=True, type=click.IntRange(3))
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write JSON here.")
 @model_options
+@click.pass_context
 def bench(
+    context: click.Context,
     baselines: tuple[Path, ...],
     batch: int,
     runs: int,
@@ -43,6 +75,8 @@ def bench(
     One thread by default. Times are of one cell, also where a call has many; the ratio is to the
     bundle's classifier. An enhancer is timed on one tile; the ratio is to OpenCV's bicubic resize.
     """
+    if context.invoked_subcommand:
+        return
     opened = open_any(bundle, runtime, threads or 1)
     if isinstance(opened, Enhancer):
         if baselines or batch > 1:

@@ -255,9 +255,9 @@ def test_config_with_a_mistake_is_refused(
 def test_device_without_the_workshop_has_a_smaller_program(
     clinicscope: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge import cli
+    from edge.commands import joined
 
-    monkeypatch.setitem(cli.EXTRAS, "train", ("train", "no_such_module"))
+    monkeypatch.setitem(joined.EXTRAS, "train", ("train", "no_such_module"))
     out = clinicscope("--help")[1]
     assert "\n  train " not in out
     assert "\n  screen " in out

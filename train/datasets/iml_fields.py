@@ -16,7 +16,7 @@ from train.datasets.base import Box
 from train.datasets.fields import LabelledBox, read_boxes
 
 DIFFICULT = "difficult"
-_WORDS = {"red blood cell": UNINFECTED, **{stage: stage for stage in STAGES}}
+WORDS = {"red blood cell": UNINFECTED, **{stage: stage for stage in STAGES}}
 # Cells are about 80 px here; six boxes of 3 to 520 px are slips of the mouse.
 _SIDE_PX = range(10, 201)
 # Bar and lettering, in frames of 1280 x 960 px; measured where all frames agree.
@@ -30,25 +30,23 @@ def read_cells(folder: Path) -> Iterator[LabelledBox]:
         DataError: a label that the data set does not have.
     """
     for found in read_boxes(folder, outline="traced"):
-        if (
-            found.label == DIFFICULT
-            or not _is_one_cell(found.box)
-            or _touches(found.box, SCALE_BAR)
-        ):
+        if found.label == DIFFICULT or not is_one_cell(found.box) or touches(found.box, SCALE_BAR):
             continue
-        if found.label not in _WORDS:
+        if found.label not in WORDS:
             raise DataError(
                 f"{folder / 'cells.json'}: {found.name} is labelled {found.label!r}; known: "
-                f"{', '.join(sorted({*_WORDS, DIFFICULT}))}"
+                f"{', '.join(sorted({*WORDS, DIFFICULT}))}"
             )
-        yield LabelledBox(found.name, found.path, found.group, _WORDS[found.label], found.box)
+        yield LabelledBox(found.name, found.path, found.group, WORDS[found.label], found.box)
 
 
-def _is_one_cell(box: Box) -> bool:
+def is_one_cell(box: Box) -> bool:
+    """Whether a box is of a cell's size, and no slip of the mouse."""
     return box.width_px in _SIDE_PX and box.height_px in _SIDE_PX
 
 
-def _touches(first: Box, second: Box) -> bool:
+def touches(first: Box, second: Box) -> bool:
+    """Whether two boxes share a pixel."""
     return (
         first.left_px < second.left_px + second.width_px
         and second.left_px < first.left_px + first.width_px

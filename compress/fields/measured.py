@@ -1,0 +1,139 @@
+"""Readings and truth to the sections of the table: which caller is judged on which collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from compress.fields import table
+from compress.fields.fold_models import FoldModels
+from compress.fields.reading import OTHERS_FOLD
+from compress.fields.table import Section, rows_of
+from train.datasets import bccd_fields, chula_cells, iml_cells
+from train.fields.callers import Caller, Field, Normalisation, call_fields, normalised_logits
+from train.fields.calling import calling_figures
+from train.fields.cells import cell_figures, false_call_figures, stage_figures
+from train.fields.finding import finding_figures, object_figures
+from train.fields.thresholds import as_logit, best_f1_threshold, field_point
+
+IML, CHULA, BCCD = iml_cells.FOLDER, chula_cells.FOLDER, bccd_fields.FOLDER
+_FAIR = (
+    "Cells at the frame's edge, difficult cells and cells at the burnt-in scale bar are left out, "
+    "found or not."
+)
+_UNBOXED = "Some overlapping cells carry no box: a cell found there counts as false all the same."
+_CENTRES = "Truth is a point a cell: found within 21 px, half a cell."
+
+
+@dataclass(frozen=True)
+class Families:
+    """Which networks are measured.
+
+    Attributes:
+        known: of both microscopes.
+        new: of nih-cells alone, for which iml-fields is a new microscope.
+        stages: of infected cells.
+    """
+
+    known: str = "malaria-cells"
+    new: str = "malaria-cells-nih"
+    stages: str = "malaria-stages-student"
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every one of them."""
+        return self.known, self.new, self.stages
+
+
+@dataclass(frozen=True)
+class Judges:
+    """What decides on cells, besides the readings."""
+
+    models: FoldModels
+    families: Families = field(default_factory=Families)
+    normalisation: Normalisation = field(default_factory=Normalisation)
+
+    def at_point(self, family: str, name: str) -> Caller:
+        """Called at the threshold of held-out nih-cells of the other folds."""
+        folds = self.models.family(family)
+        thresholds = {}
+        for model in folds:
+            others = [self.models.held_out(one) for one in folds if one.fold != model.fold]
+            point = field_point(others, model.chosen_on, self.normalisation)
+            thresholds[model.fold] = as_logit(point.threshold)
+        return Caller(name, family, thresholds, self.normalisation, self.families.stages)
+
+    def at_best_f1(self, fields: Sequence[Field], family: str, name: str) -> Caller:
+        """Called at the threshold of the best F1 on the fields of the other folds."""
+        logits = normalised_logits(fields, family, self.normalisation)
+        thresholds = {}
+        for fold in sorted({one.reading.fold for one in fields}):
+            others = [row for row, one in enumerate(fields) if one.reading.fold != fold]
+            thresholds[fold] = best_f1_threshold(
+                [fields[row] for row in others], [logits[row] for row in others]
+            )
+        return Caller(name, family, thresholds, self.normalisation, self.families.stages)
+
+    def callers(self, iml: Sequence[Field]) -> tuple[Caller, Caller, Caller]:
+        """Known microscope at both thresholds, and new microscope."""
+        known, new = self.families.known, self.families.new
+        return (
+            self.at_point(known, f"{known}, threshold of nih-cells"),
+            self.at_best_f1(iml, known, f"{known}, threshold of best F1 on other blocks"),
+            self.at_point(new, f"{new}, threshold of nih-cells (new microscope)"),
+        )
+
+
+def sections(fields: Mapping[str, Sequence[Field]], callers: Sequence[Caller]) -> list[Section]:
+    """The table of all collections; the last caller is the one of a new microscope."""
+    iml = fields[IML]
+    found = [_finding(IML, iml, table.FINDING, (_FAIR, _UNBOXED))]
+    for caller in callers:
+        found += _iml_sections(iml, caller, new=caller is callers[-1])
+    for name, notes in ((CHULA, (_CENTRES,)), (BCCD, ())):
+        if name in fields:
+            found += _elsewhere(name, fields[name], callers, notes)
+    return found
+
+
+def _finding(
+    name: str, fields: Sequence[Field], lines: table.Lines, notes: tuple[str, ...]
+) -> Section:
+    rows = rows_of(finding_figures(fields), lines)
+    return Section(f"{name}: {len(fields)} fields, finding cells", rows, notes)
+
+
+def _iml_sections(fields: Sequence[Field], caller: Caller, *, new: bool) -> list[Section]:
+    calls = call_fields(fields, caller)
+    lines = table.CELLS if new else table.CELLS_KNOWN
+    rows = rows_of(cell_figures(fields, calls), lines)
+    called = rows_of(calling_figures(fields, calls), table.CALLING)
+    staged = rows_of(stage_figures(fields, calls), table.STAGE_LINES)
+    if new:
+        called, staged = _without_targets(called), ()
+    return [Section(f"{IML}: {caller.name}", (*called, *staged, *rows), (_thresholds(caller),))]
+
+
+def _without_targets(rows: Sequence[table.Row]) -> tuple[table.Row, ...]:
+    """A new microscope has targets of its own."""
+    return tuple(table.Row(row.what, row.figure) for row in rows)
+
+
+def _elsewhere(
+    name: str, fields: Sequence[Field], callers: Sequence[Caller], notes: tuple[str, ...]
+) -> list[Section]:
+    found = [_finding(name, fields, table.FINDING_ELSEWHERE, notes)]
+    if name == BCCD:
+        rows = rows_of(object_figures(fields), table.OBJECTS)
+        found.append(Section(f"{name}: white cells and platelets", rows))
+    for caller in callers:
+        calls = call_fields(fields, caller)
+        rows = rows_of(false_call_figures(fields, calls), table.FALSE_CALLS)
+        note = f"Networks of fold {OTHERS_FOLD}; {_thresholds(caller, OTHERS_FOLD)}"
+        found.append(Section(f"{name}: {caller.name}", rows, (note,)))
+    return found
+
+
+def _thresholds(caller: Caller, fold: int | None = None) -> str:
+    shown = [f"{value:.2f}" for k, value in caller.thresholds.items() if fold is None or k == fold]
+    return f"threshold on the logit {', '.join(shown)}; normalised by {caller.normalisation.name}"

@@ -1,0 +1,69 @@
+"""How well cells are found and counted, whoever calls them. Pure; intervals over blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from edge.contract.labels import PLATELET, WBC
+from edge.contract.types import BoolArray
+from train.bootstrap import Figure
+from train.fields.callers import Field
+from train.fields.matching import Matched, match_objects
+from train.fields.tallies import Tallies
+
+
+def finding_figures(fields: Sequence[Field]) -> dict[str, Figure]:
+    """How well red cells are found; `_strict` figures leave nothing out.
+
+    A refused field's cells are not found, and its count is off by all of them.
+    """
+    rows = []
+    for one in fields:
+        row = {"fields": 1.0, "refused": float(bool(one.reading.refused))}
+        for name, matched in (("", one.fair), ("_strict", one.strict)):
+            row |= _found_row(matched, name)
+        rows.append(row)
+    tallies = Tallies.of(rows, [one.truth.group for one in fields])
+    figures = {"refused": tallies.share("refused", "fields")}
+    for name in ("", "_strict"):
+        figures |= {
+            f"recall{name}": tallies.share(f"hits{name}", f"true{name}"),
+            f"precision{name}": tallies.share(f"hits{name}", f"found{name}"),
+            f"count_error_median{name}": tallies.median(f"count_error{name}"),
+            f"count_error_mean{name}": tallies.mean(f"count_error{name}"),
+        }
+    return figures
+
+
+def _found_row(matched: Matched, name: str) -> dict[str, float]:
+    true, found = int(matched.true_counts.sum()), int(matched.found_counts.sum())
+    return {
+        f"true{name}": true,
+        f"found{name}": found,
+        f"hits{name}": len(matched.hits),
+        f"count_error{name}": abs(found - true) / true if true else np.nan,
+    }
+
+
+def object_figures(fields: Sequence[Field]) -> dict[str, Figure]:
+    """White cells and platelets found as such, and true red cells taken for something else."""
+    rows = [_object_row(one) for one in fields]
+    tallies = Tallies.of(rows, [one.truth.group for one in fields])
+    return {
+        "wbc_recall": tallies.share("wbc_hits", "wbc_true"),
+        "wbc_precision": tallies.share("wbc_hits", "wbc_found"),
+        "platelet_recall": tallies.share("platelet_hits", "platelet_true"),
+    }
+
+
+def _object_row(one: Field) -> dict[str, float]:
+    row = {}
+    for kind in (WBC, PLATELET):
+        true: BoolArray = one.truth.labels == kind
+        found: BoolArray = one.reading.kinds == kind
+        row[f"{kind}_true"] = int(true.sum())
+        row[f"{kind}_found"] = int(found.sum())
+        row[f"{kind}_hits"] = len(match_objects(one.truth, one.reading, true, found).hits)
+    return row
