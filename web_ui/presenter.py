@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.store.records import DONE, FAILED, INTERRUPTED, RUNNING, STOPPED, SpecimenRecord
 from web_ui.charts import IntervalChart, interval_chart
+from web_ui.stages import StageLine, stage_lines
 from web_ui.words import (
     STATUS_BADGES,
     VERDICT_BADGES,
@@ -80,6 +81,11 @@ class SpecimenView:
         settings = self.record.source_settings
         planned = len(settings["sources"]) if "sources" in settings else settings.get("fields")
         return planned or None
+
+    @property
+    def stages(self) -> list[StageLine]:
+        """What the suspect cells look like; empty where that is not known."""
+        return stage_lines(self.report)
 
     @property
     def interval(self) -> str:

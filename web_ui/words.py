@@ -11,6 +11,7 @@ from typing import Any
 
 from edge.contract.labels import GAMETOCYTE, RING, SCHIZONT, TROPHOZOITE, is_infected
 from edge.store.records import DONE, FAILED, INTERRUPTED, RUNNING, STOPPED
+from web_ui.stages import stage_name
 
 NOTICE = "For research and screening support, not for diagnosis."
 
@@ -193,6 +194,7 @@ FILTERS = {
         opinions,
         found_by,
         cause,
+        stage_name,
         stage_words,
         when,
         short_hash,

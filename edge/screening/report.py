@@ -11,7 +11,7 @@ from jinja2 import Environment
 
 from edge.analysis.explain import annotate_field, cell_view, heat_view
 from edge.contract.images import encode_image
-from edge.contract.labels import is_infected
+from edge.contract.labels import STAGES, is_infected
 from edge.contract.results import cell_to_json
 from edge.contract.types import CellCall, FieldResult, Frame, SlideReport, U8Array
 
@@ -29,6 +29,7 @@ class Suspect:
 
     Attributes:
         score: of the network that suspects it.
+        stage: empty where none was named.
         note: what a reviewer should know of it; may be empty.
     """
 
@@ -37,6 +38,7 @@ class Suspect:
     plain: str
     heat: str
     note: str = ""
+    stage: str = ""
 
 
 @dataclass
@@ -100,7 +102,8 @@ class ReportWriter:
 
 
 def _suspect(name: str, frame: Frame, cell: CellCall) -> Suspect:
-    return Suspect(name, cell.score or 0.0, *_views(frame, cell), _note(cell))
+    stage = cell.label if cell.label in STAGES else ""
+    return Suspect(name, cell.score or 0.0, *_views(frame, cell), _note(cell), stage)
 
 
 def _disputed(name: str, frame: Frame, cell: CellCall) -> Suspect:
