@@ -22,18 +22,23 @@ def calling_figures(fields: Sequence[Field], calls: Sequence[Calls]) -> dict[str
     """
     rows = [_call_row(one, said) for one, said in zip(fields, calls, strict=True)]
     tallies = Tallies.of(rows, [one.truth.group for one in fields])
-    precision = tallies.share("right_calls", "calls")
-    recall = tallies.share("right_calls", "infected")
-    both = 2 * tallies.drawn("right_calls") / (tallies.drawn("calls") + tallies.drawn("infected"))
     return {
-        "infected_f1": tallies.figure(both, tallies.total("infected")),
-        "infected_precision": precision,
-        "infected_recall": recall,
+        "infected_f1": _f1(tallies),
+        "infected_precision": tallies.share("right_calls", "calls"),
+        "infected_recall": tallies.share("right_calls", "infected"),
         "fields_caught": tallies.share("caught", "infected_field"),
         "clean_flagged": tallies.share("clean_flagged", "clean_field"),
         "parasitaemia_r": _correlation(tallies),
         "parasitaemia_bias_points": _bias(tallies),
     }
+
+
+def _f1(tallies: Tallies) -> Figure:
+    """2 TP / (2 TP + FP + FN)."""
+    right, said = tallies.drawn("right_calls"), tallies.drawn("calls")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        row = 2 * right / (said + tallies.drawn("infected"))
+    return tallies.figure(row, tallies.total("infected"))
 
 
 def _call_row(one: Field, said: Calls) -> dict[str, float]:
