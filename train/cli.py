@@ -10,6 +10,7 @@ from train.commands.evaluate import evaluate
 from train.commands.explain import explain
 from train.commands.features import features
 from train.commands.fetch import fetch
+from train.commands.finder import finder
 from train.commands.fit import fit
 from train.commands.folds import folds
 from train.commands.novelty import novelty
@@ -28,6 +29,6 @@ def train() -> None:
 
 for command in (
     fetch, folds, fit, evaluate, explain, score, report, oof, context, features, pretrain, travel,
-    cost, novelty, superres,
+    cost, finder, novelty, superres,
 ):  # fmt: skip
     train.add_command(command)

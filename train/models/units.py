@@ -19,13 +19,15 @@ def unit(
     *,
     stride: int = 1,
     groups: int = 1,
+    dilation: int = 1,
     activation: str | None = "relu",
 ) -> Any:
     """(N,h,w,C) to (N,h/stride,w/stride,width): layers `name`, `name_bn` and `name_act`."""
     from tf_keras import layers
 
     kind = grouped_convolution() if groups > 1 else layers.Conv2D
-    x = kind(width, kernel, stride, padding="same", groups=groups, use_bias=False, name=name)(x)
+    given = {"padding": "same", "groups": groups, "dilation_rate": dilation, "use_bias": False}
+    x = kind(width, kernel, stride, name=name, **given)(x)
     x = normalised(x, f"{name}_bn")
     return layers.Activation(activation, name=f"{name}_act")(x) if activation else x
 

@@ -71,7 +71,7 @@ class StudySpec:
             "malaria_cnn": Budget(seeds=3),
             "shufflenet_v2": Budget(),
             "dual_attention": Budget(),
-            "regnet": Budget(),
+            "regnet": Budget(epochs=15),
             "resnet18": Budget(cells=2000),
         }
     )

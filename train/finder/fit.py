@@ -1,0 +1,154 @@
+"""Fitting a finder: focal loss on middles, overlap and distance on the reach; resumable.
+
+A run folder holds `recipe.json`, `split.json`, `log.csv`, `checkpoint/` and, once done,
+`model.weights.h5`. An epoch shows each field once; its views depend on (seed, epoch) alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.contract.cell_grid import GridSettings
+from edge.contract.errors import ConfigError, ManifestError
+from edge.contract.records import from_plain, to_plain
+from edge.contract.types import F32Array
+from train.finder.fields import FOLDS, BoxedField, load_boxed_fields
+from train.finder.recipe import FinderRecipe
+from train.finder.targets import make_targets
+from train.finder.views import draw_view
+from train.loop import writing
+from train.models.cell_finder import build_finder
+from train.models.start_weights import WEIGHTS_FILE
+from train.splits import fold_of
+from train.step_loop import Row, StepLoop
+
+# Of a view in cell diameters, as a frame of 1280 x 960 px shows them.
+VIEW_CELLS = (16, 12)
+_CLIP_NORM = 5.0
+# Weights of the parts of the loss.
+_OVERLAP, _DISTANCE = 2.0, 0.1
+
+
+def fit_finder(
+    recipe: FinderRecipe,
+    run_dir: Path,
+    *,
+    data: Path | None = None,
+    on_epoch: Callable[[Row], None] = lambda _row: None,
+) -> Path:
+    """Fits the recipe's network, or goes on where an earlier call stopped.
+
+    Returns:
+        The path of the weights.
+
+    Raises:
+        ConfigError: the folder holds a run of another recipe, or a damaged checkpoint.
+        DataError: an image cannot be read, the loss is not finite, or the disk is full.
+    """
+    import tf_keras
+
+    folds = fold_of(FOLDS)
+    blocks = sorted(block for block, fold in folds.items() if fold != recipe.held_out_fold)
+    _claim(run_dir, recipe, blocks)
+    fields = load_boxed_fields(blocks, data)
+    tf_keras.utils.set_random_seed(recipe.seed)
+    model = build_finder(recipe.model, recipe.grid)
+    steps = len(fields) // recipe.fit.batch_size
+    return StepLoop(model, recipe.fit, steps, run_dir).run(
+        lambda epoch: draw_batches(fields, recipe, epoch),
+        lambda image, *targets: finder_loss(model(image, training=True), *targets),
+        clip_norm=_CLIP_NORM,
+        on_epoch=on_epoch,
+    )
+
+
+def draw_batches(
+    fields: list[BoxedField], recipe: FinderRecipe, epoch: int
+) -> Iterator[tuple[F32Array, ...]]:
+    """Images and targets of one epoch; the last fields that fill no batch are left out."""
+    rng = np.random.default_rng([recipe.seed, epoch])
+    order, size = rng.permutation(len(fields)), recipe.fit.batch_size
+    for at in range(0, len(fields) - size + 1, size):
+        shown = [_shown(fields[index], recipe, rng) for index in order[at : at + size]]
+        yield tuple(np.stack(part) for part in zip(*shown, strict=True))
+
+
+def view_size(grid: GridSettings) -> tuple[int, int]:
+    """Width and height of a view, px."""
+    return VIEW_CELLS[0] * grid.cell_px, VIEW_CELLS[1] * grid.cell_px
+
+
+def _shown(
+    field: BoxedField, recipe: FinderRecipe, rng: np.random.Generator
+) -> tuple[F32Array, ...]:
+    grid = recipe.grid
+    view = draw_view(field, recipe.views, grid.cell_px, view_size(grid), rng)
+    return view.image, *make_targets(view, grid).parts()
+
+
+def finder_loss(grid: Any, middle: Any, asked: Any, reach: Any, taught: Any) -> Any:
+    """Of what the network said of a batch, (N,h,w,5), beside its targets; a scalar.
+
+    The middles' part is CenterNet's focal loss, the reach's one less the overlap with the true box
+    and a share of the distances.
+    """
+    import tensorflow as tf
+
+    logit, said = grid[..., 0], tf.maximum(grid[..., 1:], 0.05)
+    likely, is_middle = tf.sigmoid(logit), tf.cast(middle >= 0.999, tf.float32)
+    of_middles = -tf.math.log_sigmoid(logit) * (1 - likely) ** 2 * is_middle
+    of_others = -tf.math.log_sigmoid(-logit) * likely**2 * (1 - middle) ** 4 * (1 - is_middle)
+    found = tf.reduce_sum((of_middles + of_others) * asked) / (tf.reduce_sum(is_middle * asked) + 1)
+    shared = tf.minimum(said, reach)
+    both = _area(shared)
+    missed = 1 - both / (_area(said) + _area(reach) - both + 1e-6)
+    off = tf.reduce_sum(tf.abs(grid[..., 1:] - reach), axis=-1)
+    sized = tf.reduce_sum((missed + _DISTANCE * off) * taught) / (tf.reduce_sum(taught) + 1)
+    return found + _OVERLAP * sized
+
+
+def _area(reach: Any) -> Any:
+    return (reach[..., 0] + reach[..., 2]) * (reach[..., 1] + reach[..., 3])
+
+
+def _claim(run_dir: Path, recipe: FinderRecipe, blocks: list[str]) -> None:
+    path = run_dir / "recipe.json"
+    if path.is_file() and read_finder_recipe(run_dir) != recipe:
+        raise ConfigError(f"{run_dir} holds a run of another recipe; give another --out")
+    with writing(run_dir):
+        run_dir.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(to_plain(recipe), indent=1) + "\n")
+        (run_dir / "split.json").write_text(json.dumps({"train": blocks}, indent=1) + "\n")
+
+
+def read_finder_recipe(run_dir: Path) -> FinderRecipe:
+    """The recipe of a run folder. Raises ConfigError where there is none, or a broken one."""
+    path = run_dir / "recipe.json"
+    if not path.is_file():
+        raise ConfigError(
+            f"{run_dir} is no run of `clinicscope train finder fit`: it has no recipe.json"
+        )
+    try:
+        return from_plain(FinderRecipe, json.loads(path.read_text()), str(path))
+    except (OSError, ValueError, ManifestError) as error:
+        raise ConfigError(f"{path} is no recipe of a finder: {error}") from error
+
+
+def load_finder(run_dir: Path) -> tuple[FinderRecipe, Any]:
+    """Recipe and Keras network of a finished run.
+
+    Raises:
+        ConfigError: it is not finished, or no run of a finder.
+    """
+    recipe = read_finder_recipe(run_dir)
+    model = build_finder(recipe.model, recipe.grid)
+    try:
+        model.load_weights(run_dir / WEIGHTS_FILE)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{run_dir / WEIGHTS_FILE} cannot be read: {error}") from error
+    return recipe, model
