@@ -1,7 +1,8 @@
 """Fields of painted discs, and a bundle of two drawn networks that read them by their colours.
 
 Blue over red looks infected to the classifier, little red over green is novel to the second
-network, and little green is foreign to it. So a test says which network says what of each cell.
+network, and little green is foreign to it. The more blue over red, the older the stage to a bundle
+of stages. So a test says which network says what of each cell.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import cv2
 import numpy as np
 
 from edge.contract.bundle import Bundle
-from edge.contract.labels import MALARIA_CELLS
+from edge.contract.labels import MALARIA_CELLS, MALARIA_STAGES, STAGES
 from edge.contract.preprocess import Preprocessing
 from edge.contract.types import Frame, U8Array
 from tests.edge.runtimes.drawn_bundles import draw_point, write_bundle
@@ -24,15 +25,21 @@ GLASS_RGB = (242, 238, 244)
 RADIUS_PX, SPACING_PX, COLUMNS = 18, 60, 10
 # The letters of a cell: what is said of it.
 INFECTED, NOVEL, FOREIGN = "i", "n", "f"
+# Infected, of a plain stage; "i" is half way between the first two.
+STAGE_LETTERS = dict(zip("rtsg", STAGES, strict=True))
+_BLUE_OVER_RED = {INFECTED: 20} | {letter: 15 + 10 * at for at, letter in enumerate("rtsg")}
 CLASSIFIER = Mix(((-1, 0, 1),), (0,))
 NOVELTY = Mix(((-1, 1, 0), (0, -1, 0)), (-25, -98))
+# A disc fills .71 of its box, so blue over red is 10.7, 17.7, 24.8 and 31.8 in the stages' crops.
+STAGER = Mix(tuple((-5 * at, 0, 5 * at) for at in range(4)), (0, 71, 177, 319))
 
 
 def colour_of(cell: str) -> tuple[int, int, int]:
     """RGB of a cell that is all that its letters say."""
     green = 100 if FOREIGN in cell else 150
     red = green + (10 if NOVEL in cell else 60)
-    return red, green, red + (20 if INFECTED in cell else -30)
+    over = [excess for letter, excess in _BLUE_OVER_RED.items() if letter in cell]
+    return red, green, red + (over[0] if over else -30)
 
 
 def paint_cell(cell: str) -> U8Array:
@@ -70,6 +77,18 @@ def write_second_opinion(folder: Path, **novelty_settings: Any) -> Bundle:
 def write_first_opinion(folder: Path) -> Bundle:
     """The same bundle without a novelty network."""
     return write_bundle(folder, CLASSIFIER, **_CELLS)
+
+
+def write_stages(folder: Path, **changes: Any) -> Bundle:
+    """A bundle of stages, newer than the shipped one unless `changes` says otherwise."""
+    content: dict[str, Any] = {
+        "bundle_id": "drawn-stages-99",
+        "version": 99,
+        "task": MALARIA_STAGES,
+        "labels": STAGES,
+        "preprocessing": Preprocessing(SIZE_PX),
+    }
+    return write_bundle(folder, STAGER, **content | changes)
 
 
 _CELLS: dict[str, Any] = {
