@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from edge.analysis.quality import NOT_A_SMEAR, OUT_OF_FOCUS, STAIN_UNKNOWN
 from edge.contract.bundle import open_bundle
 from edge.contract.errors import ConfigError
-from edge.contract.labels import DEBRIS, PARASITISED, UNINFECTED
+from edge.contract.labels import DEBRIS, GAMETOCYTE, PARASITISED, RING, STAGES, UNINFECTED
 from edge.contract.manifest import ErrorRate
 from edge.contract.types import CellBox, CellCall, FieldQuality, FieldResult, RanOn
 from edge.protocol import Interval, Protocol, corrected_interval, decide, summarise
@@ -185,6 +185,61 @@ def test_tally_counts_disagreements_and_what_was_refused() -> None:
     point = draw_point()
     report = summarise(tally, Protocol(), point, RanOn("b", "0", "onnx", "cpu", False, 1)).to_json()
     assert (report["disagreement_count"], report["refused_cell_count"]) == (1, 2)
+
+
+def with_stages(ring: int = 0, gametocyte: int = 0, unnamed: int = 0) -> Tally:
+    counts = dict.fromkeys(STAGES, 0) | {RING: ring, GAMETOCYTE: gametocyte}
+    return Tally(1000, ring + gametocyte + unnamed, 40, 0, stage_counts=counts)
+
+
+def test_stages_of_whole_cells_are_counted_and_are_infected() -> None:
+    good = FieldQuality(True, "", 1.0, 200.0, 0.0, 0.3)
+    cells = (
+        cell(RING, True),
+        cell(GAMETOCYTE, True),
+        cell(GAMETOCYTE, False),
+        cell(PARASITISED, True),
+        cell(UNINFECTED, True),
+    )
+    tally = tally_fields([FieldResult("a", good, cells)] * 2)
+    assert (tally.rbc_count, tally.positive_count, tally.uncounted_suspects) == (8, 6, 2)
+    assert tally.stage_counts == dict.fromkeys(STAGES, 0) | {RING: 2, GAMETOCYTE: 2}
+
+
+def test_gametocytes_are_apart_and_count_as_infected() -> None:
+    ran_on = RanOn("b", "0", "onnx", "cpu", False, 1, "s", "1")
+    mixed, plain = (
+        summarise(tally, Protocol(), draw_point(), ran_on)
+        for tally in (with_stages(60, 30, 10), with_stages(100))
+    )
+    assert (mixed.positive_count, mixed.gametocyte_count) == (100, 30)
+    assert mixed.stage_counts == dict.fromkeys(STAGES, 0) | {RING: 60, GAMETOCYTE: 30}
+    assert mixed.parasitaemia_fraction == plain.parasitaemia_fraction
+    assert mixed.to_json()["stages_bundle_id"] == "s"
+
+
+def test_without_a_network_of_stages_gametocytes_are_unknown_and_not_none() -> None:
+    ran_on = RanOn("b", "0", "onnx", "cpu", False, 1, stages_problem="none is installed")
+    report = summarise(with_stages(unnamed=50), Protocol(), draw_point(), ran_on).to_json()
+    assert (report["gametocyte_count"], report["stage_counts"]) == (None, {})
+    assert report["stages_problem"] == "none is installed"
+
+
+@pytest.mark.parametrize(
+    ("tally", "ends"),
+    [
+        (with_stages(gametocyte=100), "give. All of them look like gametocytes."),
+        (with_stages(90, 10), "give. 10 of them look like gametocytes."),
+        (with_stages(99, 1), "give. 1 of them looks like a gametocyte."),
+        (with_stages(100), "more than false alarms alone would give."),
+        (with_stages(unnamed=100), "more than false alarms alone would give."),
+    ],
+)
+def test_slide_of_any_stage_is_positive_and_says_which_are_gametocytes(
+    tally: Tally, ends: str
+) -> None:
+    found, why = decide(tally, interval(tally.positive_count, 1000), Protocol())
+    assert (found, why.endswith(ends)) == ("positive", True)
 
 
 @pytest.mark.parametrize("count", [200, 1000, 5000])

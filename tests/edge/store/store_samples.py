@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +40,13 @@ def make_field(index: int, healthy: int = 20, infected: int = 2) -> FieldResult:
     cells = [make_cell(n) for n in range(healthy)]
     cells += [make_cell(n, "parasitised", 0.9 + n / 100) for n in range(infected)]
     return FieldResult(f"field_{index}.png", quality, tuple(cells), {"total": 12.5})
+
+
+def make_staged_field(index: int, stages: Sequence[str] = ("ring", "gametocyte")) -> FieldResult:
+    """A usable field whose infected cells were looked at for their stage."""
+    cells = [make_cell(n, stage, 0.9) for n, stage in enumerate([*stages, "parasitised"])]
+    quality = FieldQuality(True, "", 41.5, 200.0, 0.001, 0.3)
+    return FieldResult(f"{index}.png", quality, tuple(cells), stages_read=True)
 
 
 def make_doubtful_field(index: int) -> FieldResult:

@@ -8,7 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from store_samples import make_cell, make_doubtful_field, make_field, make_image, make_report
+from store_samples import (
+    make_cell,
+    make_doubtful_field,
+    make_field,
+    make_image,
+    make_report,
+    make_staged_field,
+)
 
 from edge.contract.errors import NotFoundError, StoreError
 from edge.contract.results import field_to_json
@@ -419,3 +426,31 @@ def test_closed_store_says_so(store: Store) -> None:
     with pytest.raises(StoreError, match="closed"):
         store.specimens()
     assert sorted(path.name for path in store.home.iterdir()) == ["fields", "records.db"]
+
+
+def test_stages_of_a_field_and_its_suspect_cells_round_trip(store: Store) -> None:
+    specimen_id = store.start_specimen("S", "upload", {})
+    store.save_field(specimen_id, 0, make_staged_field(0, ["ring", "ring", "gametocyte"]), None)
+    store.save_field(specimen_id, 1, make_field(1), None)
+    staged, plain = store.fields(specimen_id)
+    assert staged.stage_counts == {"ring": 2, "trophozoite": 0, "schizont": 0, "gametocyte": 1}
+    assert (staged.positive_count, plain.stage_counts) == (4, None)
+    labels = {cell.label for cell in store.suspect_cells(specimen_id) if cell.field_index == 0}
+    assert labels == {"ring", "gametocyte", "parasitised"}
+
+
+@pytest.mark.parametrize("with_unread", [False, True])
+def test_recovered_report_counts_gametocytes_where_all_fields_tell(
+    store: Store, with_unread: bool
+) -> None:
+    specimen_id = store.start_specimen("S", "upload", {})
+    store.save_field(specimen_id, 0, make_staged_field(0), None)
+    store.save_field(specimen_id, 1, make_staged_field(1, ["schizont"]), None)
+    if with_unread:
+        store.save_field(specimen_id, 2, make_field(2), None)
+    store.recover()
+    report = store.specimen(specimen_id).report
+    assert report is not None
+    known = {"ring": 1, "trophozoite": 0, "schizont": 1, "gametocyte": 1}
+    expected = (None, {}) if with_unread else (1, known)
+    assert (report["gametocyte_count"], report["stage_counts"]) == expected

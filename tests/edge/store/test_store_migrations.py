@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,20 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
-from store_samples import make_field, make_image, make_report
+from store_samples import make_field, make_image, make_report, make_staged_field
 
 from edge.store.migrate import make_engine
 from edge.store.store import Store
 
 SPECIMENS, FIELDS, SUSPECTS = 3, 4, 2
+# What reports say of stages, which came with 0003.
+STAGE_KEYS = (
+    "gametocyte_count",
+    "stage_counts",
+    "stages_bundle_id",
+    "stages_bundle_sha256",
+    "stages_problem",
+)
 QUALITY = {"usable": True, "reason": "", "focus": 4.5}
 CAM = np.arange(12, dtype="<f4")
 
@@ -40,7 +48,7 @@ def insert(connection: Connection, table: str, **values: Any) -> None:
 def fill_0001(connection: Connection) -> None:
     """Specimens with fields and suspect cells; the last suspect was deleted again."""
     report = make_report("positive").to_json()
-    for name in ("disagreement_count", "refused_cell_count"):
+    for name in ("disagreement_count", "refused_cell_count", *STAGE_KEYS):
         report.pop(name, None)
     for specimen in range(SPECIMENS):
         insert(
@@ -85,17 +93,23 @@ def fill_field(connection: Connection, specimen_id: str, index: int) -> None:
         insert(connection, "suspect_cells", **place, **cell, **shape)
 
 
+def upgrade(home: Path, revision: str, fill: Callable[[Connection], None] | None = None) -> None:
+    """Brings the database to a version, and fills it as that version did."""
+    config = Config()
+    config.set_main_option("script_location", "edge.store:migrations")
+    engine = make_engine(home / "records.db")
+    with engine.execution_options(writes=True).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        if fill:
+            fill(connection)
+    engine.dispose()
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A data directory as version 0001 left it."""
-    config = Config()
-    config.set_main_option("script_location", "edge.store:migrations")
-    engine = make_engine(tmp_path / "records.db")
-    with engine.execution_options(writes=True).begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        fill_0001(connection)
-    engine.dispose()
+    upgrade(tmp_path, "0001", fill_0001)
     return tmp_path
 
 
@@ -170,3 +184,23 @@ def test_work_goes_on_in_a_database_of_0001(store: Store) -> None:
     # The id of a cell that is gone is not given again, so that a link stays true.
     assert new.cell_id == SPECIMENS * FIELDS * SUSPECTS + 1
     assert new.field_index == FIELDS
+
+
+def test_stages_of_records_from_before_are_unknown_and_not_zero(store: Store) -> None:
+    old = store.specimens()[0].specimen_id
+    assert [field.stage_counts for field in store.fields(old)] == [None] * FIELDS
+    store.save_field(old, FIELDS, make_staged_field(FIELDS), None)
+    new = store.field(old, FIELDS).stage_counts
+    assert new == {"ring": 1, "trophozoite": 0, "schizont": 0, "gametocyte": 1}
+
+
+def test_every_row_of_0002_is_kept_as_it_was(home: Path) -> None:
+    upgrade(home, "0002")
+    path = home / "records.db"
+    columns = columns_of(path)
+    assert "disagreement_count" in columns["fields"]
+    assert "stage_counts" not in columns["fields"]
+    before = rows(path, columns)
+    Store(home).close()
+    assert rows(path, columns) == before
+    assert columns_of(path)["fields"].endswith("stage_counts")
