@@ -8,7 +8,7 @@ import numpy as np
 
 from edge.contract.bundle import Bundle
 from edge.contract.errors import GoldenMismatchError, ManifestError
-from edge.contract.manifest import Golden
+from edge.contract.manifest import GRID, Golden
 from edge.contract.types import F32Array, U8Array
 from edge.runtimes.base import Runtime
 
@@ -50,7 +50,7 @@ def self_test(bundle: Bundle, runtime: Runtime, golden: Golden | None = None) ->
     """
     golden = golden or bundle.manifest.golden
     cells = bundle.array(golden.input_file).astype(np.uint8, casting="safe")
-    if cells.shape[1:] != runtime.weights.inputs[0].shape[1:]:
+    if not runtime.weights.inputs[0].fits(cells.shape):
         raise ManifestError(
             f"golden input has shape {cells.shape}, {runtime.weights.file} takes "
             f"{runtime.weights.inputs[0].shape}"
@@ -75,6 +75,8 @@ def self_test(bundle: Bundle, runtime: Runtime, golden: Golden | None = None) ->
 
 def _outputs(runtime: Runtime, cells: U8Array) -> tuple[dict[str, F32Array], str]:
     """What the network gives, by the names of golden tensors, and in which unit."""
+    if runtime.weights.role == "finder":
+        return {GRID: np.stack([runtime.grid(image) for image in cells])}, LOGITS
     if runtime.weights.role == "enhancer":
         return {"image": runtime.enlarge(cells).astype(np.float32)}, GREY_LEVELS
     scores = runtime.run(cells)

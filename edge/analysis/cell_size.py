@@ -7,9 +7,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from edge.analysis.foreground import GREEN, stain_levels, stain_map
 from edge.analysis.pallor import fill_pallor
 from edge.contract.types import F32Array, F64Array, U8Array
 
+# Mean diameter of a human red cell on a dried film (Diez-Silva et al., MRS Bull 2010;35:382).
+RBC_DIAMETER_UM = 7.5
+# Of a field whose cells are to be measured: those of a usual one are some 35 px wide there.
+_ROUGH_SIDE_PX = 640
 # Pale centres up to about this share of the frame's sides are filled before the size is known.
 _WIDEST_CELL_SHARE = 0.05
 # The circle inscribed in a cell that is not quite round is smaller than the cell.
@@ -64,6 +69,21 @@ def typical_diameter(raw: U8Array) -> float:
     """As `measure_cells`, the diameter alone, px; 0 where there is none."""
     size = measure_cells(raw)
     return 0.0 if size is None else size.diameter_px
+
+
+def field_diameter(image: U8Array) -> float | None:
+    """A red cell's diameter in a field, px; None where nothing of a cell's width is stained.
+
+    Args:
+        image: (H,W,3) uint8 RGB; it is thinned out to 640 px.
+    """
+    step = max(1, round(max(image.shape[:2]) / _ROUGH_SIDE_PX))
+    stain = stain_map(np.ascontiguousarray(image[::step, ::step, GREEN]))
+    levels = stain_levels(stain)
+    if levels is None or levels[0] >= levels[1]:
+        return None
+    raw = cv2.threshold(stain, sum(levels) / 2, 255, cv2.THRESH_BINARY)[1]
+    return typical_diameter(np.asarray(raw, np.uint8)) * step or None
 
 
 def _median_by_area(diameters: F64Array) -> float:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from edge.analysis.cell_mask import MaskSettings, cell_mask
+from edge.analysis.cell_size import RBC_DIAMETER_UM
 from edge.analysis.nuclei import (
     FieldColours,
     field_colours,
@@ -28,9 +29,6 @@ from edge.analysis.splitting import (
     thin_cuts,
 )
 from edge.contract.types import BoolArray, CellBox, F64Array, Frame, I32Array, U8Array
-
-# Mean diameter of a human red cell on a dried film (Diez-Silva et al., MRS Bull 2010;35:382).
-_RBC_DIAMETER_UM = 7.5
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ def _prepare_at(frame: Frame, scale: float, settings: FinderSettings) -> _Work |
     image = frame.image
     if scale < 1.0:
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    expected = _RBC_DIAMETER_UM / frame.um_per_px * scale if frame.um_per_px else None
+    expected = RBC_DIAMETER_UM / frame.um_per_px * scale if frame.um_per_px else None
     made = cell_mask(image, expected, settings.mask)
     return None if made is None else _Work(image, *made)
 

@@ -19,6 +19,7 @@ from edge.contract.manifest_enhancer import (
     EnhancerParity,
     EnhancerRuntimeParity,
 )
+from edge.contract.manifest_finder import GRID, Finder, FinderParity, FinderRuntimeParity
 from edge.contract.manifest_parts import (
     ErrorRate,
     Evaluation,
@@ -39,6 +40,7 @@ from edge.contract.records import from_plain, to_plain
 __all__ = [
     "ENLARGED",
     "FORMATS",
+    "GRID",
     "NOVELTY_LOGITS",
     "RESIDUAL",
     "ROLES",
@@ -48,6 +50,9 @@ __all__ = [
     "EnhancerRuntimeParity",
     "ErrorRate",
     "Evaluation",
+    "Finder",
+    "FinderParity",
+    "FinderRuntimeParity",
     "Golden",
     "Manifest",
     "Metric",
@@ -64,7 +69,7 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = 1
-ROLES = ("classifier", "stages", "novelty", "enhancer")
+ROLES = ("classifier", "stages", "novelty", "enhancer", "finder")
 FORMATS = ("tflite", "onnx")
 # Along the last axis of its `logit` and `cam`: novelty, foreign.
 NOVELTY_LOGITS = 2
@@ -72,6 +77,7 @@ NOVELTY_LOGITS = 2
 _OF_LABELS = ("labels", "score_meaning", "score_calibration", "novelty_threshold", "parity")
 _OF_CALLS = (
     *_OF_LABELS, "positive_label", "operating_point", "field_operating_point", "novelty",
+    "finder",
 )  # fmt: skip
 _UNCALIBRATED = ScoreCalibration()
 
@@ -90,6 +96,8 @@ class Manifest:
             bundle does not read fields.
         novelty_threshold: a novelty score at or above it: something that healthy cells have not.
             It, `novelty` and weights of role "novelty" come together or not at all.
+        finder: finds the cells of a field; with weights of role "finder" or not at all. Without it
+            the device finds them without a network.
         enhancer: of a bundle that makes pictures larger and has no labels, points, calibration or
             parity of its own; else None.
     """
@@ -112,6 +120,7 @@ class Manifest:
     score_calibration: ScoreCalibration = _UNCALIBRATED
     novelty_threshold: float | None = None
     novelty: Novelty | None = None
+    finder: Finder | None = None
     enhancer: Enhancer | None = None
     evaluation: tuple[Evaluation, ...]
     representative_set: RepresentativeSet
@@ -132,6 +141,7 @@ class Manifest:
         self._check_not_enhancer()
         self._check_labels()
         self._check_novelty()
+        self._check_finder()
         for point in (self.operating_point, self.field_operating_point):
             if point and not 0 < point.threshold < 1:
                 raise ManifestError(
@@ -209,6 +219,17 @@ class Manifest:
                         f"network gives {NOVELTY_LOGITS}: novelty, foreign"
                     )
 
+    def _check_finder(self) -> None:
+        networks = [weights for weights in self.weights if weights.role == "finder"]
+        if bool(networks) != (self.finder is not None):
+            missing = "finder" if networks else 'weights of role "finder"'
+            raise ManifestError(
+                f'{missing} missing; finder and weights of role "finder" go together'
+            )
+        if self.finder:
+            for weights in networks:
+                self.finder.check_weights(weights)
+
     def weights_for(self, role: str, format_: str) -> Weights:
         """The weights of a role and format. Raises ManifestError where there are none."""
         for weights in self.weights:
@@ -260,6 +281,7 @@ def format_manifest(manifest: Manifest) -> str:
         (content, "operating_point", None),
         (content, "field_operating_point", None),
         (content, "novelty", None),
+        (content, "finder", None),
         (content, "enhancer", None),
         (content["preprocessing"], "contrast", "none"),
         (content["preprocessing"], "trim", 0.0),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.contract.errors import ManifestError
@@ -17,7 +18,7 @@ class TensorSpec:
 
     Attributes:
         name: "image" for the input, "logit" or "cam" for outputs.
-        shape: with -1 for the batch.
+        shape: with -1 for the batch, and for sides that may be any.
         scale: of the quantisation; None for float.
         zero_point: of the quantisation; None for float.
         index: position among the file's inputs or outputs.
@@ -29,6 +30,12 @@ class TensorSpec:
     index: int
     scale: float | None = None
     zero_point: int | None = None
+
+    def fits(self, shape: Sequence[int]) -> bool:
+        """Whether an array of that shape can be this tensor."""
+        return len(shape) == len(self.shape) and all(
+            named in (int(side), -1) for side, named in zip(shape, self.shape, strict=True)
+        )
 
 
 @dataclass(frozen=True)

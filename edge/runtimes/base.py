@@ -52,7 +52,7 @@ class Runtime(ABC):
         """Scores of (N,H,W,3) uint8 RGB; N may be 0 and is otherwise unlimited.
 
         Raises:
-            BundleError: the network is an enhancer.
+            BundleError: the network is an enhancer or a finder.
             RuntimeUnavailableError: the network was closed.
         """
 
@@ -62,6 +62,18 @@ class Runtime(ABC):
 
         Raises:
             BundleError: the network is no enhancer.
+            RuntimeUnavailableError: the network was closed.
+        """
+
+    @abstractmethod
+    def grid(self, image: U8Array) -> F32Array:
+        """What a finder says of one image, (h,w,CHANNELS) float32; see `edge.contract.cell_grid`.
+
+        Args:
+            image: (H,W,3) uint8 RGB, sides multiples of the grid's stride.
+
+        Raises:
+            BundleError: the network is no finder.
             RuntimeUnavailableError: the network was closed.
         """
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edge.contract.errors import BundleError, RuntimeUnavailableError
-from edge.contract.manifest import RESIDUAL, TensorSpec, Weights
+from edge.contract.manifest import GRID, RESIDUAL, TensorSpec, Weights
 from edge.contract.residual import I8Array, add_to_bicubic
 from edge.contract.types import F32Array, U8Array
 from edge.runtimes.base import Runtime, Scores
@@ -19,6 +19,8 @@ from edge.runtimes.base import Runtime, Scores
 BATCH = 16
 # In the order in which `_invoke` gives them.
 _SCORES = ("logit", "cam")
+_NO_SCORES = {"enhancer": "makes pictures larger", "finder": "finds cells"}
+_OUTPUTS = {"finder": (GRID,)}
 # Of 255 grey levels none is off by a tenth.
 _SCALE_ACCURACY = 4e-4
 
@@ -77,6 +79,11 @@ def from_grey_levels(levels: U8Array, spec: TensorSpec) -> np.ndarray:
     return (levels ^ np.uint8(0x80)).view(np.int8) if spec.dtype == "int8" else levels
 
 
+def _no_rows(spec: TensorSpec) -> np.ndarray:
+    """What a batch of none gives; sides of any size are 0 there."""
+    return np.zeros([max(0, side) for side in (0, *spec.shape[1:])], spec.dtype)
+
+
 class ChunkedRuntime(Runtime):
     """A runtime on the host's processor; a subclass says how one chunk is computed.
 
@@ -91,7 +98,9 @@ class ChunkedRuntime(Runtime):
         self.weights, self.threads = weights, threads
         self._enlarges = weights.role == "enhancer"
         self._outputs = (
-            weights.outputs if self._enlarges else tuple(weights.output(name) for name in _SCORES)
+            weights.outputs
+            if self._enlarges
+            else tuple(weights.output(name) for name in _OUTPUTS.get(weights.role, _SCORES))
         )
         self._lock = threading.Lock()
         self._closed = False
@@ -116,8 +125,10 @@ class ChunkedRuntime(Runtime):
 
     def run(self, batch: U8Array) -> Scores:
         """See `Runtime.run`."""
-        if self._enlarges:
-            raise BundleError(f"{self.weights.file} makes pictures larger; it gives no scores")
+        if self.weights.role in _NO_SCORES:
+            raise BundleError(
+                f"{self.weights.file} {_NO_SCORES[self.weights.role]}; it gives no scores"
+            )
         sizes = chunk_sizes(len(batch), any_size=self.any_chunk_size)
         logit, cam = self._compute(batch, sizes)
         return shape_scores(dequantise(logit, self._outputs[0]), dequantise(cam, self._outputs[1]))
@@ -138,9 +149,16 @@ class ChunkedRuntime(Runtime):
             made[index] = add_to_bicubic(image, residuals[index])
         return made
 
+    def grid(self, image: U8Array) -> F32Array:
+        """See `Runtime.grid`."""
+        if self.weights.role != "finder":
+            raise BundleError(f"{self.weights.file} finds no cells")
+        (found,) = self._compute(image[None], [1])
+        return dequantise(found[0], self._outputs[0])
+
     def _compute(self, batch: np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, ...]:
         """All raw outputs of a batch that goes through in chunks of these sizes."""
-        parts = [[np.zeros((0, *spec.shape[1:]), spec.dtype)] for spec in self._outputs]
+        parts = [[_no_rows(spec)] for spec in self._outputs]
         at = 0
         with self._lock:
             if self._closed:

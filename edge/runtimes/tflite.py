@@ -12,10 +12,15 @@ from edge.contract.errors import RuntimeUnavailableError
 from edge.contract.manifest import Weights
 from edge.runtimes.chunks import ChunkedRuntime
 
+# Of a network that takes images of any size, before there is one.
+_FIRST_SIDE_PX = 64
+# Each keeps its own memory; a camera's fields have one size, which the scale may change a little.
+_MOST_SHAPES = 4
+
 
 @dataclass(frozen=True, eq=False)
 class _Opened:
-    """An interpreter of one batch size, and its tensors' indexes: asking each time costs 10 us."""
+    """An interpreter of one input shape, and its tensors' indexes: asking each time costs 10 us."""
 
     interpreter: Any
     image: int
@@ -43,8 +48,10 @@ class TFLiteRuntime(ChunkedRuntime):
         super().__init__(weights, threads)
         self._model = model
         self._interpreter_class = self._import()
-        single = self._open(1)
-        self._opened = {1: single}
+        sides = [_FIRST_SIDE_PX if side < 0 else side for side in weights.inputs[0].shape[1:]]
+        first = (1, *sides)
+        single = self._open(first)
+        self._opened = {first: single}
         self.accelerator = "cpu-xnnpack" if _is_delegated(single.interpreter) else "cpu"
 
     def _import(self) -> Any:
@@ -56,8 +63,10 @@ class TFLiteRuntime(ChunkedRuntime):
             ) from error
 
     def _invoke(self, chunk: np.ndarray) -> tuple[np.ndarray, ...]:
-        opened = self._opened.get(len(chunk)) or self._open(len(chunk))
-        self._opened[len(chunk)] = opened
+        opened = self._opened.get(chunk.shape) or self._open(chunk.shape)
+        self._opened[chunk.shape] = opened
+        if len(self._opened) > _MOST_SHAPES:
+            del self._opened[next(iter(self._opened))]
         opened.interpreter.set_tensor(opened.image, chunk)
         opened.interpreter.invoke()
         return tuple(opened.interpreter.get_tensor(index) for index in opened.outputs)
@@ -65,13 +74,13 @@ class TFLiteRuntime(ChunkedRuntime):
     def _free(self) -> None:
         self._opened.clear()
 
-    def _open(self, batch_size: int) -> _Opened:
+    def _open(self, shape: tuple[int, ...]) -> _Opened:
         try:
             interpreter = self._interpreter_class(
                 model_content=self._model, num_threads=self.threads
             )
             spec = interpreter.get_input_details()[0]
-            interpreter.resize_tensor_input(spec["index"], [batch_size, *spec["shape"][1:]])
+            interpreter.resize_tensor_input(spec["index"], list(shape))
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise RuntimeUnavailableError(
@@ -84,10 +93,10 @@ class TFLiteRuntime(ChunkedRuntime):
 
     def _check_input(self, found: dict[str, Any]) -> None:
         named = self.weights.inputs[0]
-        has = np.dtype(found["dtype"]).name, tuple(map(int, found["shape"][1:]))
-        if has != (named.dtype, named.shape[1:]):
+        kind, shape = np.dtype(found["dtype"]).name, tuple(map(int, found["shape"]))
+        if kind != named.dtype or not named.fits(shape):
             raise RuntimeUnavailableError(
-                f"{self.weights.file} takes {has[0]} of {has[1]}, the manifest says {named.dtype} "
+                f"{self.weights.file} takes {kind} of {shape[1:]}, the manifest says {named.dtype} "
                 f"of {named.shape[1:]}; pack the bundle again"
             )
 

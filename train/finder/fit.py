@@ -139,14 +139,19 @@ def read_finder_recipe(run_dir: Path) -> FinderRecipe:
         raise ConfigError(f"{path} is no recipe of a finder: {error}") from error
 
 
-def load_finder(run_dir: Path) -> tuple[FinderRecipe, Any]:
+def load_finder(
+    run_dir: Path, size_px: tuple[int | None, int | None] = (None, None)
+) -> tuple[FinderRecipe, Any]:
     """Recipe and Keras network of a finished run.
+
+    Args:
+        size_px: height and width where they are fixed.
 
     Raises:
         ConfigError: it is not finished, or no run of a finder.
     """
     recipe = read_finder_recipe(run_dir)
-    model = build_finder(recipe.model, recipe.grid)
+    model = build_finder(recipe.model, recipe.grid, size_px)
     try:
         model.load_weights(run_dir / WEIGHTS_FILE)
     except (OSError, ValueError) as error:

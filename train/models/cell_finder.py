@@ -23,8 +23,13 @@ STRIDE_PX = 4
 _FIRST_LOGIT, _FIRST_REACH = -3.0, 2.0
 
 
-def build_finder(spec: FinderSpec, grid: GridSettings) -> Any:
+def build_finder(
+    spec: FinderSpec, grid: GridSettings, size_px: tuple[int | None, int | None] = (None, None)
+) -> Any:
     """(N,H,W,3) float in 0 to 1, any multiples of STRIDE_PX, to (N,H/s,W/s,CHANNELS).
+
+    Args:
+        size_px: height and width where they are fixed.
 
     Raises:
         ConfigError: the grid's stride does not divide STRIDE_PX.
@@ -34,7 +39,7 @@ def build_finder(spec: FinderSpec, grid: GridSettings) -> Any:
 
     if STRIDE_PX % grid.stride_px:
         raise ConfigError(f"grid.stride_px is {grid.stride_px}; 1, 2 or {STRIDE_PX}")
-    image = layers.Input((None, None, 3), name="image")
+    image = layers.Input((*size_px, 3), name="image")
     x = unit(image, spec.stem, 5, "stem", stride=2)
     x = unit(x, spec.width, 3, "halve", stride=2)
     for index, dilation in enumerate(spec.dilations):

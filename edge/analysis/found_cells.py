@@ -1,0 +1,208 @@
+"""From the boxes of a learned finder to the objects of a field: a mask each, white cells, the rest.
+
+The network says where red cells are; what is stained says which pixels are theirs. White cells are
+told by the purple of their nuclei, as the classical finder does, and what no cell explains is a
+platelet or debris.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+
+from edge.analysis.foreground import GREEN, stain_levels, stain_map
+from edge.analysis.nuclei import (
+    FieldColours,
+    field_colours,
+    is_platelet_colour,
+    nucleus_mask,
+    white_cell_regions,
+)
+from edge.contract.cell_grid import GridCells
+from edge.contract.types import BoolArray, CellBox, F32Array, U8Array
+
+
+@dataclass(frozen=True)
+class ObjectSettings:
+    """What else is in a field. Areas are shares of a typical red cell's area.
+
+    Attributes:
+        edge_fraction: how far from glass to cell a cell's edge lies, 0 to 1.
+        middle_share: of a cell's sides; inside it the pale centre is the cell's, stained or not.
+        border_diameters: cells nearer to the frame's edge are cut by it.
+        nucleus_share: smallest nucleus of a white cell.
+        least_object_share: smaller objects are specks and left out.
+        least_contrast: of cells over glass, in `stain_map` units; with less all boxes are cells.
+    """
+
+    edge_fraction: float = 0.3
+    middle_share: float = 0.7
+    border_diameters: float = 0.06
+    nucleus_share: float = 0.3
+    least_object_share: float = 0.06
+    least_contrast: int = 10
+
+
+@dataclass(frozen=True, eq=False)
+class _Field:
+    """A field at the network's size: image, what is stained (0 or 255), a red cell's diameter."""
+
+    image: U8Array
+    stained: U8Array
+    diameter_px: float
+    frame_px: tuple[int, int]
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """Px of the frame for one of the image, across and down."""
+        height, width = self.image.shape[:2]
+        return self.frame_px[1] / width, self.frame_px[0] / height
+
+
+_DEFAULTS = ObjectSettings()
+
+
+def objects_of(
+    image: U8Array,
+    cells: GridCells,
+    frame_px: tuple[int, int],
+    settings: ObjectSettings = _DEFAULTS,
+) -> tuple[CellBox, ...]:
+    """The objects of a field.
+
+    Args:
+        image: (h,w,3) uint8 RGB, as the network saw the field.
+        cells: what it found there.
+        frame_px: height and width of the frame.
+
+    Returns:
+        White cells first, then red cells, the surest first, then platelets and debris; boxes and
+        masks in px of the frame.
+    """
+    diameter_px = cells.diameter_px()
+    if diameter_px is None:
+        return ()
+    field = _Field(image, _stained(image, settings), diameter_px, frame_px)
+    colours = field_colours(image, field.stained)
+    white = white_cell_regions(nucleus_mask(image, colours), diameter_px, settings.nucleus_share)
+    red = _outside(cells.boxes, white)
+    found = [_white(region, field) for region in white]
+    found += [_red(box, field, settings) for box in red if _is_inside(box, image.shape)]
+    return tuple(found + _others(field, red, white, colours, settings))
+
+
+def _stained(image: U8Array, settings: ObjectSettings) -> U8Array:
+    stain = stain_map(np.ascontiguousarray(image[:, :, GREEN]))
+    glass, cell = stain_levels(stain) or (0, 0)
+    if cell - glass < settings.least_contrast:
+        return np.full(stain.shape, 255, np.uint8)
+    limit = glass + settings.edge_fraction * (cell - glass)
+    return np.asarray(cv2.threshold(stain, limit, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def _outside(boxes: F32Array, white: tuple[BoolArray, ...]) -> F32Array:
+    """Boxes whose middles lie in no white cell."""
+    if not white:
+        return boxes
+    taken = np.logical_or.reduce(white)
+    height, width = taken.shape
+    middle = np.rint((boxes[:, :2] + boxes[:, 2:]) / 2).astype(int)
+    x, y = np.clip(middle[:, 0], 0, width - 1), np.clip(middle[:, 1], 0, height - 1)
+    return np.asarray(boxes[~taken[y, x]])
+
+
+def _is_inside(box: F32Array, shape: tuple[int, ...]) -> bool:
+    """Whether at least a pixel of the box is."""
+    left, top, right, bottom = box.tolist()
+    return bool(
+        min(right, shape[1]) - max(left, 0) >= 1 and min(bottom, shape[0]) - max(top, 0) >= 1
+    )
+
+
+def _red(box: F32Array, field: _Field, settings: ObjectSettings) -> CellBox:
+    """The stained pixels of the box's inscribed ellipse, and its middle whole."""
+    height_px, width_px = field.frame_px
+    across, down = field.scale
+    left, right = round(float(box[0]) * across), round(float(box[2]) * across)
+    top, bottom = round(float(box[1]) * down), round(float(box[3]) * down)
+    x0, y0, x1, y1 = max(0, left), max(0, top), min(width_px, right), min(height_px, bottom)
+    whole, middle = _ellipses(max(1, right - left), max(1, bottom - top), settings.middle_share)
+    part = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
+    stained = _enlarged(field, (x0, y0, x1, y1))
+    mask = whole[part] & (stained | middle[part])
+    rim = settings.border_diameters * field.diameter_px * across
+    border = left < rim or top < rim or right > width_px - rim or bottom > height_px - rim
+    return CellBox(x0, y0, x1 - x0, y1 - y0, mask, "rbc", border)
+
+
+def _enlarged(field: _Field, box: tuple[int, int, int, int]) -> BoolArray:
+    """What is stained in a box of the frame, its edges smoothed."""
+    x0, y0, x1, y1 = box
+    across, down = field.scale
+    place = np.array([[1 / across, 0, x0 / across], [0, 1 / down, y0 / down]])
+    # The middle of a pixel, not its corner, is where its value was taken.
+    place[:, 2] += (place[:, 0] + place[:, 1] - 1) / 2
+    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    made = cv2.warpAffine(
+        field.stained, place, (x1 - x0, y1 - y0), flags=how, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(made > 127)
+
+
+@cache
+def _ellipses(width_px: int, height_px: int, share: float) -> tuple[BoolArray, BoolArray]:
+    """The ellipse inscribed in a box, and a smaller one about the same middle."""
+    x = (np.arange(width_px) + 0.5) / width_px * 2 - 1
+    y = (np.arange(height_px) + 0.5) / height_px * 2 - 1
+    away = x[None, :] ** 2 + y[:, None] ** 2
+    return np.asarray(away <= 1), np.asarray(away <= share**2)
+
+
+def _white(region: BoolArray, field: _Field) -> CellBox:
+    return _to_frame(np.ascontiguousarray(region.view(np.uint8)), (0, 0), "wbc", field)
+
+
+def _others(
+    field: _Field,
+    red: F32Array,
+    white: tuple[BoolArray, ...],
+    colours: FieldColours,
+    settings: ObjectSettings,
+) -> list[CellBox]:
+    """Stained objects that no cell explains; what a cell's rim leaves over is none."""
+    rest = field.stained.copy()
+    for left, top, right, bottom in red.tolist():
+        centre = (round((left + right) / 2), round((top + bottom) / 2))
+        axes = (round((right - left) * 0.6), round((bottom - top) * 0.6))
+        cv2.ellipse(rest, centre, axes, 0, 0, 360, 0, cv2.FILLED)
+    for region in white:
+        rest[region] = 0
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=4)
+    least = settings.least_object_share * np.pi / 4 * field.diameter_px**2
+    found = []
+    for piece in range(1, count):
+        x, y, width, height, area = stats[piece].tolist()
+        if area < least:
+            continue
+        mask = pieces[y : y + height, x : x + width] == piece
+        colour = field.image[y : y + height, x : x + width][mask].mean(axis=0, dtype=np.float32)
+        kind = "platelet" if is_platelet_colour(colour, colours) else "debris"
+        found.append(_to_frame(np.asarray(mask).view(np.uint8), (x, y), kind, field))
+    return found
+
+
+def _to_frame(mask: U8Array, corner: tuple[int, int], kind: str, field: _Field) -> CellBox:
+    """An object of the image, by its 0-or-1 mask and where that lies, in px of the frame."""
+    x, y, width, height = cv2.boundingRect(mask)
+    height_px, width_px = field.frame_px
+    across, down = field.scale
+    x0, y0 = round((corner[0] + x) * across), round((corner[1] + y) * down)
+    x1 = min(width_px, max(x0 + 1, round((corner[0] + x + width) * across)))
+    y1 = min(height_px, max(y0 + 1, round((corner[1] + y + height) * down)))
+    part = np.ascontiguousarray(mask[y : y + height, x : x + width]) * np.uint8(255)
+    larger = cv2.resize(part, (x1 - x0, y1 - y0)) > 127
+    border = x0 <= 0 or y0 <= 0 or x1 >= width_px or y1 >= height_px
+    return CellBox(x0, y0, x1 - x0, y1 - y0, np.asarray(larger), kind, border)
