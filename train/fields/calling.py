@@ -8,6 +8,7 @@ import numpy as np
 
 from edge.contract.types import F64Array
 from train.bootstrap import Figure
+from train.datasets.iml_fields import DIFFICULT
 from train.fields.callers import Calls, Field
 from train.fields.matching import true_at_border
 from train.fields.tallies import Tallies
@@ -18,7 +19,7 @@ def calling_figures(fields: Sequence[Field], calls: Sequence[Calls]) -> dict[str
 
     A call is right where its box pairs with an infected one; infected cells that were not found are
     misses. A field is infected where it has an infected cell that counts, clean where it has none
-    at all; it is flagged by any call that counts.
+    at all and no difficult one; it is flagged by any call that counts.
     """
     rows = [_call_row(one, said) for one, said in zip(fields, calls, strict=True)]
     tallies = Tallies.of(rows, [one.truth.group for one in fields])
@@ -47,7 +48,8 @@ def _call_row(one: Field, said: Calls) -> dict[str, float]:
     calls = said.infected & matched.found_counts
     rows = matched.hits
     right = infected[rows[:, 0]] & said.infected[rows[:, 1]]
-    any_infected = bool((one.truth.infected | one.truth.unsure).any())
+    # A difficult cell may be infected.
+    any_infected = bool((one.truth.infected | (one.truth.labels == DIFFICULT)).any())
     flagged = bool(calls.any())
     # What a person counts on the slide: whole cells, difficult ones among them.
     whole = one.truth.red & ~true_at_border(one.truth, one.reading)
