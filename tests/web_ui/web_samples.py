@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
@@ -35,6 +35,7 @@ class ScriptedScreener:
     Attributes:
         disputed: of the cells behind them, each suspected by one opinion alone, in turns.
         refused: of the cells behind those, no red cells; the first looks infected.
+        stages: of the first infected cells, one each; None where stages are not told apart.
         gate: fields wait for it while it is set; for a specimen that must still be running.
     """
 
@@ -42,6 +43,7 @@ class ScriptedScreener:
     positive: int = 6
     disputed: int = 0
     refused: int = 0
+    stages: Sequence[str] | None = None
     ran_on: RanOn = RAN_ON
     gate: threading.Event | None = None
     failure: Exception | None = None
@@ -71,6 +73,12 @@ class ScriptedScreener:
             false_refusal=ErrorRate(0.004, 5_000, 40, 900.0),
         )
 
+    def tell_stages(self, *stages: str) -> None:
+        """From now on a network names these stages in each field."""
+        self.stages = stages
+        named = {"stages_bundle_id": "stages-1.0.0", "stages_bundle_sha256": "cd" * 32}
+        self.ran_on = replace(self.ran_on, **named)
+
     def screen(self, frame: Frame) -> FieldResult:
         if self.gate is not None:
             assert self.gate.wait(10)
@@ -83,7 +91,10 @@ class ScriptedScreener:
         quality = FieldQuality(True, "", 5.0, brightness, 0.001, 0.3)
         calls = [self._call(number) for number in range(self.cells)]
         calls.append(CellCall(_box(self.cells, "platelet"), "platelet"))
-        return FieldResult(frame.name, quality, tuple(calls), {"quality": 1.5, "infer": 20.25})
+        for number, stage in enumerate(self.stages or ()):
+            calls[number] = replace(calls[number], label=stage)
+        timings = {"quality": 1.5, "infer": 20.25}
+        return FieldResult(frame.name, quality, tuple(calls), timings, self.stages is not None)
 
     def _call(self, number: int) -> CellCall:
         infected = number < self.positive
