@@ -17,6 +17,7 @@ from edge.commands.crops import classify
 from edge.commands.device import doctor, selftest
 from edge.commands.joined import joined_points, load_joined, missing_extra
 from edge.commands.pictures import enhance
+from edge.commands.site import site
 from edge.commands.slide import screen
 from edge.contract.errors import ClinicScopeError
 
@@ -56,7 +57,7 @@ def program(verbose: bool) -> None:
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
 
 
-for _command in (screen, classify, enhance, selftest, doctor, bundle, bench):
+for _command in (screen, classify, enhance, selftest, doctor, bundle, site, bench):
     program.add_command(_command)
 
 

@@ -1,19 +1,28 @@
-"""The device's config: defaults, then `config.toml` in the data directory, then flags."""
+"""The device's config: defaults, then `config.toml` in the data directory, then flags.
+
+Beside it lies `site.toml`, which `clinicscope site check` writes and no person does.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import platformdirs
 
 from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.records import from_plain
 from edge.protocol import Protocol
+from edge.screening.site import SiteCheck
+from edge.store.files import write_durably
 
+CONFIG_FILE, SITE_FILE = "config.toml", "site.toml"
 HOME_VARIABLE = "CLINICSCOPE_HOME"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,7 @@ class DeviceConfig:
         enhancer: path of the bundle that makes pictures larger; empty takes the newest installed.
         threads: of the network; 0 takes one for each core, at most 4.
         runtimes: in order of preference; empty tries all.
+        site: the site's operating point, from site.toml; None where the site has checked none.
     """
 
     bundle: str = ""
@@ -32,6 +42,7 @@ class DeviceConfig:
     threads: int = 0
     runtimes: tuple[str, ...] = ()
     protocol: Protocol = field(default_factory=Protocol)
+    site: SiteCheck | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.threads <= 64:
@@ -54,13 +65,59 @@ def load_config(home: Path, **flags: object) -> DeviceConfig:
     Raises:
         ConfigError: not TOML, an unknown key, or a value out of range.
     """
-    path = home / "config.toml"
-    try:
-        content = tomllib.loads(path.read_text()) if path.is_file() else {}
-        config = from_plain(DeviceConfig, content, path.name)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
-    except ManifestError as error:
-        raise ConfigError(f"{path}: {error}") from error
+    content = _read_toml(home / CONFIG_FILE)
+    if "site" in content:
+        raise ConfigError(
+            f"{home / CONFIG_FILE}: site is set; a site's operating point is in {SITE_FILE}, "
+            "written by `clinicscope site check`; remove it here"
+        )
+    config = replace(_build(DeviceConfig, content, home / CONFIG_FILE), site=load_site(home))
     given = {key: value for key, value in flags.items() if value is not None}
     return replace(config, **given)  # type: ignore[arg-type]
+
+
+def load_site(home: Path) -> SiteCheck | None:
+    """The site's check; None where there is none.
+
+    Raises:
+        ConfigError: the file is damaged; the advice is to check again or to clear it.
+    """
+    path = home / SITE_FILE
+    if not path.is_file():
+        return None
+    try:
+        return _build(SiteCheck, _read_toml(path), path)
+    except ConfigError as error:
+        raise ConfigError(f"{error}; check the site again, or `clinicscope site clear`") from error
+
+
+def save_site(home: Path, site: SiteCheck) -> None:
+    """Writes site.toml whole or not at all. Raises StoreError where the disk refuses."""
+    # A TOML basic string takes JSON's escapes; a number is written so that it reads back the same.
+    lines = [
+        f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in vars(site).items()
+    ]
+    head = "# Written by `clinicscope site check`; undo it with `clinicscope site clear`."
+    write_durably(home / SITE_FILE, "\n".join([head, *lines, ""]).encode())
+
+
+def clear_site(home: Path) -> bool:
+    """Removes the site's check, damaged or not; False where there was none."""
+    path = home / SITE_FILE
+    found = path.is_file()
+    path.unlink(missing_ok=True)
+    return found
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+
+
+def _build(kind: type[T], content: dict[str, Any], path: Path) -> T:
+    try:
+        return from_plain(kind, content, path.name)
+    except ManifestError as error:
+        raise ConfigError(f"{path}: {error}") from error

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from edge.config import DeviceConfig
 from edge.contract.errors import ClinicScopeError
-from edge.installed import has_enhancer, load_enhancer, load_screener, open_stages
+from edge.installed import find_bundle, has_enhancer, load_enhancer, load_screener, open_stages
+from edge.screening.site import shift_in_force
 from edge.store.files import write_durably
 from edge.store.store import Store
 
@@ -134,6 +135,26 @@ def check_stages(home: Path, config: DeviceConfig) -> Check:
     return Check("stages", OK, detail)
 
 
+def check_site(home: Path, config: DeviceConfig) -> Check:
+    """The site's operating point, where one was set, is that of the bundle in use."""
+    found = config.site
+    if found is None:
+        return Check("site", OK, "no check of this site; the bundle's own threshold counts")
+    detail = (
+        f"threshold moved by {found.shift:+.2f}, checked by {found.checked_by} at "
+        f"{found.checked_utc} with {found.bundle_id} ({found.bundle_sha256[:12]})"
+    )
+    try:
+        bundle = find_bundle(home, config.bundle)
+    except ClinicScopeError as error:
+        return Check("site", WARNING, f"{detail}; not in force: {error}", "see the bundle's check")
+    if shift_in_force(found, bundle) is None:
+        detail += f"; not in force: {bundle.manifest.bundle_id} ({bundle.sha256[:12]}) is in use"
+        advice = "check the site again with this bundle, or `clinicscope site clear`"
+        return Check("site", WARNING, detail, advice)
+    return Check("site", OK, detail)
+
+
 def check_enhancer(home: Path, config: DeviceConfig) -> Check:
     """The enhancer, where there is one, is intact; nothing is called on its pictures."""
     if not has_enhancer(home, config):
@@ -169,4 +190,5 @@ def check_all(home: Path, config: DeviceConfig) -> list[Check]:
 
 
 def _check_bundles(home: Path, config: DeviceConfig) -> list[Check]:
-    return [check(home, config) for check in (check_bundle, check_stages, check_enhancer)]
+    checks = (check_bundle, check_site, check_stages, check_enhancer)
+    return [check(home, config) for check in checks]

@@ -185,9 +185,16 @@ def prove_screener(bundle: Bundle, config: DeviceConfig, home: Path | None = Non
     check_reads_fields(bundle.manifest)
     runtime, novelty = _open_networks(bundle, config)
     if home is None:
-        return Screener(bundle, runtime, novelty=novelty)
+        return Screener(bundle, runtime, novelty=novelty, site=config.site)
     stages, problem = open_stages(home, config, runtime.name)
-    return Screener(bundle, runtime, novelty=novelty, stages=stages, stages_problem=problem)
+    return Screener(
+        bundle,
+        runtime,
+        novelty=novelty,
+        stages=stages,
+        stages_problem=problem,
+        site=config.site,
+    )
 
 
 def open_stages(

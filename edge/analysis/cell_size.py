@@ -13,8 +13,10 @@ from edge.contract.types import F32Array, F64Array, U8Array
 
 # Mean diameter of a human red cell on a dried film (Diez-Silva et al., MRS Bull 2010;35:382).
 RBC_DIAMETER_UM = 7.5
-# Of a field whose cells are to be measured: those of a usual one are some 35 px wide there.
-_ROUGH_SIDE_PX = 640
+# Of a field whose cells are to be measured: those of a usual one are some 17 px wide there.
+_ROUGH_SIDE_PX = 320
+# From glass to cell; a low edge keeps the rims of pale cells in one piece.
+_ROUGH_EDGE = 0.2
 # Pale centres up to about this share of the frame's sides are filled before the size is known.
 _WIDEST_CELL_SHARE = 0.05
 # The circle inscribed in a cell that is not quite round is smaller than the cell.
@@ -82,7 +84,8 @@ def field_diameter(image: U8Array) -> float | None:
     levels = stain_levels(stain)
     if levels is None or levels[0] >= levels[1]:
         return None
-    raw = cv2.threshold(stain, sum(levels) / 2, 255, cv2.THRESH_BINARY)[1]
+    limit = levels[0] + _ROUGH_EDGE * (levels[1] - levels[0])
+    raw = cv2.threshold(stain, limit, 255, cv2.THRESH_BINARY)[1]
     return typical_diameter(np.asarray(raw, np.uint8)) * step or None
 
 

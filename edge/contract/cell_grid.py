@@ -17,6 +17,9 @@ from edge.contract.types import F32Array
 
 # Of the network's one output, along its last axis.
 CHANNELS = 5
+# Sides of the network's input are multiples of it: the stride of its convolutions, and twice that
+# for those that look at every second place.
+SIDE_STEP_PX = 8
 # So far a side reaches for a value of 1 there, in cell diameters: logits and sides share a scale.
 SIDE_UNIT = 0.25
 

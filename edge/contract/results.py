@@ -22,6 +22,7 @@ def cell_to_json(cell: CellCall) -> dict[str, Any]:
         "novelty": None if cell.novelty is None else round(float(cell.novelty), 5),
         "refused": cell.refused,
         "disagrees": bool(cell.disagrees),
+        "uncertain": bool(cell.uncertain),
     }
 
 
@@ -31,6 +32,7 @@ def field_to_json(result: FieldResult) -> dict[str, Any]:
         "file": result.name,
         "quality": {key: _plain(value) for key, value in vars(result.quality).items()},
         "cells": [cell_to_json(cell) for cell in result.cells],
+        "slide_shift": None if result.slide_shift is None else round(result.slide_shift, 5),
         "timings_ms": {key: float(value) for key, value in result.timings_ms.items()},
     }
 

@@ -90,6 +90,7 @@ class CellCall:
             for suspect and disputed cells only.
         refused: why the object is no red cell, else empty; a refused object is not counted.
         disagrees: of classifier and novelty network, one alone suspects the cell.
+        uncertain: a person should look; the call stands until then.
     """
 
     box: CellBox
@@ -100,6 +101,7 @@ class CellCall:
     cam: F32Array | None = None
     refused: str = ""
     disagrees: bool = False
+    uncertain: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +110,8 @@ class FieldResult:
 
     Attributes:
         stages_read: a network looked at the stages of its infected cells.
+        slide_shift: taken off its logits, so that the specimen's healthy majority lies where
+            healthy cells did at home; None where that was not done.
     """
 
     name: str
@@ -115,6 +119,7 @@ class FieldResult:
     cells: tuple[CellCall, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
     stages_read: bool = False
+    slide_shift: float | None = None
 
     @property
     def rbc_count(self) -> int:
@@ -129,6 +134,9 @@ class RanOn:
     Attributes:
         stages_bundle_id: of the bundle that named the stages; empty where none did.
         stages_problem: why none did; empty where one did, or where no cell of a field was called.
+        site_shift: added to the logit that cells are called at, as this site's check found it; None
+            where no check of this very bundle is in force.
+        site_check: who checked, and when; empty where none is in force.
     """
 
     bundle_id: str
@@ -140,6 +148,8 @@ class RanOn:
     stages_bundle_id: str = ""
     stages_bundle_sha256: str = ""
     stages_problem: str = ""
+    site_shift: float | None = None
+    site_check: str = ""
 
 
 @dataclass(frozen=True)

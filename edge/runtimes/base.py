@@ -70,7 +70,7 @@ class Runtime(ABC):
         """What a finder says of one image, (h,w,CHANNELS) float32; see `edge.contract.cell_grid`.
 
         Args:
-            image: (H,W,3) uint8 RGB, sides multiples of the grid's stride.
+            image: (H,W,3) uint8 RGB, sides multiples of SIDE_STEP_PX there.
 
         Raises:
             BundleError: the network is no finder.

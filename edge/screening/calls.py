@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,11 @@ def scores_from_logits(logits: F32Array, calibration: ScoreCalibration) -> F32Ar
     """P(positive label), (N,) float32 in 0 to 1."""
     z = (logits.astype(np.float64) + calibration.offset) / calibration.temperature
     return np.asarray(1 / (1 + np.exp(-np.clip(z, -60, 60))), np.float32)
+
+
+def logit_at(score: float, calibration: ScoreCalibration) -> float:
+    """The logit that gives this score, above 0 and below 1; undoes `scores_from_logits`."""
+    return calibration.temperature * math.log(score / (1 - score)) - calibration.offset
 
 
 def probabilities_from_logits(logits: F32Array, calibration: ScoreCalibration) -> F32Array:
@@ -62,6 +68,22 @@ def field_point(manifest: Manifest) -> OperatingPoint:
             "be called with it; pack it again with one, or give another --bundle"
         )
     return manifest.field_operating_point
+
+
+def field_threshold(manifest: Manifest, site_shift: float = 0.0) -> float:
+    """The score from which a cell of a field is called infected.
+
+    Args:
+        site_shift: of the site's check, in logit units; 0 leaves the bundle's own.
+
+    Raises:
+        BundleError: the manifest has no operating point for fields.
+    """
+    threshold = field_point(manifest).threshold
+    if not site_shift:
+        return threshold
+    at = logit_at(threshold, manifest.score_calibration) + site_shift
+    return float(scores_from_logits(np.array([at], np.float32), manifest.score_calibration)[0])
 
 
 def check_reads_fields(manifest: Manifest) -> None:

@@ -86,7 +86,7 @@ def classify(paths: Iterable[Path], classifier: Classifier) -> Iterator[CropResu
     remaining = iter(paths)
     with ThreadPoolExecutor() as pool:
         while chunk := list(itertools.islice(remaining, BATCH)):
-            prepared = list(pool.map(lambda path: _read(path, manifest), chunk))
+            prepared = list(pool.map(lambda path: read_crop(path, manifest), chunk))
             yield from _judge([str(path) for path in chunk], prepared, classifier)
 
 
@@ -135,7 +135,8 @@ def _second_opinion(
     ]
 
 
-def _read(path: Path, manifest: Manifest) -> U8Array | str:
+def read_crop(path: Path, manifest: Manifest) -> U8Array | str:
+    """The network's input from a file, (S,S,3) uint8 RGB, or why the file is none."""
     try:
         return _prepare(read_image(path, may_be_grey=manifest.task in XRAY_TASKS), manifest)
     except ImageError as error:

@@ -17,7 +17,7 @@ from edge.contract.labels import DEBRIS, PARASITISED, UNINFECTED, is_infected
 from edge.contract.manifest import Manifest
 from edge.contract.types import CellBox, CellCall, F32Array
 from edge.runtimes.base import Scores
-from edge.screening.calls import field_point, scores_from_logits
+from edge.screening.calls import field_threshold, scores_from_logits
 from edge.screening.novelty import Opinion, novelty_of
 
 # Of fewer objects no share is taken.
@@ -25,7 +25,11 @@ LEAST_FOR_SHARE = 3
 
 
 def call_cells(
-    boxes: Sequence[CellBox], scores: Scores, manifest: Manifest, opinion: Opinion | None = None
+    boxes: Sequence[CellBox],
+    scores: Scores,
+    manifest: Manifest,
+    opinion: Opinion | None = None,
+    site_shift: float = 0.0,
 ) -> tuple[CellCall, ...]:
     """Scores to calls.
 
@@ -33,11 +37,12 @@ def call_cells(
         boxes: all objects of the field.
         scores: of the red cells among them, in the same order.
         opinion: on the same red cells; None where the bundle has no novelty network.
+        site_shift: added to the logit that cells are called at.
 
     Raises:
         BundleError: the manifest has no operating point for fields.
     """
-    threshold = field_point(manifest).threshold
+    threshold = field_threshold(manifest, site_shift)
     values = scores_from_logits(scores.logits, manifest.score_calibration)
     calls, at = [], 0
     for box in boxes:

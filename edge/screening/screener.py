@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from edge.contract.types import (
 from edge.screening.calls import check_reads_fields
 from edge.screening.classifier import Classifier
 from edge.screening.field_calls import call_cells, field_refusal
+from edge.screening.site import SiteCheck, shift_in_force
 from edge.screening.stages import Prepare, StageNetwork
 
 MIN_BOX_PX = 5
@@ -39,6 +41,7 @@ class Screener(Classifier):
     Attributes:
         stages: names the stage of called cells; None where they stay `parasitised`.
         stages_problem: why there is none, for the record.
+        site: the site's check; of another bundle than this it is not in force.
 
     Raises:
         BundleError: the bundle is not made for fields.
@@ -47,6 +50,7 @@ class Screener(Classifier):
 
     stages: StageNetwork | None = None
     stages_problem: str = "no network of stages was opened"
+    site: SiteCheck | None = None
     clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
@@ -56,14 +60,26 @@ class Screener(Classifier):
     @property
     def ran_on(self) -> RanOn:
         """What really runs, for the record."""
+        ran_on = replace(super().ran_on, **self._site_in_force())
         if self.stages is None:
-            return replace(super().ran_on, stages_problem=self.stages_problem)
+            return replace(ran_on, stages_problem=self.stages_problem)
         named = self.stages.bundle
         return replace(
-            super().ran_on,
+            ran_on,
             stages_bundle_id=named.manifest.bundle_id,
             stages_bundle_sha256=named.sha256,
         )
+
+    @property
+    def site_shift(self) -> float | None:
+        """What the site's check moves the threshold by; None where none is in force."""
+        return shift_in_force(self.site, self.bundle)
+
+    def _site_in_force(self) -> dict[str, Any]:
+        if self.site is None or self.site_shift is None:
+            return {}
+        who = f"{self.site.checked_by}, {self.site.checked_utc}"
+        return {"site_shift": self.site_shift, "site_check": who}
 
     def close(self) -> None:
         """Frees its networks; may be called twice."""
@@ -119,7 +135,7 @@ class Screener(Classifier):
                 whole = np.array([not box.at_border for box in boxes if box.kind == "rbc"], bool)
                 opinion = self.novelty.read_field(batch, whole)
         with self._timed(timings, "call"):
-            calls = call_cells(boxes, scores, manifest, opinion)
+            calls = call_cells(boxes, scores, manifest, opinion, self.site_shift or 0.0)
             refusal = field_refusal(calls, opinion, manifest) if opinion else ""
         return calls, refusal
 

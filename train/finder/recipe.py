@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge.contract.cell_grid import GridSettings
+from edge.contract.cell_grid import SIDE_STEP_PX, GridSettings
 from edge.contract.errors import ConfigError
+from train.models.cell_finder import STRIDE_PX
 from train.recipe import FitSpec, read_recipe_file
 
 RECIPES_DIR = Path(__file__).parent / "recipes"
@@ -29,6 +30,9 @@ class FinderSpec:
     dilations: tuple[int, ...] = (1, 2, 1, 2)
 
     def __post_init__(self) -> None:
+        most = SIDE_STEP_PX // STRIDE_PX
+        if max(self.dilations, default=1) > most:
+            raise ConfigError(f"model.dilations is {self.dilations}; at most {most} each")
         if min(self.stem, self.width, *self.dilations, len(self.dilations)) < 1:
             raise ConfigError(f"model is {self}; at least 1 each, and one dilation")
 

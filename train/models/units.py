@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 # The default momentum of .99 needs more steps than a short fit has.
 MOMENTUM = 0.9
 
@@ -41,24 +39,30 @@ def normalised(x: Any, name: str) -> Any:
 
 @cache
 def grouped_convolution() -> Any:
-    """`Conv2D` for groups; in training the same sums as one dense convolution.
+    """`Conv2D` for groups; in training the same sums over patches, as one product of each group.
 
-    TensorFlow's gradient of a grouped convolution takes 50 times as long on a CPU as that of the
-    dense one whose kernel is 0 between groups: 128 against 2.7 ms an image at 7x7x384.
+    TensorFlow's gradient of a grouped convolution takes 50 times as long on a CPU as that of a
+    dense one whose kernel is 0 between groups, and this three fifths of that: a step of RegNet with
+    32 images of 48 px takes 2.7, .34 and .20 s.
     """
     import tensorflow as tf
     from tf_keras import layers
 
     class GroupedConv2D(layers.Conv2D):  # type: ignore[misc]
-        """Grouped as an operation when it infers, dense while it trains."""
+        """Grouped as an operation when it infers, as products while it trains."""
 
         def call(self, inputs: Any, training: bool | None = None) -> Any:
             if not training:
                 return super().call(inputs)
-            within, width = self.kernel.shape[2:]
-            blocks = np.kron(np.eye(self.groups), np.ones((within, width // self.groups)))
+            (rows, columns), within = self.kernel_size, self.kernel.shape[2]
+            sizes = [1, rows, columns, 1], [1, *self.strides, 1], [1, 1, 1, 1]
+            patches = tf.image.extract_patches(inputs, *sizes, self.padding.upper())
+            height, width = patches.shape[1:3]
+            taps = (rows * columns, self.groups, within)
+            patches = tf.reshape(patches, [-1, height, width, *taps])
             kernel = tf.cast(self.kernel, self.compute_dtype)
-            dense = tf.tile(kernel, [1, 1, self.groups, 1]) * tf.cast(blocks, self.compute_dtype)
-            return tf.nn.conv2d(inputs, dense, self.strides, self.padding.upper())
+            kernel = tf.reshape(kernel, [taps[0], within, self.groups, -1])
+            found = tf.einsum("nhwkgc,kcgo->nhwgo", patches, kernel)
+            return tf.reshape(found, [-1, height, width, self.filters])
 
     return GroupedConv2D
