@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="What was read, kept between calls.",
 )
+@click.option("--as-read", is_flag=True, help="Take what was read, even by other networks or code.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write JSON here.")
 @click.option(
     "--sheet",
@@ -55,6 +56,7 @@ def bench_fields(
     new: str,
     models: Path | None,
     readings: Path,
+    as_read: bool,
     json_path: Path | None,
     sheet: Path | None,
     speed: bool,
@@ -70,11 +72,16 @@ def bench_fields(
     from compress.fields.bench import Options
     from compress.fields.fold_models import MODELS_DIR
     from compress.fields.measured import Families
+    from compress.fields.sheet import write_sheet
+    from compress.fields.speed import speed_section
     from compress.fields.table import print_sections, sections_to_json
 
-    to_read = Options(finder, normalise, Families(known, new), models or MODELS_DIR, readings, data)
-    found = _measure(to_read)
-    shown = found.sections
+    families = Families(known, new)
+    where = models or MODELS_DIR
+    found = _measure(Options(finder, normalise, families, where, readings, as_read, data))
+    shown = [*found.sections, *([speed_section(runs)] if speed else [])]
+    if sheet:
+        click.echo(f"sheet: {write_sheet(sheet, found)}", err=True)
     if json_path:
         write_json(json_path, {"finder": finder, "sections": sections_to_json(shown)})
     if str(json_path) != "-":

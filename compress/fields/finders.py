@@ -37,7 +37,10 @@ def classical() -> FinderKind:
 
 
 # name -> function that gives a FinderKind.
-FINDERS = {"classical": "compress.fields.finders:classical"}
+FINDERS = {
+    "classical": "compress.fields.finders:classical",
+    "network": "compress.finder.fold_finders:network",
+}
 
 
 def open_finder(name: str) -> FinderKind:

@@ -14,6 +14,7 @@ from train.fields.callers import Caller, Field, Normalisation, call_fields, norm
 from train.fields.calling import calling_figures
 from train.fields.cells import cell_figures, false_call_figures, stage_figures
 from train.fields.finding import finding_figures, object_figures
+from train.fields.labelled import LEAST_SHARE
 from train.fields.thresholds import as_logit, best_f1_threshold, field_point
 
 IML, CHULA, BCCD = iml_cells.FOLDER, chula_cells.FOLDER, bccd_fields.FOLDER
@@ -22,7 +23,24 @@ _FAIR = (
     "found or not."
 )
 _UNBOXED = "Some overlapping cells carry no box: a cell found there counts as false all the same."
+_LABELLED = (
+    f"Fields whose cells carry labels: {LEAST_SHARE:.0%} of the stained area lies in a box or at a "
+    "point; elsewhere a count has nothing to be held against."
+)
 _CENTRES = "Truth is a point a cell: found within 21 px, half a cell."
+
+
+@dataclass(frozen=True, eq=False)
+class Collection:
+    """The fields of one collection.
+
+    Attributes:
+        labelled: of each, the share of its stained area that the truth speaks of.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    labelled: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -84,23 +102,21 @@ class Judges:
         )
 
 
-def sections(fields: Mapping[str, Sequence[Field]], callers: Sequence[Caller]) -> list[Section]:
+def sections(collections: Mapping[str, Collection], callers: Sequence[Caller]) -> list[Section]:
     """The table of all collections; the last caller is the one of a new microscope."""
-    iml = fields[IML]
-    found = [_finding(IML, iml, table.FINDING, (_FAIR, _UNBOXED))]
+    iml = collections[IML].fields
+    found = [_finding(collections[IML], table.FINDING, (_FAIR, _UNBOXED, _LABELLED))]
     for caller in callers:
         found += _iml_sections(iml, caller, new=caller is callers[-1])
-    for name, notes in ((CHULA, (_CENTRES,)), (BCCD, ())):
-        if name in fields:
-            found += _elsewhere(name, fields[name], callers, notes)
+    for name, notes in ((CHULA, (_CENTRES, _LABELLED)), (BCCD, (_LABELLED,))):
+        found += _elsewhere(collections[name], callers, notes)
     return found
 
 
-def _finding(
-    name: str, fields: Sequence[Field], lines: table.Lines, notes: tuple[str, ...]
-) -> Section:
-    rows = rows_of(finding_figures(fields), lines)
-    return Section(f"{name}: {len(fields)} fields, finding cells", rows, notes)
+def _finding(one: Collection, lines: table.Lines, notes: tuple[str, ...]) -> Section:
+    labelled = [share >= LEAST_SHARE for share in one.labelled]
+    rows = rows_of(finding_figures(one.fields, labelled), lines)
+    return Section(f"{one.name}: {len(one.fields)} fields, finding cells", rows, notes)
 
 
 def _iml_sections(fields: Sequence[Field], caller: Caller, *, new: bool) -> list[Section]:
@@ -119,10 +135,9 @@ def _without_targets(rows: Sequence[table.Row]) -> tuple[table.Row, ...]:
     return tuple(table.Row(row.what, row.figure) for row in rows)
 
 
-def _elsewhere(
-    name: str, fields: Sequence[Field], callers: Sequence[Caller], notes: tuple[str, ...]
-) -> list[Section]:
-    found = [_finding(name, fields, table.FINDING_ELSEWHERE, notes)]
+def _elsewhere(one: Collection, callers: Sequence[Caller], notes: tuple[str, ...]) -> list[Section]:
+    name, fields = one.name, one.fields
+    found = [_finding(one, table.FINDING_ELSEWHERE, notes)]
     if name == BCCD:
         rows = rows_of(object_figures(fields), table.OBJECTS)
         found.append(Section(f"{name}: white cells and platelets", rows))

@@ -30,8 +30,9 @@ from train.fields.truth import FieldTruth
 from train.splits import fold_of
 
 OTHERS_FOLD = 0
-# Files of edge whose change makes another reading.
+# Files of edge whose change makes another reading, and those among them that draw pictures.
 _PATH_CODE = ("analysis/*.py", "contract/preprocess.py", "contract/images.py")
+_PICTURES = ("explain.py",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,12 +119,14 @@ class Reading:
     Attributes:
         families: of networks, each read with the same cells.
         folder: of readings, one file a field.
+        as_read: take what is there, whatever networks and code it was made by.
     """
 
     models: FoldModels
     families: tuple[str, ...]
     finder: FinderKind
     folder: Path
+    as_read: bool = False
     tell: Callable[[int, int], None] = lambda _done, _total: None
 
     def open(self, fold: int) -> FieldReader:
@@ -157,7 +160,7 @@ class Reading:
         reader, made_of = None, self.made_of(fold)
         for truth in truths:
             path = self.folder / self.finder.name / name / f"{Path(truth.name).stem}.npz"
-            found = read_reading(path, made_of)
+            found = read_reading(path, "" if self.as_read else made_of)
             if found is None:
                 reader = reader or self.open(fold)
                 found = reader.read(truth.path)
@@ -180,6 +183,6 @@ def _code_hash() -> str:
     root = Path(edge.__file__).parent
     digest = hashlib.sha256()
     for pattern in _PATH_CODE:
-        for path in sorted(root.glob(pattern)):
+        for path in sorted(p for p in root.glob(pattern) if p.name not in _PICTURES):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

@@ -62,17 +62,23 @@ FINDING: Lines = {
     "refused": ("fields refused", None),
     "recall": ("cells found: recall at IoU .5", Target(0.96)),
     "precision": ("cells found: precision at IoU .5", Target(0.95)),
+    "precision_where_boxed": ("the same, where true cells carry boxes", None),
     "recall_strict": ("the same, nothing left out: recall", None),
     "precision_strict": ("the same, nothing left out: precision", None),
     "count_error_median": ("count error a field, median", Target(0.03, _AT_MOST)),
     "count_error_mean": ("count error a field, mean", None),
-    "count_error_median_strict": ("the same, nothing left out: median", None),
+    "labelled": ("fields whose cells carry labels", None),
+    "precision_labelled": ("in these: precision", None),
+    "recall_labelled": ("in these: recall", None),
+    "count_error_median_labelled": ("in these: count error a field, median", None),
 }
+_ELSEWHERE = Target(0.05, _AT_MOST)
 FINDING_ELSEWHERE: Lines = {
     **FINDING,
     "recall": ("cells found: recall", None),
     "precision": ("cells found: precision", None),
-    "count_error_median": ("count error a field, median", Target(0.05, _AT_MOST)),
+    "count_error_median": ("count error a field, median", _ELSEWHERE),
+    "count_error_median_labelled": ("in these: count error a field, median", _ELSEWHERE),
 }
 OBJECTS: Lines = {
     "wbc_recall": ("white cells found", Target(0.95)),
@@ -149,10 +155,12 @@ def print_sections(sections: Sequence[Section]) -> str:
 
 def _line(row: Row) -> str:
     figure, mark = row.figure, {True: "met", False: "NOT MET", None: ""}[row.met]
-    interval = f"{_number(figure.ci_low)} to {_number(figure.ci_high)}"
+    known = not math.isnan(figure.ci_low)
+    interval = f"{_number(figure.ci_low)} to {_number(figure.ci_high)}" if known else ""
     target = "" if row.target is None else str(row.target)
     text = f"  {row.what:52} {_number(figure.value):>8}  {interval:17} {target:>9} {mark}"
-    return f"{text}  n {figure.n:,} of {figure.n_groups}".rstrip()
+    resting = f"  n {figure.n:,} of {figure.n_groups}" if known else ""
+    return f"{text}{resting}".rstrip()
 
 
 def _number(value: float) -> str:

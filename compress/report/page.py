@@ -5,13 +5,12 @@ A broken record stops it with its path: a report that leaves out a table would b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from compress.report import markdown, plots
 from compress.report.cells import accuracy_rule, speed_cells, variant_cells
-from compress.report.fronts import FrontSection, front_sections
+from compress.report.fronts import front_sections
 from compress.tables import RECORDS_DIR, VariantTable, read_tables
 from train.report.page import TEMPLATES as BASE
 
@@ -31,16 +30,31 @@ def write_report(page: Path, tables_page: Path, records: Path = RECORDS_DIR) -> 
         DataError: no table at all, or a broken record; its path is named.
     """
     tables, fronts = read_tables(records), front_sections(records)
-    html = _render(tables, fronts)
+    html = _render(
+        "compression.html",
+        tables=[_section(table) for table in tables],
+        fronts=fronts,
+        command=COMMAND,
+    )
     text = markdown.render(tables, fronts, COMMAND)
     for path, content in ((page, html), (tables_page, text)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".part")
-        partial.write_text(content, encoding="utf-8")
-        partial.replace(path)
+        _write(path, content)
 
 
-def _render(tables: Sequence[VariantTable], fronts: Sequence[FrontSection]) -> str:
+def write_html(path: Path, template: str, **values: Any) -> Path:
+    """Renders `templates/TEMPLATE` to one HTML file, whole or not at all."""
+    _write(path, _render(template, **values))
+    return path
+
+
+def _write(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(content, encoding="utf-8")
+    partial.replace(path)
+
+
+def _render(template: str, **values: Any) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     room = Environment(
@@ -50,9 +64,7 @@ def _render(tables: Sequence[VariantTable], fronts: Sequence[FrontSection]) -> s
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return room.get_template("compression.html").render(
-        tables=[_section(table) for table in tables], fronts=fronts, command=COMMAND
-    )
+    return room.get_template(template).render(**values)
 
 
 def _section(table: VariantTable) -> dict[str, Any]:

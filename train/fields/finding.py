@@ -14,20 +14,34 @@ from train.fields.matching import Matched, match_objects
 from train.fields.tallies import Tallies
 
 
-def finding_figures(fields: Sequence[Field]) -> dict[str, Figure]:
+def finding_figures(fields: Sequence[Field], labelled: Sequence[bool]) -> dict[str, Figure]:
     """How well red cells are found; `_strict` figures leave nothing out.
 
     A refused field's cells are not found, and its count is off by all of them.
+    `precision_where_boxed` leaves out what was found where no true cell is near; `_labelled`
+    figures are of fields whose cells carry labels.
+
+    Args:
+        labelled: of each field, whether most of its cells do; see `train.fields.labelled`.
     """
     rows = []
-    for one in fields:
+    for one, is_labelled in zip(fields, labelled, strict=True):
         row = {"fields": 1.0, "refused": float(bool(one.reading.refused))}
         for name, matched in (("", one.fair), ("_strict", one.strict)):
             row |= _found_row(matched, name)
+        row["found_boxed"] = int((one.fair.found_counts & ~one.fair.found_unboxed).sum())
+        row["labelled"] = float(is_labelled)
+        for key in ("true", "found", "hits"):
+            row[f"{key}_labelled"] = row[key] * is_labelled
+        row["count_error_labelled"] = row["count_error"] if is_labelled else np.nan
         rows.append(row)
     tallies = Tallies.of(rows, [one.truth.group for one in fields])
-    figures = {"refused": tallies.share("refused", "fields")}
-    for name in ("", "_strict"):
+    figures = {
+        "refused": tallies.share("refused", "fields"),
+        "labelled": tallies.share("labelled", "fields"),
+        "precision_where_boxed": tallies.share("hits", "found_boxed"),
+    }
+    for name in ("", "_strict", "_labelled"):
         figures |= {
             f"recall{name}": tallies.share(f"hits{name}", f"true{name}"),
             f"precision{name}": tallies.share(f"hits{name}", f"found{name}"),

@@ -6,7 +6,8 @@ Kuhn 1955). Nothing is decided on labels or calls: a healthy cell pairs as well 
 Fairly counted, these are neither hit nor miss nor false:
 - a true box at the frame's edge or unsure (`FieldTruth.unsure`), and what was found of it;
 - what was found at the frame's edge, and the true box that it pairs with.
-Strictly counted, nothing is left out.
+Strictly counted, nothing is left out. What was found where no true cell is counts as false both
+ways; `found_unboxed` tells which of it may as well be a cell that carries no label.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from train.fields.readings import FieldReading
 from train.fields.truth import FieldTruth, centres_of
 
 LEAST_IOU = 0.5
+# More of a found cell than this inside a true box makes it a second one of the same cell.
+MOST_COVERED = 0.2
 # A labelled box may end a little inside the edge that cuts its cell.
 BORDER_PX = 2
 # Half the diameter of a red cell of chula-fields: see train.datasets.chula_cells.
@@ -31,6 +34,7 @@ class Matched:
     """Red cells of one field, found and true; rows are those of reading and truth.
 
     Attributes:
+        found_unboxed: (N,) found where hardly any true box lies, so that nothing is known of them.
         found_of_true: (M,) row of the found cell, -1 where there is none.
         true_of_found: (N,) the other way round.
         true_counts: (M,) red cells that are a hit or a miss.
@@ -41,6 +45,7 @@ class Matched:
     true_of_found: np.ndarray
     true_counts: BoolArray
     found_counts: BoolArray
+    found_unboxed: BoolArray
 
     @property
     def hits(self) -> np.ndarray:
@@ -65,6 +70,7 @@ def match_red_cells(truth: FieldTruth, reading: FieldReading, *, strict: bool = 
         matched.true_of_found,
         matched.true_counts & ~left_out,
         matched.found_counts & ~found_left_out,
+        matched.found_unboxed,
     )
 
 
@@ -80,7 +86,8 @@ def match_objects(
     found_of_true = np.full(len(truth.labels), -1)
     true_of_found[pairs[:, 0]] = pairs[:, 1]
     found_of_true[pairs[:, 1]] = pairs[:, 0]
-    return Matched(found_of_true, true_of_found, true_of_kind.copy(), found_of_kind.copy())
+    unboxed = _unboxed(truth, reading) & (true_of_found < 0)
+    return Matched(found_of_true, true_of_found, true_of_kind.copy(), found_of_kind.copy(), unboxed)
 
 
 def _pairs(matched: Matched) -> tuple[np.ndarray, np.ndarray]:
@@ -96,6 +103,19 @@ def _worth(truth: FieldTruth, reading: FieldReading) -> F64Array:
     middles = centres_of(reading.boxes_px)
     away = np.linalg.norm(middles[:, None] - truth.centres_px[None], axis=2)
     return np.where(away <= REACH_PX, 1.001 - away / REACH_PX, 0.0)
+
+
+def _unboxed(truth: FieldTruth, reading: FieldReading) -> BoolArray:
+    """(N,) found objects of which no true box covers a fifth, or that reach no point."""
+    if not len(truth.labels):
+        return np.ones(len(reading.boxes_px), bool)
+    if truth.boxes_px is None:
+        middles = centres_of(reading.boxes_px)
+        away = np.linalg.norm(middles[:, None] - truth.centres_px[None], axis=2)
+        return np.asarray(away.min(axis=1) > 2 * REACH_PX)
+    shared = _shared_px(reading.boxes_px, truth.boxes_px)
+    own = np.maximum(reading.boxes_px[:, 2:].prod(axis=1), 1)
+    return np.asarray(shared.max(axis=1) < MOST_COVERED * own)
 
 
 def true_at_border(truth: FieldTruth, reading: FieldReading) -> BoolArray:
@@ -116,11 +136,16 @@ def at_border(boxes_px: I32Array | F64Array, reading: FieldReading) -> BoolArray
 
 def iou(first: I32Array, second: I32Array) -> F64Array:
     """(N,M) overlap of (N,4) and (M,4) boxes: intersection over union."""
-    start = np.maximum(first[:, None, :2], second[None, :, :2])
-    end = np.minimum((first[:, :2] + first[:, 2:])[:, None], (second[:, :2] + second[:, 2:])[None])
-    shared = np.clip(end - start, 0, None).prod(axis=2).astype(np.float64)
+    shared = _shared_px(first, second)
     areas = first[:, 2:].prod(axis=1)[:, None] + second[:, 2:].prod(axis=1)[None]
     return np.asarray(shared / np.maximum(areas - shared, 1))
+
+
+def _shared_px(first: I32Array, second: I32Array) -> F64Array:
+    """(N,M) pixels that boxes share."""
+    start = np.maximum(first[:, None, :2], second[None, :, :2])
+    end = np.minimum((first[:, :2] + first[:, 2:])[:, None], (second[:, :2] + second[:, 2:])[None])
+    return np.asarray(np.clip(end - start, 0, None).prod(axis=2), np.float64)
 
 
 def assign(worth: F64Array) -> np.ndarray:

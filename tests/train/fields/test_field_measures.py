@@ -52,11 +52,13 @@ def caller(threshold: float = 0.0, **changes: object) -> Caller:
 
 def test_recall_precision_and_count_error() -> None:
     three = field_of(truth_at(PLACES), reading_at([*PLACES[:2], (500, 300)]))
-    figures = finding_figures([three])
+    figures = finding_figures([three], [True])
     assert figures["recall"].value == 0.5
     assert figures["precision"].value == pytest.approx(2 / 3)
     assert figures["count_error_median"].value == 0.25
     assert figures["refused"].value == 0
+    # The third lies where no true box is near.
+    assert figures["precision_where_boxed"].value == 1
 
 
 def test_refused_field_is_told_and_its_cells_are_not_found() -> None:
@@ -65,11 +67,16 @@ def test_refused_field_is_told_and_its_cells_are_not_found() -> None:
         truth_at(PLACES, name="b.jpg", group="block1"),
         reading_at([], name="b.jpg", refused="out of focus"),
     )
-    figures = finding_figures([whole, refused])
+    figures = finding_figures([whole, refused], [True, False])
     assert figures["refused"].value == 0.5
     assert figures["recall"].value == 0.5
     assert figures["precision"].value == 1
     assert figures["count_error_mean"].value == 0.5
+    assert figures["labelled"].value == 0.5
+    assert (figures["recall_labelled"].value, figures["count_error_median_labelled"].value) == (
+        1,
+        0,
+    )
 
 
 def test_call_is_right_where_its_box_is_that_of_an_infected_cell() -> None:
