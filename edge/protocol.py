@@ -90,15 +90,29 @@ def corrected_interval(
     plain = (positive_count / count + specificity.rate - 1) / (
         sensitivity.rate + specificity.rate - 1
     )
-    # False alarms only add positives: as many infected cells as were called, over the sensitivity,
-    # bound the truth whatever the specificity is on this slide.
-    most_called = rate + Z95 * math.sqrt(rate * (1 - rate) / n)
-    ceiling = most_called / (se - Z95 * math.sqrt(var_se))
+    least, most = _bounds(rate, n, se, Z95 * math.sqrt(var_se), sp)
     # Fewer calls than the false alarms expected must not exclude everything: n cells without a
     # parasite exclude no more than this.
     floor = _shrunk(0.0, count, Z95**2)[0] * 2 / se
-    low, high = _clip(true + shift - half), _clip(max(min(true + shift + half, ceiling), floor))
+    low = _clip(min(true + shift - half, least))
+    high = _clip(max(min(true + shift + half, most), floor))
     return Interval(min(max(_clip(plain), low), high), min(low, high), high)
+
+
+def _bounds(rate: float, n: float, se: float, se_half: float, sp: float) -> tuple[float, float]:
+    """What the interval's lower end may not exceed, and its upper end neither.
+
+    Args:
+        se: sensitivity; `se_half` is half the width of its own 95 % interval.
+    """
+    noise = Z95 * math.sqrt(rate * (1 - rate) / n)
+    # False alarms only add positives: as many infected cells as were called, over the sensitivity,
+    # bound the truth whatever the specificity is on this slide.
+    most = (rate + noise) / (se - se_half)
+    # A classifier known from few slides may miss nothing on this one, which a normal distribution
+    # of its sensitivity does not say, as a rate ends at 1.
+    least = (rate - noise + sp - 1) / sp if se + se_half >= 1 else 1.0
+    return least, most
 
 
 def _shrunk(rate: float, n: float, weight: float) -> tuple[float, float]:
