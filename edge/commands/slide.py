@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import click
 
-from edge.analysis.explain import annotate_field
+from edge.analysis.explain import add_legend, annotate_field
 from edge.cameras.base import Camera, open_camera
 from edge.cameras.replay import ReplayCamera
 from edge.commands.shared import model_options, open_screener, progress_bar, write_json
@@ -48,7 +48,8 @@ class Outputs:
         if frame is None:
             return
         if self.annotated_dir:
-            drawn = annotate_field(frame.image, as_json["cells"])
+            cells, refused = as_json["cells"], result.quality.reason
+            drawn = add_legend(annotate_field(frame.image, cells), cells, refused)
             write_durably(self.annotated_dir / self._free_name(result), encode_image(drawn, ".jpg"))
         if self.report:
             self.report.add(result, frame)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.analysis.explain import VIEW_PX, annotate_field, cell_view, heat_view
+from edge.analysis.explain import VIEW_PX, add_legend, annotate_field, cell_view, heat_view
 
 FIELD = np.full((200, 300, 3), 220, np.uint8)
 
@@ -55,6 +55,62 @@ def test_infected_cell_is_drawn_over_a_disputed_one() -> None:
     infected, disputed = cell("parasitised"), cell("uninfected", novelty=0.9, disagrees=True)
     drawn = annotate_field(FIELD, [infected, disputed])
     assert tuple(drawn[95, 100]) == tuple(annotate_field(FIELD, [infected])[95, 100])
+
+
+def test_uncertain_cell_has_a_colour_of_its_own_and_older_records_have_none() -> None:
+    sure, unsure = cell("uninfected", uncertain=False), cell("uninfected", uncertain=True)
+    assert np.array_equal(
+        annotate_field(FIELD, [sure]), annotate_field(FIELD, [cell("uninfected")])
+    )
+    assert (annotate_field(FIELD, [unsure]) != annotate_field(FIELD, [sure])).any()
+
+
+def test_stage_is_written_beside_the_score() -> None:
+    stages = {name: annotate_field(FIELD, [cell(name)]) for name in ("parasitised", "ring")}
+    ink = {name: (drawn != FIELD).any(axis=2).sum() for name, drawn in stages.items()}
+    assert ink["ring"] > ink["parasitised"]
+
+
+@pytest.mark.parametrize(("left", "top"), [(0, 0), (260, 0), (260, 80), (0, 170)])
+def test_word_stays_inside_the_frame(left: int, top: int) -> None:
+    drawn = annotate_field(FIELD, [cell("gametocyte", left, top)])
+    grey = (np.abs(drawn.astype(int) - (214, 32, 32)).sum(axis=2) < 60) & (FIELD[..., 0] == 220)
+    grey[max(0, top - 1) : top + 31, max(0, left - 1) : left + 41] = False
+    # A word of 15 letters, not cut off.
+    assert np.ptp(np.flatnonzero(grey.any(axis=0))) > 100
+
+
+def test_lines_grow_with_the_picture() -> None:
+    large = np.full((1944, 2592, 3), 220, np.uint8)
+    drawn = annotate_field(large, [cell("uninfected")])
+    assert (drawn[76:84, 120] != 220).all(axis=1).sum() > 1
+
+
+def test_legend_counts_each_kind_below_the_field() -> None:
+    cells = [
+        cell("ring"),
+        cell("parasitised", 200),
+        cell("uninfected", 20),
+        cell("wbc", score=None),
+    ]
+    drawn = annotate_field(FIELD, cells)
+    with_legend = add_legend(drawn, cells)
+    assert np.array_equal(with_legend[:200], drawn)
+    strip = with_legend[200:]
+    found = [(strip == colour).all(axis=2).any() for colour in ((214, 32, 32), (60, 150, 110))]
+    assert found == [True, True]
+    assert not (strip == (112, 48, 160)).all(axis=2).any()
+    assert not np.array_equal(with_legend, add_legend(drawn, cells[1:]))
+
+
+def test_legend_of_a_refused_field_says_why_on_as_many_lines_as_it_takes() -> None:
+    short = add_legend(FIELD, [], "out of focus")
+    long = add_legend(
+        FIELD, [], "stain unlike any seen: the colours are not those of a blood smear"
+    )
+    assert long.shape[0] > short.shape[0] > FIELD.shape[0]
+    assert long.shape[1] == FIELD.shape[1]
+    assert add_legend(FIELD, []).shape[0] > 200
 
 
 @pytest.mark.parametrize(("left", "top"), [(0, 0), (-5, 10), (270, 180)])
