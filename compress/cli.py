@@ -6,6 +6,7 @@ import click
 
 from compress.commands.evaluate import evaluate
 from compress.commands.fields import bench_fields
+from compress.commands.fold_finders import fold_finders
 from compress.commands.fold_models import fold_models
 from compress.commands.novelty import novelty
 from compress.commands.pack import pack
@@ -31,6 +32,7 @@ for command in (
     refusal,
     report,
     fold_models,
+    fold_finders,
     bench_fields,
 ):
     compress.add_command(command)

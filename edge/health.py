@@ -109,11 +109,8 @@ def check_bundle(home: Path, config: DeviceConfig) -> Check:
         return Check("bundle", FAILED, str(error), "install the bundle again; do not screen")
     ran_on = screener.ran_on
     screener.close()
-    tensors = (
-        "golden tensors of classifier and novelty network"
-        if screener.novelty
-        else ("golden tensors")
-    )
+    beside = [name for name in ("novelty", "finder") if getattr(screener, name)]
+    tensors = f"golden tensors of {', '.join(['classifier', *beside])}"
     detail = (
         f"{ran_on.bundle_id} ({ran_on.bundle_sha256[:12]}) passes its {tensors} on "
         f"{ran_on.runtime}/{ran_on.accelerator}, {ran_on.threads} threads"

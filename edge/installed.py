@@ -16,8 +16,9 @@ from edge.enhancement.enhancer import Enhancer, enhancer_of
 from edge.runtimes.base import Runtime, open_runtime, open_runtimes
 from edge.screening.calls import check_reads_fields
 from edge.screening.classifier import Classifier
+from edge.screening.finder import LearnedFinder
 from edge.screening.novelty import NoveltyNetwork
-from edge.screening.screener import Screener
+from edge.screening.screener import NOT_ASKED, Screener
 from edge.screening.stages import StageNetwork
 
 log = logging.getLogger(__name__)
@@ -162,8 +163,8 @@ def prove_classifier(bundle: Bundle, config: DeviceConfig, home: Path | None = N
     try:
         check_reads_fields(bundle.manifest)
     except BundleError:
-        runtime, novelty = _open_networks(bundle, config)
-        return Classifier(bundle, runtime, novelty=novelty)
+        networks = _open_networks(bundle, config)
+        return Classifier(bundle, networks.classifier, novelty=networks.novelty)
     return prove_screener(bundle, config, home)
 
 
@@ -183,14 +184,15 @@ def prove_screener(bundle: Bundle, config: DeviceConfig, home: Path | None = Non
         home: where the bundle of stages is looked for, beside the shipped one; None opens none.
     """
     check_reads_fields(bundle.manifest)
-    runtime, novelty = _open_networks(bundle, config)
-    if home is None:
-        return Screener(bundle, runtime, novelty=novelty, site=config.site)
-    stages, problem = open_stages(home, config, runtime.name)
+    networks = _open_networks(bundle, config)
+    stages, problem = None, NOT_ASKED
+    if home is not None:
+        stages, problem = open_stages(home, config, networks.classifier.name)
     return Screener(
         bundle,
-        runtime,
-        novelty=novelty,
+        networks.classifier,
+        novelty=networks.novelty,
+        finder=networks.finder,
         stages=stages,
         stages_problem=problem,
         site=config.site,
@@ -218,10 +220,27 @@ def open_stages(
         return None, str(error)
 
 
-def _open_networks(bundle: Bundle, config: DeviceConfig) -> tuple[Runtime, NoveltyNetwork | None]:
-    """The classifier and, where the bundle has one, the second opinion, on one runtime."""
-    roles = ("classifier", "novelty") if bundle.manifest.novelty else ("classifier",)
+@dataclass(frozen=True, eq=False)
+class _Networks:
+    """A bundle's networks on one runtime."""
+
+    classifier: Runtime
+    novelty: NoveltyNetwork | None
+    finder: LearnedFinder | None
+
+
+def _open_networks(bundle: Bundle, config: DeviceConfig) -> _Networks:
+    """The classifier and, where the bundle has them, second opinion and finder."""
+    manifest = bundle.manifest
+    beside = {"novelty": manifest.novelty, "finder": manifest.finder}
+    roles = [role for role, section in beside.items() if section]
     runtime, *others = open_runtimes(
-        bundle, roles, threads=config.network_threads(), names=config.runtimes
+        bundle,
+        ("classifier", *roles),
+        threads=config.network_threads(),
+        names=config.runtimes,
     )
-    return runtime, NoveltyNetwork(bundle, others[0]) if others else None
+    opened = dict(zip(roles, others, strict=True))
+    novelty = NoveltyNetwork(bundle, opened["novelty"]) if "novelty" in opened else None
+    finder = LearnedFinder(bundle, opened["finder"]) if "finder" in opened else None
+    return _Networks(runtime, novelty, finder)

@@ -48,12 +48,21 @@ class ObjectSettings:
 
 @dataclass(frozen=True, eq=False)
 class _Field:
-    """A field at the network's size: image, what is stained (0 or 255), a red cell's diameter."""
+    """A field at the network's size: image, what is stained (0 or 255), a red cell's diameter.
+
+    `stained_in_frame` is the same at the frame's size, (H,W) bool.
+    """
 
     image: U8Array
     stained: U8Array
     diameter_px: float
-    frame_px: tuple[int, int]
+    stained_in_frame: BoolArray
+
+    @property
+    def frame_px(self) -> tuple[int, int]:
+        """Height and width of the frame."""
+        height, width = self.stained_in_frame.shape
+        return height, width
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -85,7 +94,10 @@ def objects_of(
     diameter_px = cells.diameter_px()
     if diameter_px is None:
         return ()
-    field = _Field(image, _stained(image, settings), diameter_px, frame_px)
+    stained = _stained(image, settings)
+    # Enlarged as a whole, which takes less than one small part for each cell.
+    in_frame = np.asarray(cv2.resize(stained, frame_px[::-1]) > 127)
+    field = _Field(image, stained, diameter_px, in_frame)
     colours = field_colours(image, field.stained)
     white = white_cell_regions(nucleus_mask(image, colours), diameter_px, settings.nucleus_share)
     red = _outside(cells.boxes, white)
@@ -131,25 +143,10 @@ def _red(box: F32Array, field: _Field, settings: ObjectSettings) -> CellBox:
     x0, y0, x1, y1 = max(0, left), max(0, top), min(width_px, right), min(height_px, bottom)
     whole, middle = _ellipses(max(1, right - left), max(1, bottom - top), settings.middle_share)
     part = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-    stained = _enlarged(field, (x0, y0, x1, y1))
-    mask = whole[part] & (stained | middle[part])
+    mask = whole[part] & (field.stained_in_frame[y0:y1, x0:x1] | middle[part])
     rim = settings.border_diameters * field.diameter_px * across
     border = left < rim or top < rim or right > width_px - rim or bottom > height_px - rim
     return CellBox(x0, y0, x1 - x0, y1 - y0, mask, "rbc", border)
-
-
-def _enlarged(field: _Field, box: tuple[int, int, int, int]) -> BoolArray:
-    """What is stained in a box of the frame, its edges smoothed."""
-    x0, y0, x1, y1 = box
-    across, down = field.scale
-    place = np.array([[1 / across, 0, x0 / across], [0, 1 / down, y0 / down]])
-    # The middle of a pixel, not its corner, is where its value was taken.
-    place[:, 2] += (place[:, 0] + place[:, 1] - 1) / 2
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    made = cv2.warpAffine(
-        field.stained, place, (x1 - x0, y1 - y0), flags=how, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(made > 127)
 
 
 @cache

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
+from edge.commands.device import self_tests_beside
 from edge.config import data_home, load_config
 from edge.contract.bundle import open_bundle
-from edge.contract.manifest import Enhancer, Manifest, Novelty, Parity, format_manifest
+from edge.contract.manifest import Enhancer, Finder, Manifest, Novelty, Parity, format_manifest
 from edge.installed import list_bundles, prove_any
-from edge.screening.classifier import Classifier
 from edge.selftest import self_test
 
 
@@ -74,6 +74,8 @@ def _echo_labels(manifest: Manifest) -> None:
     _echo_parity("parity", manifest.parity)
     if manifest.novelty:
         _echo_novelty(manifest.novelty, manifest.novelty_threshold)
+    if manifest.finder:
+        _echo_finder(manifest.finder)
 
 
 def _echo_enhancer(enhancer: Enhancer) -> None:
@@ -116,6 +118,24 @@ def _echo_novelty(novelty: Novelty, threshold: float | None) -> None:
     _echo_parity("parity, 2nd", novelty.parity)
 
 
+def _echo_finder(finder: Finder) -> None:
+    parity = finder.parity
+    click.echo(
+        f"finder      red cells {finder.grid.cell_px} px wide, from score {finder.grid.least_score}; "
+        f"fitted on {finder.fitted_on}"
+    )
+    click.echo(
+        f"parity      finds {parity.recall_int8:.2%} of {parity.n_cells:,} cells of "
+        f"{parity.n_fields} fields, float {parity.recall_float:.2%}; labelled are "
+        f"{parity.precision_int8:.2%} of what it finds, float {parity.precision_float:.2%}"
+    )
+    for run in parity.runtimes:
+        click.echo(
+            f"parity      {run.runtime}, {run.format}: {run.cells_agree_fraction:.2%} of the cells "
+            "as float"
+        )
+
+
 @bundle.command()
 @click.argument("path", type=click.Path(path_type=Path))
 def verify(path: Path) -> None:
@@ -127,5 +147,5 @@ def verify(path: Path) -> None:
         f"{opened.manifest.bundle_id}: {len(opened.files)} files intact; {passed} on "
         f"{runtime.name}/{runtime.accelerator}"
     )
-    if isinstance(proven, Classifier) and proven.novelty:
-        click.echo(f"novelty network: {proven.novelty.self_test()}")
+    for role, found in self_tests_beside(proven).items():
+        click.echo(f"{role} network: {found}")

@@ -11,9 +11,10 @@ import click
 from edge.commands.shared import model_options, open_any
 from edge.config import data_home, load_config
 from edge.contract.errors import ClinicScopeError
+from edge.enhancement.enhancer import Enhancer
 from edge.health import FAILED, check_all
 from edge.screening.classifier import Classifier
-from edge.selftest import self_test
+from edge.selftest import SelfTest, self_test
 
 
 @click.command()
@@ -24,17 +25,27 @@ def selftest(bundle: Path | None, runtime: str | None, threads: int | None, as_j
     opened = open_any(bundle, runtime, threads)
     started = time.perf_counter()
     passed = self_test(opened.bundle, opened.runtime)
-    novelty = opened.novelty if isinstance(opened, Classifier) else None
-    second = novelty.self_test() if novelty else None
+    others = self_tests_beside(opened)
     elapsed_ms = (time.perf_counter() - started) * 1000
     if as_json:
         facts = vars(passed) | vars(opened.ran_on) | {"elapsed_ms": round(elapsed_ms, 3)}
-        click.echo(json.dumps(facts | {"novelty": vars(second) if second else None}, indent=1))
+        beside = {role: others.get(role) for role in ("novelty", "finder")}
+        facts |= {role: vars(found) if found else None for role, found in beside.items()}
+        click.echo(json.dumps(facts, indent=1))
         return
     where = f"{opened.runtime.name}/{opened.runtime.accelerator}"
     click.echo(f"ok, {passed} on {where}")
-    if second:
-        click.echo(f"ok, novelty network: {second} on {where}")
+    for role, found in others.items():
+        click.echo(f"ok, {role} network: {found} on {where}")
+
+
+def self_tests_beside(opened: Classifier | Enhancer) -> dict[str, SelfTest]:
+    """The self-tests of the networks beside the classifier, by role."""
+    beside = {
+        "novelty": getattr(opened, "novelty", None),
+        "finder": getattr(opened, "finder", None),
+    }
+    return {role: network.self_test() for role, network in beside.items() if network}
 
 
 @click.command()

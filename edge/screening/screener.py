@@ -15,6 +15,7 @@ import numpy as np
 
 from edge.analysis.cells import find_cells
 from edge.analysis.quality import assess_quality
+from edge.contract.errors import BundleError
 from edge.contract.preprocess import Preprocessing, prepare_batch
 from edge.contract.types import (
     CellBox,
@@ -28,10 +29,12 @@ from edge.contract.types import (
 from edge.screening.calls import check_reads_fields
 from edge.screening.classifier import Classifier
 from edge.screening.field_calls import call_cells, field_refusal
+from edge.screening.finder import LearnedFinder
 from edge.screening.site import SiteCheck, shift_in_force
 from edge.screening.stages import Prepare, StageNetwork
 
 MIN_BOX_PX = 5
+NOT_ASKED = "no network of stages was opened"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +42,7 @@ class Screener(Classifier):
     """A classifier of the cells of a field.
 
     Attributes:
+        finder: finds the cells; None finds them without a network.
         stages: names the stage of called cells; None where they stay `parasitised`.
         stages_problem: why there is none, for the record.
         site: the site's check; of another bundle than this it is not in force.
@@ -48,13 +52,19 @@ class Screener(Classifier):
         GoldenMismatchError: its golden tensors came out different.
     """
 
+    finder: LearnedFinder | None = None
     stages: StageNetwork | None = None
-    stages_problem: str = "no network of stages was opened"
+    stages_problem: str = NOT_ASKED
     site: SiteCheck | None = None
     clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
         check_reads_fields(self.bundle.manifest)
+        if self.bundle.manifest.finder and not self.finder:
+            raise BundleError(
+                f"bundle {self.bundle.manifest.bundle_id} has a finder; open it, too, or other "
+                "cells would be found than its figures are of"
+            )
         super().__post_init__()
 
     @property
@@ -84,8 +94,9 @@ class Screener(Classifier):
     def close(self) -> None:
         """Frees its networks; may be called twice."""
         super().close()
-        if self.stages:
-            self.stages.runtime.close()
+        for network in (self.finder, self.stages):
+            if network:
+                network.runtime.close()
 
     def screen(self, frame: Frame) -> FieldResult:
         """Reads one field; a field that is not usable has no cells."""
@@ -95,7 +106,8 @@ class Screener(Classifier):
         if not quality.usable:
             return FieldResult(frame.name, quality, (), timings)
         with self._timed(timings, "cells"):
-            boxes = [box for box in find_cells(frame) if _is_readable(box)]
+            find = self.finder.network.find if self.finder else find_cells
+            boxes = [box for box in find(frame) if _is_readable(box)]
         red = [box for box in boxes if box.kind == "rbc"]
         with self._timed(timings, "preprocess"):
             crops = [_cut(frame, box) for box in red]

@@ -52,8 +52,7 @@ def fit_finder(
     """
     import tf_keras
 
-    folds = fold_of(FOLDS)
-    blocks = sorted(block for block, fold in folds.items() if fold != recipe.held_out_fold)
+    blocks = training_blocks(recipe)
     _claim(run_dir, recipe, blocks)
     fields = load_boxed_fields(blocks, data)
     tf_keras.utils.set_random_seed(recipe.seed)
@@ -65,6 +64,12 @@ def fit_finder(
         clip_norm=_CLIP_NORM,
         on_epoch=on_epoch,
     )
+
+
+def training_blocks(recipe: FinderRecipe) -> list[str]:
+    """Blocks of consecutive fields that the fit may see."""
+    folds = fold_of(FOLDS)
+    return sorted(block for block, fold in folds.items() if fold != recipe.held_out_fold)
 
 
 def draw_batches(

@@ -240,7 +240,7 @@ def test_doctor_and_selftest_prove_both(clinicscope: Run, home: Path, tmp_path: 
     bundle = write_second_opinion(tmp_path / "bundle")
     check = check_bundle(home, DeviceConfig(bundle=str(bundle.path)))
     assert check.state == OK
-    assert "golden tensors of classifier and novelty network" in check.detail
+    assert "golden tensors of classifier, novelty" in check.detail
     code, out, _ = clinicscope("selftest", "--bundle", bundle.path)
     assert code == 0
     assert "ok, novelty network: 5 golden cells" in out
