@@ -122,7 +122,7 @@ def _rows(
 
 def _times(image: U8Array) -> int:
     """How many times as large as on a usual field lines and letters are."""
-    return max(1, round(image.shape[1] / _USUAL_WIDTH_PX))
+    return max(1, round(int(image.shape[1]) / _USUAL_WIDTH_PX))
 
 
 def _mark(cell: Mapping[str, Any]) -> _Mark:
