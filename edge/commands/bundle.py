@@ -121,7 +121,7 @@ def _echo_novelty(novelty: Novelty, threshold: float | None) -> None:
 def _echo_finder(finder: Finder) -> None:
     parity = finder.parity
     click.echo(
-        f"finder      red cells {finder.grid.cell_px} px wide, from score {finder.grid.least_score}; "
+        f"finder      cells {finder.grid.cell_px} px wide, from score {finder.grid.least_score}; "
         f"fitted on {finder.fitted_on}"
     )
     click.echo(
