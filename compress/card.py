@@ -31,6 +31,7 @@ def render_card(manifest: Manifest, variants: Mapping[str, str]) -> str:
         *_network(manifest, variants),
         *_operating_points(manifest, examples),
         *_novelty(manifest),
+        *_finder(manifest),
         "## Evaluation (the model that ships, 95 % intervals by bootstrap over patients)",
     ]
     for entry in manifest.evaluation:
@@ -110,6 +111,28 @@ def _novelty(manifest: Manifest) -> list[str]:
             f"- logits of a field are shifted so that its median is {settings.field_median:.2f}"
         )
     return [*lines, ""]
+
+
+def _finder(manifest: Manifest) -> list[str]:
+    """What finds the cells, and how much of that INT8 changes."""
+    finder = manifest.finder
+    if finder is None:
+        return []
+    parity, grid = finder.parity, finder.grid
+    return [
+        "## Finder (where the cells of a field are)",
+        f"- fitted on {finder.fitted_on}; a field is shown with red cells {grid.cell_px} px wide",
+        f"- on {parity.n_fields} held-out fields with {parity.n_cells:,} cells: recall "
+        f"{parity.recall_int8:.4f}, float {parity.recall_float:.4f}; precision "
+        f"{parity.precision_int8:.4f}, float {parity.precision_float:.4f}; what carries no label "
+        "counts as false there, though much of it is overlapping cells",
+        *(
+            f"- {run.runtime}, {run.format}: {run.cells_agree_fraction:.2%} of the float parent's "
+            "cells"
+            for run in parity.runtimes
+        ),
+        "",
+    ]
 
 
 def evaluation_lines(entry: Evaluation, examples: str) -> list[str]:

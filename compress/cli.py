@@ -6,6 +6,7 @@ import click
 
 from compress.commands.evaluate import evaluate
 from compress.commands.fields import bench_fields
+from compress.commands.finder import finder
 from compress.commands.fold_finders import fold_finders
 from compress.commands.fold_models import fold_models
 from compress.commands.novelty import novelty
@@ -32,6 +33,7 @@ for command in (
     refusal,
     report,
     fold_models,
+    finder,
     fold_finders,
     bench_fields,
 ):

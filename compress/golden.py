@@ -7,7 +7,7 @@ wrong model, a swapped channel or another resize is off by far more.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from edge.contract.labels import STAGES, UNINFECTED, XRAY_TASKS
 from edge.contract.manifest import Weights
 from edge.contract.preprocess import Preprocessing, prepare_batch
 from edge.contract.types import F32Array, U8Array
-from edge.runtimes.base import Runtime, Scores
+from edge.runtimes.base import Runtime
 from edge.runtimes.litert import LiteRTRuntime
 from edge.runtimes.onnx import OnnxRuntime
 
@@ -53,11 +53,22 @@ class GoldenSet:
     tolerances: dict[str, float]
 
 
-def make_golden(images: U8Array, files: Sequence[tuple[Weights, bytes]]) -> GoldenSet:
+def scores_of(runtime: Runtime, images: U8Array) -> dict[str, F32Array]:
+    """What a classifier gives, by the names of its outputs."""
+    scores = runtime.run(images)
+    return {"logit": scores.logits, "cam": scores.cams}
+
+
+def make_golden(
+    images: U8Array,
+    files: Sequence[tuple[Weights, bytes]],
+    run: Callable[[Runtime, U8Array], dict[str, F32Array]] = scores_of,
+) -> GoldenSet:
     """Runs drawn inputs on every kernel there is.
 
     Args:
         images: (N,S,S,3) uint8 RGB, as `draw_images` gives them.
+        run: the outputs of a network; no runtime may be far away in the first.
         files: entries of the manifest with the files' content, one a format.
 
     Raises:
@@ -67,19 +78,20 @@ def make_golden(images: U8Array, files: Sequence[tuple[Weights, bytes]]) -> Gold
     reference = next((file for file in files if file[0].format == "tflite"), None)
     if reference is None:
         raise DataError("there are no tflite weights; golden tensors come from LiteRT: make them")
-    golden = _outputs(LiteRTRuntime(reference[1], reference[0]).run(images))
+    golden = run(LiteRTRuntime(reference[1], reference[0]), images)
+    first = next(iter(golden))
     differences = dict.fromkeys(golden, 0.0)
     for kernel, runtime in other_kernels(files):
-        found = _outputs(runtime.run(images))
+        found = run(runtime, images)
         apart = {name: _largest(found[name], golden[name]) for name in golden}
-        if apart["logit"] > MAX_DIFFERENCE:
+        if apart[first] > MAX_DIFFERENCE:
             raise DataError(
-                f"{kernel} gives a golden logit {apart['logit']:.3f} away from LiteRT's on "
+                f"{kernel} gives a golden {first} {apart[first]:.3f} away from LiteRT's on "
                 f"{reference[0].file}; at most {MAX_DIFFERENCE}: a device could not tell its own "
                 "rounding from a wrong model; use a larger representative set or another variant"
             )
         differences = {name: max(differences[name], apart[name]) for name in golden}
-    steps = _quantisation_steps(*reference)
+    steps = _quantisation_steps(*reference, tuple(golden))
     tolerances = {name: _tolerance(differences[name], steps[name]) for name in golden}
     return GoldenSet(images, golden, tolerances)
 
@@ -113,10 +125,6 @@ def count_in(room_bytes: int, spec: Preprocessing, networks: Sequence[Weights]) 
     )
     fit = room_bytes // (spec.size_px**2 * 3 + 4 * floats)
     return min(MOST_IMAGES, max(LEAST_IMAGES, fit // 2 * 2))
-
-
-def _outputs(scores: Scores) -> dict[str, F32Array]:
-    return {"logit": scores.logits, "cam": scores.cams}
 
 
 class _Kernels(LiteRTRuntime):
@@ -155,7 +163,7 @@ def _largest(found: F32Array, expected: F32Array) -> float:
     return float(np.nan_to_num(np.abs(found - expected).max(initial=0.0), nan=np.inf))
 
 
-def _quantisation_steps(weights: Weights, content: bytes) -> dict[str, float]:
+def _quantisation_steps(weights: Weights, content: bytes, names: Sequence[str]) -> dict[str, float]:
     """One step of each output, also where the file dequantises it; 0 where it was never INT8."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
@@ -169,10 +177,7 @@ def _quantisation_steps(weights: Weights, content: bytes) -> dict[str, float]:
         if operation["op_name"] == "DEQUANTIZE":
             scales[operation["outputs"][0]] = scales[operation["inputs"][0]]
     outputs = interpreter.get_output_details()
-    return {
-        name: float(scales[outputs[weights.output(name).index]["index"]])
-        for name in ("logit", "cam")
-    }
+    return {name: float(scales[outputs[weights.output(name).index]["index"]]) for name in names}
 
 
 def _tolerance(difference: float, step: float) -> float:

@@ -7,7 +7,6 @@ bundle is made aside, opened and proven in every format, then moved into place.
 from __future__ import annotations
 
 import hashlib
-import io
 import subprocess
 import tempfile
 import zipfile
@@ -17,14 +16,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 from pathlib import Path
 
-import numpy as np
-
 from compress.bundle_text import limitations_of, text_of
 from compress.card import render_card
 from compress.compressed import Compressed
+from compress.finder.pack import read_finder_part
 from compress.golden import GoldenSet, count_in, draw_images, make_golden
 from compress.novelty_bundle import NOVELTY_PREFIX, with_novelty
-from compress.pack_parts import read_parts
+from compress.pack_parts import npy, read_parts
 from compress.parity import FIRST_RUNTIME
 from edge.contract.bundle import MANIFEST, Bundle, open_bundle
 from edge.contract.errors import ConfigError, DataError
@@ -45,6 +43,7 @@ def pack_bundle(
     *,
     version: int,
     novelty: Path | None = None,
+    finder: Path | None = None,
     as_zip: bool = False,
     now: datetime | None = None,
 ) -> Bundle:
@@ -53,6 +52,7 @@ def pack_bundle(
     Args:
         compressed: folder of `compress run`, of a classifier.
         novelty: the same of the novelty network that goes beside it; None packs none.
+        finder: folder of `compress finder`, of the network that finds cells; None packs none.
         out: folder or zip to make; must not exist.
         now: the time that the manifest says; same folder and time, same bytes.
 
@@ -67,6 +67,8 @@ def pack_bundle(
     parts = read_parts(compressed, novelty)
     record, weights = parts[0].record, parts[0].weights
     files = {entry.file: content for part in parts for entry, content in part.weights}
+    cells = read_finder_part(finder) if finder else None
+    files |= cells.files if cells else {}
     room = MAX_BYTES - _WORDS_BYTES - sum(map(len, files.values()))
     task, spec = record.recipe.task, record.recipe.preprocessing
     images = draw_images(task, spec, count_in(room, spec, [part.weights[0][0] for part in parts]))
@@ -79,6 +81,9 @@ def pack_bundle(
         files |= _golden_files(second, NOVELTY_PREFIX)
         manifest = with_novelty(manifest, part.record, _golden(second, NOVELTY_PREFIX))
     variants = {entry.file: name for part in parts for entry, name in part.variants}
+    if cells:
+        manifest = cells.added_to(manifest)
+        variants |= cells.variants
     files[CARD] = render_card(manifest, variants).encode()
     listed = {name: data for name, data in sorted(files.items()) if name not in variants}
     files[MANIFEST] = format_manifest(replace(manifest, files=hashes(listed))).encode()
@@ -180,7 +185,8 @@ def write_proven(files: Mapping[str, bytes], out: Path, as_zip: bool) -> Bundle:
 
 def _prove(bundle: Bundle) -> None:
     """Replays the golden tensors of each network on every format."""
-    own = {"novelty": bundle.manifest.novelty.golden} if bundle.manifest.novelty else {}
+    beside = {"novelty": bundle.manifest.novelty, "finder": bundle.manifest.finder}
+    own = {role: section.golden for role, section in beside.items() if section}
     for weights in bundle.manifest.weights:
         runtime = open_runtime(bundle, weights.role, names=[FIRST_RUNTIME[weights.format]])
         try:
@@ -206,10 +212,3 @@ def _write_zip(files: Mapping[str, bytes], path: Path) -> None:
 def hashes(files: Mapping[str, bytes]) -> dict[str, str]:
     """SHA-256 of each."""
     return {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-
-
-def npy(array: np.ndarray) -> bytes:
-    """As `numpy.save` writes it."""
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from compress.compressed import RECORD_FILE, Compressed, read_compressed
 from compress.parity import FIRST_RUNTIME, check_parity
@@ -117,3 +120,10 @@ def read_weights(folder: Path, weights: Weights, record_file: str = RECORD_FILE)
             "figures are of another network; run `compress run` again"
         )
     return content
+
+
+def npy(array: np.ndarray) -> bytes:
+    """As `numpy.save` writes it."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()

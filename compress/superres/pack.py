@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from compress.bundle_text import limitations_of, text_of
-from compress.pack import CARD, check_size, hashes, npy, revision, write_proven
-from compress.pack_parts import read_weights
+from compress.pack import CARD, check_size, hashes, revision, write_proven
+from compress.pack_parts import npy, read_weights
 from compress.superres.card import render_enhancer_card
 from compress.superres.golden import OUTPUT, draw_tiles, make_golden_pictures
 from compress.superres.parity import check_agreements
