@@ -100,10 +100,14 @@ def objects_of(
     field = _Field(image, stained, diameter_px, in_frame)
     colours = field_colours(image, field.stained)
     white = white_cell_regions(nucleus_mask(image, colours), diameter_px, settings.nucleus_share)
-    red = _outside(cells.boxes, white)
+    red = _outside(cells, white)
     found = [_white(region, field) for region in white]
-    found += [_red(box, field, settings) for box in red if _is_inside(box, image.shape)]
-    return tuple(found + _others(field, red, white, colours, settings))
+    found += [
+        _red(box, score, field, settings)
+        for box, score in zip(red.boxes, red.scores.tolist(), strict=True)
+        if _is_inside(box, image.shape)
+    ]
+    return tuple(found + _others(field, red.boxes, white, colours, settings))
 
 
 def _stained(image: U8Array, settings: ObjectSettings) -> U8Array:
@@ -115,15 +119,17 @@ def _stained(image: U8Array, settings: ObjectSettings) -> U8Array:
     return np.asarray(cv2.threshold(stain, limit, 255, cv2.THRESH_BINARY)[1], np.uint8)
 
 
-def _outside(boxes: F32Array, white: tuple[BoolArray, ...]) -> F32Array:
-    """Boxes whose middles lie in no white cell."""
+def _outside(cells: GridCells, white: tuple[BoolArray, ...]) -> GridCells:
+    """Those whose middles lie in no white cell."""
     if not white:
-        return boxes
+        return cells
+    boxes = cells.boxes
     taken = np.logical_or.reduce(white)
     height, width = taken.shape
     middle = np.rint((boxes[:, :2] + boxes[:, 2:]) / 2).astype(int)
     x, y = np.clip(middle[:, 0], 0, width - 1), np.clip(middle[:, 1], 0, height - 1)
-    return np.asarray(boxes[~taken[y, x]])
+    kept = ~taken[y, x]
+    return GridCells(np.asarray(boxes[kept]), np.asarray(cells.scores[kept]))
 
 
 def _is_inside(box: F32Array, shape: tuple[int, ...]) -> bool:
@@ -134,7 +140,7 @@ def _is_inside(box: F32Array, shape: tuple[int, ...]) -> bool:
     )
 
 
-def _red(box: F32Array, field: _Field, settings: ObjectSettings) -> CellBox:
+def _red(box: F32Array, score: float, field: _Field, settings: ObjectSettings) -> CellBox:
     """The stained pixels of the box's inscribed ellipse, and its middle whole."""
     height_px, width_px = field.frame_px
     across, down = field.scale
@@ -146,7 +152,7 @@ def _red(box: F32Array, field: _Field, settings: ObjectSettings) -> CellBox:
     mask = whole[part] & (field.stained_in_frame[y0:y1, x0:x1] | middle[part])
     rim = settings.border_diameters * field.diameter_px * across
     border = left < rim or top < rim or right > width_px - rim or bottom > height_px - rim
-    return CellBox(x0, y0, x1 - x0, y1 - y0, mask, "rbc", border)
+    return CellBox(x0, y0, x1 - x0, y1 - y0, mask, "rbc", border, score)
 
 
 @cache

@@ -76,7 +76,7 @@ def prepare_crop(crop: U8Array, spec: Preprocessing, mask: BoolArray | None = No
     if min(crop.shape[:2]) < 3:
         raise ImageError(f"crop is {crop.shape[1]} x {crop.shape[0]} px; too small to be a cell")
     if mask is not None and spec.mask == "black":
-        crop = crop * mask[:, :, None]
+        crop = np.asarray(cv2.copyTo(crop, mask.view(np.uint8)), np.uint8)
     if spec.trim:
         crop = _trim(crop, spec.trim)
     if spec.padding == "square":
@@ -124,6 +124,8 @@ def _trim(crop: U8Array, share: float) -> U8Array:
 def _pad_to_square(crop: U8Array) -> U8Array:
     height, width = crop.shape[:2]
     side = max(height, width)
+    if height == width:
+        return crop
     top, left = (side - height) // 2, (side - width) // 2
     square = np.zeros((side, side, 3), np.uint8)
     square[top : top + height, left : left + width] = crop

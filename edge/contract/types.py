@@ -65,6 +65,7 @@ class CellBox:
         mask: (height_px, width_px) bool, True inside the cell.
         kind: "rbc", "wbc", "platelet" or "debris".
         at_border: cut by the frame's edge, so not counted.
+        certainty: 0 to 1, of a learned finder that this is a cell of its own; 1 where none asked.
     """
 
     left_px: int
@@ -74,6 +75,7 @@ class CellBox:
     mask: BoolArray
     kind: str = "rbc"
     at_border: bool = False
+    certainty: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +112,6 @@ class FieldResult:
 
     Attributes:
         stages_read: a network looked at the stages of its infected cells.
-        slide_shift: taken off its logits, so that the specimen's healthy majority lies where
-            healthy cells did at home; None where that was not done.
     """
 
     name: str
@@ -119,7 +119,6 @@ class FieldResult:
     cells: tuple[CellCall, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
     stages_read: bool = False
-    slide_shift: float | None = None
 
     @property
     def rbc_count(self) -> int:
@@ -137,6 +136,8 @@ class RanOn:
         site_shift: added to the logit that cells are called at, as this site's check found it; None
             where no check of this very bundle is in force.
         site_check: who checked, and when; empty where none is in force.
+        novelty_weight: of the novelty network's logit in the cells' scores; 0 where they are the
+            classifier's alone.
     """
 
     bundle_id: str
@@ -150,6 +151,7 @@ class RanOn:
     stages_problem: str = ""
     site_shift: float | None = None
     site_check: str = ""
+    novelty_weight: float = 0.0
 
 
 @dataclass(frozen=True)
