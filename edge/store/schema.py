@@ -29,7 +29,7 @@ from edge.tally import count_disagreements, count_positive, count_refused, count
 _CAM_DTYPE = np.dtype("<f4")
 # How Python spells the bytes of a file name that are not UTF-8.
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_NO_SECOND_OPINION = {"refused": "", "disagrees": False}
+_NOT_ASKED_THEN = {"refused": "", "disagrees": False, "uncertain": False}
 
 
 def _to_json(value: Any) -> str:
@@ -154,8 +154,8 @@ class FieldRow(Base):
     def record(self) -> FieldRecord:
         """As a value."""
         columns = _columns(self)
-        # Cells stored before there was a second opinion lack what it says.
-        columns["cells"] = [_NO_SECOND_OPINION | cell for cell in columns["cells"]]
+        # Cells stored before there was a second opinion, or a doubt, lack what it says.
+        columns["cells"] = [_NOT_ASKED_THEN | cell for cell in columns["cells"]]
         return FieldRecord(index=columns.pop("field_index"), **columns)
 
 

@@ -21,6 +21,7 @@ def test_cell_has_the_keys_of_the_command_line() -> None:
         "novelty": 0.125,
         "refused": "",
         "disagrees": False,
+        "uncertain": False,
     }
 
 
