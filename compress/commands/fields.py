@@ -73,13 +73,13 @@ def bench_fields(
     from compress.fields.fold_models import MODELS_DIR
     from compress.fields.measured import Families
     from compress.fields.sheet import write_sheet
-    from compress.fields.speed import speed_section
+    from compress.fields.speed import SpeedSettings, speed_section
     from compress.fields.table import print_sections, sections_to_json
 
     families = Families(known, new)
     where = models or MODELS_DIR
     found = _measure(Options(finder, normalise, families, where, readings, as_read, data))
-    shown = [*found.sections, *([speed_section(runs)] if speed else [])]
+    shown = [*found.sections, *([speed_section(SpeedSettings(runs))] if speed else [])]
     if sheet:
         click.echo(f"sheet: {write_sheet(sheet, found)}", err=True)
     if json_path:

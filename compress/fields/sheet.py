@@ -5,7 +5,6 @@ It shows pictures of the collections, so it goes where the user says and nowhere
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,20 +12,21 @@ import cv2
 import numpy as np
 
 from compress.fields.bench import Measured
-from compress.fields.measured import IML, Collection
+from compress.fields.measured import Collection
 from compress.fields.worst import (
     WORST_CELLS,
     WorstCell,
     WorstField,
+    not_called,
+    not_found,
     worst_false_alarms,
     worst_fields,
-    worst_misses,
 )
 from compress.report.page import write_html
 from edge.analysis.explain import cell_view
 from edge.contract.images import read_image
 from edge.contract.types import U8Array
-from train.fields.callers import call_fields
+from train.fields.callers import Caller, call_fields
 from train.report.page import image_uri
 
 PAGE = "fields.html"
@@ -43,14 +43,20 @@ class Tile:
 
 
 @dataclass(frozen=True)
+class Strip:
+    """Cells of one fault; `n` is how many there were in all."""
+
+    title: str
+    n: int
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True)
 class SheetSection:
-    """One collection: cells in strips, fields whole; `n_` is how many there were in all."""
+    """One collection: cells in strips, fields whole."""
 
     name: str
-    misses: tuple[Tile, ...]
-    n_misses: int
-    alarms: tuple[Tile, ...]
-    n_alarms: int
+    strips: tuple[Strip, ...]
     fields: tuple[Tile, ...]
 
 
@@ -61,50 +67,44 @@ def write_sheet(folder: Path, measured: Measured) -> Path:
         ImageError: a field's picture cannot be read any more.
     """
     caller = measured.callers[0]
-    sections = []
-    for collection in measured.collections.values():
-        calls = call_fields(collection.fields, caller)
-        misses = worst_misses(collection.fields, calls) if collection.name == IML else []
-        alarms = worst_false_alarms(collection.fields, calls)
-        sections.append(
-            SheetSection(
-                collection.name,
-                tuple(_cell_tiles(misses[:WORST_CELLS])),
-                len(misses),
-                tuple(_cell_tiles(alarms[:WORST_CELLS])),
-                len(alarms),
-                tuple(_field_tiles(collection)),
-            )
-        )
+    sections = [_section(one, caller) for one in measured.collections.values()]
     return write_html(folder / PAGE, "fields_sheet.html", sections=sections, caller=caller.name)
 
 
-def _cell_tiles(cells: Sequence[WorstCell]) -> list[Tile]:
-    tiles = []
-    for cell in cells:
-        view = cell_view(read_image(cell.field.truth.path), *cell.box_px)
-        score = "not found" if cell.logit is None else f"logit {cell.logit:.1f}"
-        block = cell.field.truth.group
-        where = (
-            f"{cell.field.truth.name} {block}"
-            if block.startswith("block")
-            else (cell.field.truth.name)
-        )
-        tiles.append(Tile(image_uri(view, _VIEW_PX), f"{cell.label}, {score}; {where}"))
-    return tiles
+def _section(collection: Collection, caller: Caller) -> SheetSection:
+    fields = collection.fields
+    calls = call_fields(fields, caller)
+    faults = {
+        "Infected cells that were not found": not_found(fields),
+        "Infected cells that were not called, lowest score first": not_called(fields, calls),
+        "False alarms, highest score first": worst_false_alarms(fields, calls),
+    }
+    strips = [
+        Strip(title, len(cells), tuple(map(_cell_tile, cells[:WORST_CELLS])))
+        for title, cells in faults.items()
+        if cells
+    ]
+    tiles = tuple(map(_field_tile, worst_fields(collection)))
+    return SheetSection(collection.name, tuple(strips), tiles)
 
 
-def _field_tiles(collection: Collection) -> list[Tile]:
-    tiles = []
-    for worst in worst_fields(collection):
-        refused = worst.field.reading.refused
-        said = f"refused: {refused}; " if refused else ""
-        caption = (
-            f"{worst.field.truth.name}, {worst.field.truth.group}: {said}{worst.hits} found, "
-            f"{worst.missed} missed, {worst.false} false"
-        )
-        tiles.append(Tile(image_uri(draw_matched(worst), _FIELD_PX), caption))
-    return tiles
+def _cell_tile(cell: WorstCell) -> Tile:
+    truth = cell.field.truth
+    view = cell_view(read_image(truth.path), *cell.box_px)
+    score = "not found" if cell.logit is None else f"logit {cell.logit:.1f}"
+    instead = f", taken for {cell.taken_for}" if cell.taken_for else ""
+    caption = f"{cell.label}, {score}{instead}; {truth.name} {truth.group}"
+    return Tile(image_uri(view, _VIEW_PX), caption)
+
+
+def _field_tile(worst: WorstField) -> Tile:
+    refused = worst.field.reading.refused
+    said = f"refused: {refused}; " if refused else ""
+    caption = (
+        f"{worst.field.truth.name}, {worst.field.truth.group}: {said}{worst.hits} found, "
+        f"{worst.missed} missed, {worst.false} false"
+    )
+    return Tile(image_uri(draw_matched(worst), _FIELD_PX), caption)
 
 
 def draw_matched(worst: WorstField) -> U8Array:
