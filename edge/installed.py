@@ -18,6 +18,7 @@ from edge.screening.calls import check_reads_fields
 from edge.screening.classifier import Classifier
 from edge.screening.finder import LearnedFinder
 from edge.screening.novelty import NoveltyNetwork
+from edge.screening.reference import reference_of
 from edge.screening.screener import NOT_ASKED, Screener
 from edge.screening.stages import StageNetwork
 
@@ -196,6 +197,7 @@ def prove_screener(bundle: Bundle, config: DeviceConfig, home: Path | None = Non
         stages=stages,
         stages_problem=problem,
         site=config.site,
+        reference=reference_of(bundle.manifest),
     )
 
 

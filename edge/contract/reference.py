@@ -1,6 +1,6 @@
-"""Where a network's logits lie at home: what a slide, a site and a reviewer are held against.
+"""Where a bundle's logits lie at home: what a site and a reviewer are held against.
 
-Numbers of held-out cells of patients that the network had not seen. They are measured on the
+Numbers of held-out cells of patients that the networks had not seen. They are measured on the
 workstation and only compared here; without them nothing is adjusted and no cell is uncertain.
 """
 
@@ -10,6 +10,9 @@ import math
 from dataclasses import dataclass, fields
 
 from edge.contract.errors import ManifestError
+
+# Beyond it the classifier would hardly be heard.
+MOST_NOVELTY_WEIGHT = 4.0
 
 
 @dataclass(frozen=True)
@@ -57,42 +60,29 @@ class UncertainBand:
 
 
 @dataclass(frozen=True)
-class SlideReference:
-    """What the healthy majority of a slide is brought to.
-
-    Attributes:
-        high: the upper quantile of the logits of healthy cells, at `share`.
-        share: which quantile, of the cells that lie below `limit`.
-        limit: logit from which a cell is not taken for healthy.
-    """
-
-    high: float
-    share: float
-    limit: float
-
-    def __post_init__(self) -> None:
-        _check_finite("slide", self)
-        if not 0.5 <= self.share < 1:
-            raise ManifestError(f"slide.share is {self.share}; from 0.5 to below 1")
-        if self.high >= self.limit:
-            raise ManifestError(f"slide.high is {self.high}; below slide.limit, {self.limit}")
-
-
-@dataclass(frozen=True)
 class LogitReference:
-    """All of them; None where a network does better without.
+    """Where the logits lie that the cells of a field are called by.
 
     Attributes:
         chosen_on: data set and part.
+        novelty_weight: so many times the novelty network's logit is added to the classifier's; the
+            field's operating point and all numbers here are of the sum. 0 leaves the classifier
+            alone.
+        uncertain: None asks a reviewer about no cell.
     """
 
     chosen_on: str
     healthy: ClassLogits
     infected: ClassLogits
-    slide: SlideReference | None = None
+    novelty_weight: float = 0.0
     uncertain: UncertainBand | None = None
 
     def __post_init__(self) -> None:
+        if not 0 <= self.novelty_weight <= MOST_NOVELTY_WEIGHT:
+            raise ManifestError(
+                f"logit_reference.novelty_weight is {self.novelty_weight}; 0 to "
+                f"{MOST_NOVELTY_WEIGHT:g}"
+            )
         if self.healthy.median >= self.infected.median:
             raise ManifestError(
                 f"logit_reference: healthy median is {self.healthy.median}; below that of infected "

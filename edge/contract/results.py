@@ -32,7 +32,6 @@ def field_to_json(result: FieldResult) -> dict[str, Any]:
         "file": result.name,
         "quality": {key: _plain(value) for key, value in vars(result.quality).items()},
         "cells": [cell_to_json(cell) for cell in result.cells],
-        "slide_shift": None if result.slide_shift is None else round(result.slide_shift, 5),
         "timings_ms": {key: float(value) for key, value in result.timings_ms.items()},
     }
 

@@ -15,6 +15,7 @@ import numpy as np
 from edge.analysis.quality import EMPTY, NOT_A_SMEAR
 from edge.contract.labels import DEBRIS, PARASITISED, UNINFECTED, is_infected
 from edge.contract.manifest import Manifest
+from edge.contract.reference import LogitReference
 from edge.contract.types import CellBox, CellCall, F32Array
 from edge.runtimes.base import Scores
 from edge.screening.calls import field_threshold, scores_from_logits
@@ -22,6 +23,23 @@ from edge.screening.novelty import Opinion, novelty_of
 
 # Of fewer objects no share is taken.
 LEAST_FOR_SHARE = 3
+# Beyond it float32 has no room between a score and 1.
+_LEAST_NOVELTY = 1e-6
+
+
+def field_logits(
+    scores: Scores, opinion: Opinion | None, reference: LogitReference | None
+) -> F32Array:
+    """(N,) logits that red cells are called by: the classifier's, or a sum of both networks'.
+
+    On a microscope that neither has seen the two err on other cells, and what both suspect stands
+    out from either's false alarms.
+    """
+    if opinion is None or reference is None or not reference.novelty_weight:
+        return scores.logits
+    novelty = np.clip(opinion.novelty.astype(np.float64), _LEAST_NOVELTY, 1 - _LEAST_NOVELTY)
+    added = reference.novelty_weight * np.log(novelty / (1 - novelty))
+    return np.asarray(scores.logits + added, np.float32)
 
 
 def call_cells(

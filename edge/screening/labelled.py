@@ -17,11 +17,11 @@ from edge.contract.errors import BundleError, DataError, SourceError
 from edge.contract.images import list_images
 from edge.contract.labels import PARASITISED, UNINFECTED
 from edge.contract.reference import LogitReference
-from edge.contract.types import F32Array, U8Array
+from edge.contract.types import F32Array
 from edge.screening.calls import field_point, logit_at
 from edge.screening.crops import NO_RED_CELL, read_crop
-from edge.screening.novelty import NoveltyNetwork
-from edge.screening.reference import reference_of
+from edge.screening.field_calls import field_logits
+from edge.screening.novelty import Opinion
 from edge.screening.screener import Screener
 from edge.screening.site import LEAST_OF_EACH, SiteCheck, estimate_shift
 
@@ -163,7 +163,7 @@ def check_site(
 
 def _reference(screener: Screener) -> LogitReference:
     manifest = screener.bundle.manifest
-    reference = reference_of(manifest)
+    reference = screener.reference
     if reference is None:
         raise BundleError(
             f"bundle {manifest.bundle_id} does not say where its scores lie at home "
@@ -178,16 +178,18 @@ def _score(cells: Sequence[LabelledCell], screener: Screener) -> F32Array:
     faults = [f"{path}: {item}" for path, item in read if isinstance(item, str)]
     _check_usable(faults, len(cells))
     batch = np.stack([item for _, item in read if not isinstance(item, str)])
+    opinion = None
     if screener.novelty:
-        _check_usable(_foreign(cells, batch, screener.novelty), len(cells))
-    return screener.runtime.run(batch).logits
+        opinion = screener.novelty.read(batch)
+        limit = screener.novelty.settings.foreign_threshold
+        _check_usable(_foreign(cells, opinion, limit), len(cells))
+    return field_logits(screener.runtime.run(batch), opinion, screener.reference)
 
 
-def _foreign(cells: Sequence[LabelledCell], batch: U8Array, network: NoveltyNetwork) -> list[str]:
-    limit = network.settings.foreign_threshold
+def _foreign(cells: Sequence[LabelledCell], opinion: Opinion, limit: float) -> list[str]:
     return [
         f"{cell.path}: {NO_RED_CELL.format(foreign, limit)}"
-        for cell, foreign in zip(cells, network.read(batch).foreign.tolist(), strict=True)
+        for cell, foreign in zip(cells, opinion.foreign.tolist(), strict=True)
         if foreign >= limit
     ]
 

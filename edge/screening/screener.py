@@ -17,21 +17,24 @@ from edge.analysis.cells import find_cells
 from edge.analysis.quality import assess_quality
 from edge.contract.errors import BundleError
 from edge.contract.preprocess import Preprocessing, prepare_batch
+from edge.contract.reference import LogitReference
 from edge.contract.types import (
     CellBox,
     CellCall,
+    F32Array,
     FieldQuality,
     FieldResult,
     Frame,
     RanOn,
     U8Array,
 )
-from edge.screening.calls import check_reads_fields
+from edge.screening.calls import check_reads_fields, field_threshold, logit_at
 from edge.screening.classifier import Classifier
-from edge.screening.field_calls import call_cells, field_refusal
+from edge.screening.field_calls import call_cells, field_logits, field_refusal
 from edge.screening.finder import LearnedFinder
 from edge.screening.site import SiteCheck, shift_in_force
 from edge.screening.stages import Prepare, StageNetwork
+from edge.screening.uncertain import NONE_FLAGGED, Flagged, mark_uncertain
 
 MIN_BOX_PX = 5
 NOT_ASKED = "no network of stages was opened"
@@ -46,6 +49,7 @@ class Screener(Classifier):
         stages: names the stage of called cells; None where they stay `parasitised`.
         stages_problem: why there is none, for the record.
         site: the site's check; of another bundle than this it is not in force.
+        reference: where the bundle's logits lie at home; None adjusts nothing.
 
     Raises:
         BundleError: the bundle is not made for fields.
@@ -56,6 +60,7 @@ class Screener(Classifier):
     stages: StageNetwork | None = None
     stages_problem: str = NOT_ASKED
     site: SiteCheck | None = None
+    reference: LogitReference | None = None
     clock: Callable[[], float] = time.perf_counter
 
     def __post_init__(self) -> None:
@@ -70,7 +75,8 @@ class Screener(Classifier):
     @property
     def ran_on(self) -> RanOn:
         """What really runs, for the record."""
-        ran_on = replace(super().ran_on, **self._site_in_force())
+        weight = self.reference.novelty_weight if self.reference and self.novelty else 0.0
+        ran_on = replace(super().ran_on, novelty_weight=weight, **self._site_in_force())
         if self.stages is None:
             return replace(ran_on, stages_problem=self.stages_problem)
         named = self.stages.bundle
@@ -98,8 +104,12 @@ class Screener(Classifier):
             if network:
                 network.runtime.close()
 
-    def screen(self, frame: Frame) -> FieldResult:
-        """Reads one field; a field that is not usable has no cells."""
+    def screen(self, frame: Frame, flagged: Flagged = NONE_FLAGGED) -> FieldResult:
+        """Reads one field; a field that is not usable has no cells.
+
+        Args:
+            flagged: cells of the specimen's earlier fields that a reviewer is asked about.
+        """
         timings: dict[str, float] = {}
         with self._timed(timings, "quality"):
             quality = assess_quality(frame)
@@ -114,7 +124,7 @@ class Screener(Classifier):
             batch = prepare_batch(
                 crops, self.bundle.manifest.preprocessing, [box.mask for box in red]
             )
-        calls, refusal = self._call(boxes, batch, timings)
+        calls, refusal = self._call(boxes, batch, flagged, timings)
         if refusal:
             refused = replace(quality, usable=False, reason=refusal)
             return FieldResult(frame.name, refused, (), timings)
@@ -136,7 +146,11 @@ class Screener(Classifier):
         return prepare
 
     def _call(
-        self, boxes: Sequence[CellBox], batch: U8Array, timings: dict[str, float]
+        self,
+        boxes: Sequence[CellBox],
+        batch: U8Array,
+        flagged: Flagged,
+        timings: dict[str, float],
     ) -> tuple[tuple[CellCall, ...], str]:
         """The calls of all objects, and why they make no field; empty where they do."""
         manifest, opinion = self.bundle.manifest, None
@@ -147,9 +161,24 @@ class Screener(Classifier):
                 whole = np.array([not box.at_border for box in boxes if box.kind == "rbc"], bool)
                 opinion = self.novelty.read_field(batch, whole)
         with self._timed(timings, "call"):
-            calls = call_cells(boxes, scores, manifest, opinion, self.site_shift or 0.0)
+            logits = field_logits(scores, opinion, self.reference)
+            calls = call_cells(
+                boxes, replace(scores, logits=logits), manifest, opinion, self.site_shift or 0.0
+            )
             refusal = field_refusal(calls, opinion, manifest) if opinion else ""
+            calls = self._ask(calls, logits, flagged)
         return calls, refusal
+
+    def _ask(
+        self, calls: tuple[CellCall, ...], logits: F32Array, flagged: Flagged
+    ) -> tuple[CellCall, ...]:
+        """The calls, with those flagged that a reviewer should look at."""
+        if self.reference is None or self.reference.uncertain is None:
+            return calls
+        manifest = self.bundle.manifest
+        threshold = field_threshold(manifest, self.site_shift or 0.0)
+        at = logit_at(threshold, manifest.score_calibration)
+        return mark_uncertain(calls, logits, at, self.reference.uncertain, flagged)
 
     @contextmanager
     def _timed(self, timings: dict[str, float], stage: str) -> Iterator[None]:

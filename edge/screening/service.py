@@ -25,6 +25,7 @@ from edge.protocol import Protocol, summarise
 from edge.screening.calls import field_point
 from edge.screening.screener import Screener, refused_field
 from edge.screening.state import Progress, ServiceState, SpecimenRequest
+from edge.screening.uncertain import NONE_FLAGGED, Flagged
 from edge.store.records import DONE, FAILED, STOPPED
 from edge.store.store import Store
 from edge.tally import Tally
@@ -38,6 +39,7 @@ SOURCES = {"simulated": "simulated", "upload": "replay"}
 
 def read_fields(camera: Camera, screener: Screener) -> Iterator[tuple[FieldResult, Frame | None]]:
     """Every field of a camera until it ends: its result, and its frame where one was read."""
+    flagged = NONE_FLAGGED
     while True:
         try:
             frame = camera.capture()
@@ -46,13 +48,15 @@ def read_fields(camera: Camera, screener: Screener) -> Iterator[tuple[FieldResul
         except FrameError as error:
             yield refused_field(error.name, str(error)), None
         else:
-            yield _screen(screener, frame), frame
+            result = _screen(screener, frame, flagged)
+            flagged = flagged.add(result.cells)
+            yield result, frame
 
 
-def _screen(screener: Screener, frame: Frame) -> FieldResult:
+def _screen(screener: Screener, frame: Frame, flagged: Flagged) -> FieldResult:
     """One field that cannot be read must not end the specimen."""
     try:
-        return screener.screen(frame)
+        return screener.screen(frame, flagged)
     except DataError as error:
         return refused_field(frame.name, str(error))
 

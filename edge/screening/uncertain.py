@@ -34,6 +34,9 @@ class Flagged:
         )
 
 
+NONE_FLAGGED = Flagged()
+
+
 def is_certain(logit: float, band: UncertainBand, *, infected: bool) -> bool:
     """Whether the set of labels that fit a cell holds the one called, and no other."""
     may_be_healthy = logit <= band.healthy_high
