@@ -70,7 +70,8 @@ class Finder:
 
     def check_weights(self, weights: Weights) -> None:
         """Raises ManifestError where a file's tensors are not an image of any size and a grid."""
-        image, grid = weights.inputs[0].shape, weights.output(GRID).shape
+        image = weights.inputs[0].shape if weights.inputs else ()
+        grid = weights.output(GRID).shape
         if image[1:] != (-1, -1, 3) or grid[1:] != (-1, -1, CHANNELS):
             raise ManifestError(
                 f"weights {weights.file} make {grid} of {image}; a finder makes (1, -1, -1, "

@@ -63,7 +63,8 @@ class TFLiteRuntime(ChunkedRuntime):
             ) from error
 
     def _invoke(self, chunk: np.ndarray) -> tuple[np.ndarray, ...]:
-        opened = self._opened.get(chunk.shape) or self._open(chunk.shape)
+        # Put last again, so that the shape that was not asked for longest goes first.
+        opened = self._opened.pop(chunk.shape, None) or self._open(chunk.shape)
         self._opened[chunk.shape] = opened
         if len(self._opened) > _MOST_SHAPES:
             del self._opened[next(iter(self._opened))]

@@ -1,4 +1,4 @@
-"""What every runtime promises of scores and of pictures; a test writes only how to make one.
+"""What every runtime promises of scores, pictures and grids; a test writes only how to make one.
 
 It needs no pytest, so that an environment with another NumPy can run it, too.
 """
@@ -17,7 +17,7 @@ from edge.contract.bundle import Bundle
 from edge.contract.errors import BundleError, ClinicScopeError, RuntimeUnavailableError
 from edge.contract.manifest import Weights
 from edge.contract.residual import bicubic
-from edge.runtimes.base import RUNTIMES, Runtime, open_runtime
+from edge.runtimes.base import RUNTIMES, Runtime, open_runtime, open_runtimes
 from edge.selftest import GREY_LEVELS, self_test
 from tests.edge.runtimes.drawn_networks import draw_cells, expected_scores
 from tests.support.drawn_enhancer import (
@@ -25,8 +25,11 @@ from tests.support.drawn_enhancer import (
     draw_pictures,
     expected_pictures,
 )
+from tests.support.drawn_finder import draw_view, expected_grid
 
 CLOSE = 1e-3
+# Heights and widths of fields: more than a runtime keeps open.
+SIDES = ((32, 32), (64, 96), (96, 64), (40, 136), (8, 8), (136, 40))
 
 
 def refusal(
@@ -105,10 +108,12 @@ class RuntimeContract(ABC):
         said = refusal(lambda: self.make(bundle.weights_bytes(weights), other, 1))
         assert "takes float32 images" in said
 
-    def test_scores_are_no_pictures(self, bundle: Bundle) -> None:
+    def test_scores_are_no_pictures_and_no_grid(self, bundle: Bundle) -> None:
         runtime = self.opened(bundle)
         said = refusal(lambda: runtime.enlarge(draw_cells(1)), BundleError)
         assert "makes no pictures larger" in said
+        said = refusal(lambda: runtime.grid(draw_cells(1)[0]), BundleError)
+        assert "finds no cells" in said
 
     def test_it_is_registered_and_says_what_it_runs(self, bundle: Bundle) -> None:
         runtime = self.opened(bundle, threads=2)
@@ -173,9 +178,10 @@ class EnhancerContract(ABC):
         runtime.close()
         assert "was closed" in refusal(lambda: runtime.enlarge(draw_pictures(1)))
 
-    def test_pictures_are_no_scores(self, enhancer: Bundle) -> None:
+    def test_pictures_are_no_scores_and_no_grid(self, enhancer: Bundle) -> None:
         runtime = self.opened(enhancer)
         assert "gives no scores" in refusal(lambda: runtime.run(draw_pictures(1)), BundleError)
+        assert "finds no cells" in refusal(lambda: runtime.grid(draw_pictures(1)[0]), BundleError)
 
     def test_tensors_that_are_no_grey_levels_are_refused(self, enhancer: Bundle) -> None:
         weights = enhancer.manifest.weights_for("enhancer", self.format)
@@ -232,6 +238,84 @@ class EnhancerContract(ABC):
         runtime = self.opened(enhancer)
         found = open_runtime(enhancer, "enhancer", names=[runtime.name])
         assert type(found) is type(runtime)
+
+
+class FinderContract(ABC):
+    """Every runtime runs these on the drawn finder, which takes images of any size."""
+
+    format: str
+
+    @abstractmethod
+    def make(self, model: bytes, weights: Weights, threads: int) -> Runtime: ...
+
+    def opened(self, bundle: Bundle, threads: int = 1) -> Runtime:
+        weights = bundle.manifest.weights_for("finder", self.format)
+        return self.make(bundle.weights_bytes(weights), weights, threads)
+
+    def test_grids_of_any_size_are_those_of_the_arithmetic(self, finder: Bundle) -> None:
+        runtime = self.opened(finder, threads=2)
+        # Twice over: each size is asked for again after all others.
+        for height_px, width_px in SIDES * 2:
+            image = draw_view(height_px, width_px)
+            found, expected = runtime.grid(image), expected_grid(image)
+            assert found.dtype == np.float32 and found.shape == expected.shape
+            assert np.abs(found - expected).max() < CLOSE, (height_px, width_px)
+
+    def test_grid_leaves_its_image_as_it_was(self, finder: Bundle) -> None:
+        image = draw_view(64, 96)
+        self.opened(finder).grid(image)
+        assert np.array_equal(image, draw_view(64, 96))
+
+    def test_earlier_grids_stay_as_they_were(self, finder: Bundle) -> None:
+        runtime, image = self.opened(finder), draw_view(64, 96)
+        first = runtime.grid(image)
+        runtime.grid(draw_view(64, 96, seed=1))
+        assert np.array_equal(first, runtime.grid(image))
+
+    def test_golden_grid_comes_out(self, finder: Bundle) -> None:
+        assert finder.manifest.finder
+        passed = self_test(finder, self.opened(finder), finder.manifest.finder.golden)
+        assert passed.n_cells == 1 and passed.differences.keys() == {"grid"}
+
+    def test_threads_share_one_finder(self, finder: Bundle) -> None:
+        runtime = self.opened(finder)
+        images = [draw_view(*sides) for sides in SIDES]
+        expected = [runtime.grid(image) for image in images]
+        with ThreadPoolExecutor(4) as pool:
+            for found in pool.map(lambda _: [runtime.grid(image) for image in images], range(8)):
+                assert all(map(np.array_equal, found, expected))
+
+    def test_closed_finder_ends(self, finder: Bundle) -> None:
+        runtime = self.opened(finder)
+        runtime.grid(draw_view(64, 96))
+        runtime.close()
+        runtime.close()
+        assert "was closed" in refusal(lambda: runtime.grid(draw_view(64, 96)))
+
+    def test_a_grid_is_no_scores_and_no_pictures(self, finder: Bundle) -> None:
+        runtime = self.opened(finder)
+        said = refusal(lambda: runtime.run(draw_cells(1)), BundleError)
+        assert "finds cells; it gives no scores" in said
+        said = refusal(lambda: runtime.enlarge(draw_cells(1)), BundleError)
+        assert "makes no pictures larger" in said
+
+    def test_damaged_finder_is_refused_by_name(self, finder: Bundle) -> None:
+        weights = finder.manifest.weights_for("finder", self.format)
+        for data in (b"no model", b""):
+            assert weights.file in refusal(lambda data=data: self.make(data, weights, 1))
+
+    def test_finder_that_takes_no_bytes_is_refused(self, finder: Bundle) -> None:
+        weights = finder.manifest.weights_for("finder", self.format)
+        other = replace(weights, inputs=(replace(weights.inputs[0], dtype="float32"),))
+        said = refusal(lambda: self.make(finder.weights_bytes(weights), other, 1))
+        assert "takes float32 images" in said
+
+    def test_finder_opens_by_name_beside_the_classifier(self, finder: Bundle) -> None:
+        runtime = self.opened(finder)
+        roles = ("classifier", "finder")
+        opened = open_runtimes(finder, roles, names=[runtime.name])
+        assert [type(one) for one in opened] == [type(runtime)] * 2
+        assert [one.weights.role for one in opened] == list(roles)
 
 
 def contract_tests(suite: type = RuntimeContract) -> list[str]:

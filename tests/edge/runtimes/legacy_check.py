@@ -1,6 +1,7 @@
 """What `.venv-legacy` runs: the runtimes' suite and golden tensors on tflite-runtime, to JSON.
 
-Arguments: folder of drawn bundles, one of them "enhancer", and folder of shipped ones. Prints
+Arguments: folder of drawn bundles, named "enhancer" and "finder" where they are of those suites,
+and folder of shipped ones. Prints
 {"contract": {"test[bundle]": failure or ""}, "golden": {bundle: {"differences", "accelerator"} or
 {"failure"}}}.
 """
@@ -19,7 +20,12 @@ from edge.contract.manifest import Weights
 from edge.runtimes.base import Runtime, open_runtime
 from edge.runtimes.tflite_runtime import LegacyTFLiteRuntime
 from edge.selftest import self_test
-from tests.edge.runtimes.contract import EnhancerContract, RuntimeContract, contract_tests
+from tests.edge.runtimes.contract import (
+    EnhancerContract,
+    FinderContract,
+    RuntimeContract,
+    contract_tests,
+)
 
 
 class LegacyTFLite(RuntimeContract):
@@ -34,11 +40,19 @@ class LegacyTFLiteEnhancer(EnhancerContract):
     make = LegacyTFLite.make
 
 
+class LegacyTFLiteFinder(FinderContract):
+    format = "tflite"
+    make = LegacyTFLite.make
+
+
+SUITES = {"enhancer": LegacyTFLiteEnhancer, "finder": LegacyTFLiteFinder}
+
+
 def run_contract(folder: Path) -> dict[str, str]:
     """Failure of each test on each bundle; empty where it passed."""
     found = {}
     for path in sorted(folder.iterdir()):
-        kind = LegacyTFLiteEnhancer if path.name == "enhancer" else LegacyTFLite
+        kind = SUITES.get(path.name, LegacyTFLite)
         for name in contract_tests(kind.__base__):
             try:
                 getattr(kind(), name)(open_bundle(path))

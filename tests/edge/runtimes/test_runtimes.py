@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,10 +20,11 @@ from edge.runtimes.chunks import chunk_sizes
 from edge.runtimes.litert import LiteRTRuntime
 from edge.runtimes.onnx import OnnxRuntime
 from edge.selftest import self_test
-from tests.edge.runtimes.contract import EnhancerContract, RuntimeContract, refusal
+from tests.edge.runtimes.contract import EnhancerContract, FinderContract, RuntimeContract, refusal
 from tests.edge.runtimes.drawn_bundles import describe, write_bundle, write_two_label_bundle
 from tests.edge.runtimes.drawn_networks import draw_cells, draw_onnx, expected_scores
 from tests.support.drawn_enhancer import draw_pictures, write_enhancer_bundle
+from tests.support.drawn_finder import draw_view, write_finder_bundle
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,6 +38,11 @@ def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="module")
 def enhancer(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return write_enhancer_bundle(tmp_path_factory.mktemp("drawn") / "enhancer")
+
+
+@pytest.fixture(scope="module")
+def finder(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return write_finder_bundle(tmp_path_factory.mktemp("drawn") / "finder")
 
 
 class TestLiteRT(RuntimeContract):
@@ -58,6 +65,16 @@ class TestLiteRTEnhancer(EnhancerContract):
 
 
 class TestOnnxEnhancer(EnhancerContract):
+    format = "onnx"
+    make = TestOnnx.make
+
+
+class TestLiteRTFinder(FinderContract):
+    format = "tflite"
+    make = TestLiteRT.make
+
+
+class TestOnnxFinder(FinderContract):
     format = "onnx"
     make = TestOnnx.make
 
@@ -174,3 +191,41 @@ def test_golden_input_of_another_size_is_refused(enhancer: Bundle) -> None:
     files = {**enhancer.files, "golden/input.npy": buffer.getvalue()}
     with pytest.raises(ManifestError, match=r"golden input has shape \(2, 20, 20, 3\)"):
         self_test(replace(enhancer, files=files), open_runtime(enhancer, "enhancer"))
+
+
+def test_four_sizes_of_fields_are_kept_open(finder: Bundle) -> None:
+    opened: list[int] = []
+
+    class Counting(LiteRTRuntime):
+        def _open(self, shape: tuple[int, ...]) -> Any:
+            opened.append(shape[2])
+            return super()._open(shape)
+
+    weights = finder.manifest.weights_for("finder", "tflite")
+    runtime = Counting(finder.weights_bytes(weights), weights)
+    opened.clear()
+    for width_px in (8, 16, 24, 32, 8, 16, 24, 32):
+        runtime.grid(draw_view(8, width_px))
+    assert opened == [8, 16, 24, 32]
+    # The one that was not asked for longest made room.
+    for width_px in (8, 40, 8, 24, 32, 40, 16):
+        runtime.grid(draw_view(8, width_px))
+    assert opened == [8, 16, 24, 32, 40, 16]
+
+
+def test_finder_of_other_channels_than_the_manifest_says_is_refused(finder: Bundle) -> None:
+    weights = finder.manifest.weights_for("finder", "tflite")
+    grey = replace(weights, inputs=(replace(weights.inputs[0], shape=(-1, -1, -1, 1)),))
+    assert weights.file in refusal(lambda: LiteRTRuntime(finder.weights_bytes(weights), grey))
+
+
+def test_golden_grids_find_swapped_channels(finder: Bundle) -> None:
+    class Shifted(LiteRTRuntime):
+        def _invoke(self, chunk: np.ndarray) -> tuple[np.ndarray, ...]:
+            return super()._invoke(np.ascontiguousarray(chunk[..., [1, 0, 2]]))
+
+    weights = finder.manifest.weights_for("finder", "tflite")
+    assert finder.manifest.finder
+    runtime = Shifted(finder.weights_bytes(weights), weights)
+    with pytest.raises(GoldenMismatchError, match=r"golden grid differs .* must not screen"):
+        self_test(finder, runtime, finder.manifest.finder.golden)

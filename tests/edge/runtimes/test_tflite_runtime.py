@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from edge.installed import SHIPPED_DIR
-from tests.edge.runtimes.contract import EnhancerContract, contract_tests
+from tests.edge.runtimes.contract import EnhancerContract, FinderContract, contract_tests
 from tests.edge.runtimes.drawn_bundles import write_bundle, write_two_label_bundle
 from tests.support.drawn_enhancer import write_enhancer_bundle
+from tests.support.drawn_finder import write_finder_bundle
 
 ROOT = Path(__file__).parents[3]
 LEGACY = ROOT / ".venv-legacy"
@@ -37,6 +38,7 @@ def report(legacy_python: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     write_two_label_bundle(drawn / "two")
     write_bundle(drawn / "three")
     write_enhancer_bundle(drawn / "enhancer")
+    write_finder_bundle(drawn / "finder")
     done = subprocess.run(
         [legacy_python, "-m", "tests.edge.runtimes.legacy_check", drawn, SHIPPED_DIR],
         cwd=ROOT,
@@ -58,6 +60,11 @@ def test_contract(report: dict[str, Any], name: str, labels: str) -> None:
 @pytest.mark.parametrize("name", contract_tests(EnhancerContract))
 def test_contract_of_enhancers(report: dict[str, Any], name: str) -> None:
     assert report["contract"][f"{name}[enhancer]"] == ""
+
+
+@pytest.mark.parametrize("name", contract_tests(FinderContract))
+def test_contract_of_finders(report: dict[str, Any], name: str) -> None:
+    assert report["contract"][f"{name}[finder]"] == ""
 
 
 @pytest.mark.parametrize("name", SHIPPED)
