@@ -23,6 +23,7 @@ from edge.contract.images import read_image
 from edge.contract.preprocess import Preprocessing, prepare_batch
 from edge.contract.types import CellBox, F32Array, Frame, U8Array
 from edge.runtimes.base import Runtime
+from edge.screening.finder import crowding
 from edge.screening.screener import MIN_BOX_PX
 from train.datasets import iml_cells
 from train.fields.readings import RED_CELL, FieldReading, read_reading, write_reading
@@ -31,7 +32,13 @@ from train.splits import fold_of
 
 OTHERS_FOLD = 0
 # Files of edge whose change makes another reading, and those among them that draw pictures.
-_PATH_CODE = ("analysis/*.py", "contract/preprocess.py", "contract/images.py")
+_PATH_CODE = (
+    "analysis/*.py",
+    "screening/finder.py",
+    "contract/cell_grid.py",
+    "contract/preprocess.py",
+    "contract/images.py",
+)
 _PICTURES = ("explain.py",)
 
 
@@ -58,6 +65,8 @@ class FieldReader:
         if not quality.usable:
             return self._refused(frame.name, (width_px, height_px), quality.reason)
         boxes = [b for b in self.finder(frame) if min(b.width_px, b.height_px) >= MIN_BOX_PX]
+        if crowded := crowding(boxes):
+            return self._refused(frame.name, (width_px, height_px), crowded)
         sides = [(b.left_px, b.top_px, b.width_px, b.height_px) for b in boxes]
         kinds = np.array([box.kind for box in boxes], "U8")
         return FieldReading(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import cv2
 import numpy as np
 
 from edge.analysis.cell_size import RBC_DIAMETER_UM, field_diameter
 from edge.analysis.found_cells import objects_of
+from edge.analysis.quality import CROWDED
 from edge.contract.bundle import Bundle
 from edge.contract.cell_grid import SIDE_STEP_PX, GridCells, GridSettings, read_grid
 from edge.contract.errors import BundleError
@@ -26,6 +30,21 @@ _ROOM_BEYOND_HALO = 0.95
 # With cells of another size than expected the field is looked at again, once, at theirs.
 _SIZE_OFF = 1.2
 _ENOUGH_CELLS = 5
+# Certainty of a cell that stands alone or only touches others, and the share of a field's cells
+# that may have less. Of iml-fields 6 % of the fields have more; there few cells are labelled, too.
+_SURE, _MOST_UNSURE = 0.6, 0.4
+# Fields whose cells' width is remembered, how many tell enough, and cells of a field that count.
+_REMEMBERED, _FEW_FIELDS, _MANY_CELLS = 21, 3, 20
+
+
+def crowding(boxes: Sequence[CellBox]) -> str:
+    """Why a field's cells cannot be counted, empty where they can: too many lie on one another.
+
+    There the finder is unsure of them, and a microscopist leaves such fields out, too.
+    """
+    whole = [box for box in boxes if box.kind == "rbc" and not box.at_border]
+    unsure = sum(box.certainty < _SURE for box in whole)
+    return CROWDED if len(whole) >= _MANY_CELLS and unsure > _MOST_UNSURE * len(whole) else ""
 
 
 def finder_of(manifest: Manifest) -> Finder:
@@ -45,10 +64,15 @@ class Seen:
 
 @dataclass(frozen=True, eq=False)
 class FinderNetwork:
-    """A finder's network, its answers read as `grid` says. `LearnedFinder` is a bundle's."""
+    """A finder's network, its answers read as `grid` says. `LearnedFinder` is a bundle's.
+
+    The lens does not change from field to field: how wide cells were in the last fields tells more
+    than one field does, so they are remembered, and forgotten once cells of another size are seen.
+    """
 
     runtime: Runtime
     grid: GridSettings
+    _widths_px: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
     def find(self, frame: Frame) -> tuple[CellBox, ...]:
         """The objects of a field, as `edge.analysis.cells.find_cells` gives them."""
@@ -58,21 +82,34 @@ class FinderNetwork:
     def look(self, frame: Frame) -> Seen | None:
         """Finds the cells at the size at which they are as wide as the network expects.
 
-        The frame's scale is taken where it is known; else it is measured on the field, and again on
-        the cells found. None where nothing is stained.
+        The frame's scale is taken where it is known; else that of the last fields, or it is
+        measured on this one, and again on the cells found. None where nothing is stained.
         """
-        width_px = _box_width(frame)
-        if width_px is None:
-            return None
-        scale = self.grid.cell_px / width_px
-        seen = self._look_at(frame.image, scale)
-        found = seen.cells.diameter_px()
-        if found is None or len(seen.cells.boxes) < _ENOUGH_CELLS:
-            return seen
-        off = self.grid.cell_px / found
-        if 1 / _SIZE_OFF < off < _SIZE_OFF:
-            return seen
-        return self._look_at(frame.image, scale * off)
+        seen = None
+        for width_px in self._guesses(frame):
+            seen = self._look_at(frame.image, self.grid.cell_px / width_px)
+            if len(seen.cells.boxes) >= _ENOUGH_CELLS:
+                return self._at_their_size(frame, seen, width_px)
+        return seen
+
+    def _guesses(self, frame: Frame) -> Iterator[float]:
+        """Widths of a box, px of the frame, the likeliest first."""
+        if frame.um_per_px:
+            yield _ROOM * RBC_DIAMETER_UM / frame.um_per_px
+        elif len(self._widths_px) >= _FEW_FIELDS:
+            yield float(np.median(self._widths_px))
+        if found := field_diameter(frame.image):
+            yield _ROOM_BEYOND_HALO * found
+
+    def _at_their_size(self, frame: Frame, seen: Seen, shown_px: float) -> Seen:
+        """The same, or looked at again where the cells are of another size than was thought."""
+        off = (seen.cells.diameter_px() or 0.0) / self.grid.cell_px
+        if not 1 / _SIZE_OFF < off < _SIZE_OFF:
+            self._widths_px.clear()
+            return self._look_at(frame.image, self.grid.cell_px / (shown_px * off))
+        if len(seen.cells.boxes) >= _MANY_CELLS:
+            self._widths_px.append(shown_px * off)
+        return seen
 
     def _look_at(self, frame: U8Array, scale: float) -> Seen:
         height, width = frame.shape[:2]
@@ -83,14 +120,6 @@ class FinderNetwork:
         )
         image = np.asarray(cv2.resize(_thinned(frame, scale), size), np.uint8)
         return Seen(image, read_grid(self.runtime.grid(image), self.grid))
-
-
-def _box_width(frame: Frame) -> float | None:
-    """About how wide the network's boxes are going to be, px of the frame."""
-    if frame.um_per_px:
-        return _ROOM * RBC_DIAMETER_UM / frame.um_per_px
-    found = field_diameter(frame.image)
-    return _ROOM_BEYOND_HALO * found if found else None
 
 
 def _thinned(frame: U8Array, scale: float) -> U8Array:
@@ -120,9 +149,9 @@ class LearnedFinder:
     def __post_init__(self) -> None:
         self.self_test()
 
-    @property
+    @cached_property
     def network(self) -> FinderNetwork:
-        """The network as its manifest reads it."""
+        """The network as its manifest reads it; one, since it remembers how wide cells are."""
         return FinderNetwork(self.runtime, finder_of(self.bundle.manifest).grid)
 
     def self_test(self) -> SelfTest:
