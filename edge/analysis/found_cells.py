@@ -32,7 +32,8 @@ class ObjectSettings:
     Attributes:
         edge_fraction: how far from glass to cell a cell's edge lies, 0 to 1.
         middle_share: of a cell's sides; inside it the pale centre is the cell's, stained or not.
-        border_diameters: cells nearer to the frame's edge are cut by it.
+        least_stained_share: of what shows of a cell; a box with less holds none. At the frame's
+            edge the network guesses, since cut cells often carry no label.
         nucleus_share: smallest nucleus of a white cell.
         least_object_share: smaller objects are specks and left out.
         least_contrast: of cells over glass, in `stain_map` units; with less all boxes are cells.
@@ -40,7 +41,7 @@ class ObjectSettings:
 
     edge_fraction: float = 0.3
     middle_share: float = 0.7
-    border_diameters: float = 0.06
+    least_stained_share: float = 0.35
     nucleus_share: float = 0.3
     least_object_share: float = 0.06
     least_contrast: int = 10
@@ -102,11 +103,9 @@ def objects_of(
     white = white_cell_regions(nucleus_mask(image, colours), diameter_px, settings.nucleus_share)
     red = _outside(cells, white)
     found = [_white(region, field) for region in white]
-    found += [
-        _red(box, score, field, settings)
-        for box, score in zip(red.boxes, red.scores.tolist(), strict=True)
-        if _is_inside(box, image.shape)
-    ]
+    for box, score in zip(red.boxes, red.scores.tolist(), strict=True):
+        cell = _red(box, score, field, settings) if _is_inside(box, image.shape) else None
+        found += [cell] if cell else []
     return tuple(found + _others(field, red.boxes, white, colours, settings))
 
 
@@ -140,8 +139,8 @@ def _is_inside(box: F32Array, shape: tuple[int, ...]) -> bool:
     )
 
 
-def _red(box: F32Array, score: float, field: _Field, settings: ObjectSettings) -> CellBox:
-    """The stained pixels of the box's inscribed ellipse, and its middle whole."""
+def _red(box: F32Array, score: float, field: _Field, settings: ObjectSettings) -> CellBox | None:
+    """The stained pixels of the box's inscribed ellipse, and its whole middle; None with too few."""
     height_px, width_px = field.frame_px
     across, down = field.scale
     left, right = round(float(box[0]) * across), round(float(box[2]) * across)
@@ -149,10 +148,27 @@ def _red(box: F32Array, score: float, field: _Field, settings: ObjectSettings) -
     x0, y0, x1, y1 = max(0, left), max(0, top), min(width_px, right), min(height_px, bottom)
     whole, middle = _ellipses(max(1, right - left), max(1, bottom - top), settings.middle_share)
     part = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-    mask = whole[part] & (field.stained_in_frame[y0:y1, x0:x1] | middle[part])
-    rim = settings.border_diameters * field.diameter_px * across
-    border = left < rim or top < rim or right > width_px - rim or bottom > height_px - rim
+    stained, shown = field.stained_in_frame[y0:y1, x0:x1], whole[part]
+    mask = shown & stained
+    least = settings.least_stained_share * np.count_nonzero(shown)
+    if np.count_nonzero(mask) < max(least, 1):
+        return None
+    mask |= middle[part]
+    border = _reaches_edge(mask, (x0, y0, x1, y1), field.frame_px)
     return CellBox(x0, y0, x1 - x0, y1 - y0, mask, "rbc", border, score)
+
+
+def _reaches_edge(
+    mask: BoolArray, box: tuple[int, int, int, int], frame_px: tuple[int, int]
+) -> bool:
+    """Whether a cell, not the room that its box leaves, touches the frame's edge."""
+    x0, y0, x1, y1 = box
+    return bool(
+        (x0 == 0 and mask[:, 0].any())
+        or (y0 == 0 and mask[0].any())
+        or (x1 == frame_px[1] and mask[:, -1].any())
+        or (y1 == frame_px[0] and mask[-1].any())
+    )
 
 
 @cache
