@@ -16,8 +16,8 @@ import platformdirs
 
 from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.records import from_plain
+from edge.contract.site import SiteCheck
 from edge.protocol import Protocol
-from edge.screening.site import SiteCheck
 from edge.store.files import write_durably
 
 CONFIG_FILE, SITE_FILE = "config.toml", "site.toml"

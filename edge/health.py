@@ -12,8 +12,8 @@ from pathlib import Path
 
 from edge.config import DeviceConfig
 from edge.contract.errors import ClinicScopeError
+from edge.contract.site import shift_in_force
 from edge.installed import find_bundle, has_enhancer, load_enhancer, load_screener, open_stages
-from edge.screening.site import shift_in_force
 from edge.store.files import write_durably
 from edge.store.store import Store
 

@@ -20,6 +20,7 @@ from train.commands.report import report
 from train.commands.score import score
 from train.commands.superres import superres
 from train.commands.travel import travel
+from train.commands.travel_threshold import travel_threshold
 
 
 @click.group()
@@ -29,6 +30,6 @@ def train() -> None:
 
 for command in (
     fetch, folds, fit, evaluate, explain, score, report, oof, context, features, pretrain, travel,
-    cost, finder, novelty, superres,
+    travel_threshold, cost, finder, novelty, superres,
 ):  # fmt: skip
     train.add_command(command)

@@ -13,7 +13,7 @@ from edge.config import SITE_FILE, clear_site, data_home, load_config, load_site
 from edge.contract.errors import ClinicScopeError
 from edge.installed import find_bundle
 from edge.screening.labelled import check_site, read_labels
-from edge.screening.site import SiteCheck, shift_in_force
+from edge.contract.site import SiteCheck, shift_in_force
 
 
 @click.group()

@@ -17,13 +17,13 @@ from edge.contract.errors import BundleError, DataError, SourceError
 from edge.contract.images import list_images
 from edge.contract.labels import PARASITISED, UNINFECTED
 from edge.contract.reference import LogitReference
+from edge.contract.site import LEAST_OF_EACH, SiteCheck, estimate_shift
 from edge.contract.types import F32Array
 from edge.screening.calls import field_point, logit_at
 from edge.screening.crops import NO_RED_CELL, read_crop
 from edge.screening.field_calls import field_logits
 from edge.screening.novelty import Opinion
 from edge.screening.screener import Screener
-from edge.screening.site import LEAST_OF_EACH, SiteCheck, estimate_shift
 
 COLUMNS = ("path", "label")
 CELL_LABELS = (UNINFECTED, PARASITISED)

@@ -18,6 +18,7 @@ from edge.analysis.quality import assess_quality
 from edge.contract.errors import BundleError
 from edge.contract.preprocess import Preprocessing, prepare_batch
 from edge.contract.reference import LogitReference
+from edge.contract.site import SiteCheck, shift_in_force
 from edge.contract.types import (
     CellBox,
     CellCall,
@@ -31,8 +32,7 @@ from edge.contract.types import (
 from edge.screening.calls import check_reads_fields, field_threshold, logit_at
 from edge.screening.classifier import Classifier
 from edge.screening.field_calls import call_cells, field_logits, field_refusal
-from edge.screening.finder import LearnedFinder
-from edge.screening.site import SiteCheck, shift_in_force
+from edge.screening.finder import LearnedFinder, crowding
 from edge.screening.stages import Prepare, StageNetwork
 from edge.screening.uncertain import NONE_FLAGGED, Flagged, mark_uncertain
 
@@ -118,6 +118,8 @@ class Screener(Classifier):
         with self._timed(timings, "cells"):
             find = self.finder.network.find if self.finder else find_cells
             boxes = [box for box in find(frame) if _is_readable(box)]
+        if crowded := crowding(boxes):
+            return FieldResult(frame.name, _unusable(quality, crowded), (), timings)
         red = [box for box in boxes if box.kind == "rbc"]
         with self._timed(timings, "preprocess"):
             crops = [_cut(frame, box) for box in red]
@@ -126,8 +128,7 @@ class Screener(Classifier):
             )
         calls, refusal = self._call(boxes, batch, flagged, timings)
         if refusal:
-            refused = replace(quality, usable=False, reason=refusal)
-            return FieldResult(frame.name, refused, (), timings)
+            return FieldResult(frame.name, _unusable(quality, refusal), (), timings)
         if self.stages:
             with self._timed(timings, "stages"):
                 calls = self.stages.name(calls, self._prepare_again(frame, red, batch))
@@ -185,6 +186,10 @@ class Screener(Classifier):
         started = self.clock()
         yield
         timings[stage] = round((self.clock() - started) * 1000, 3)
+
+
+def _unusable(quality: FieldQuality, reason: str) -> FieldQuality:
+    return replace(quality, usable=False, reason=reason)
 
 
 def _cut(frame: Frame, box: CellBox) -> np.ndarray:

@@ -11,7 +11,7 @@ import pytest
 from edge.contract.bundle import open_bundle
 from edge.contract.errors import ConfigError, DataError, ManifestError
 from edge.contract.reference import ClassLogits, LogitReference
-from edge.screening.site import SiteCheck, estimate_shift, shift_in_force
+from edge.contract.site import SiteCheck, estimate_shift, shift_in_force
 from tests.conftest import SHIPPED
 
 HOME = LogitReference("drawn", ClassLogits(-4.0, 1.0, 1.0), ClassLogits(4.0, 1.0, 1.0))
