@@ -140,7 +140,7 @@ def _is_inside(box: F32Array, shape: tuple[int, ...]) -> bool:
 
 
 def _red(box: F32Array, score: float, field: _Field, settings: ObjectSettings) -> CellBox | None:
-    """The stained pixels of the box's inscribed ellipse, and its whole middle; None with too few."""
+    """The stained pixels of the box's inscribed ellipse, and its middle; None with too few."""
     height_px, width_px = field.frame_px
     across, down = field.scale
     left, right = round(float(box[0]) * across), round(float(box[2]) * across)

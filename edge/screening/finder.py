@@ -31,8 +31,8 @@ _ROOM_BEYOND_HALO = 0.95
 _SIZE_OFF = 1.2
 _ENOUGH_CELLS = 5
 # Certainty of a cell that stands alone or only touches others, and the share of a field's cells
-# that may have less. Of iml-fields 6 % of the fields have more; there few cells are labelled, too.
-_SURE, _MOST_UNSURE = 0.6, 0.4
+# that may have less. Of iml-fields 2 % of the fields have more; there few cells are labelled, too.
+_SURE, _MOST_UNSURE = 0.6, 0.5
 # Fields whose cells' width is remembered, how many tell enough, and cells of a field that count.
 _REMEMBERED, _FEW_FIELDS, _MANY_CELLS = 21, 3, 20
 
