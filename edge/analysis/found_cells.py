@@ -8,7 +8,7 @@ platelet or debris.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -32,7 +32,7 @@ class ObjectSettings:
     Attributes:
         edge_fraction: how far from glass to cell a cell's edge lies, 0 to 1.
         middle_share: of a cell's sides; inside it the pale centre is the cell's, stained or not.
-        least_stained_share: of what shows of a cell; a box with less holds none. At the frame's
+        least_stained_share: of what shows of a box; with less it holds no cell. At the frame's
             edge the network guesses, since cut cells often carry no label.
         nucleus_share: smallest nucleus of a white cell.
         least_object_share: smaller objects are specks and left out.
@@ -41,7 +41,7 @@ class ObjectSettings:
 
     edge_fraction: float = 0.3
     middle_share: float = 0.7
-    least_stained_share: float = 0.35
+    least_stained_share: float = 0.3
     nucleus_share: float = 0.3
     least_object_share: float = 0.06
     least_contrast: int = 10
@@ -101,11 +101,15 @@ def objects_of(
     field = _Field(image, stained, diameter_px, in_frame)
     colours = field_colours(image, field.stained)
     white = white_cell_regions(nucleus_mask(image, colours), diameter_px, settings.nucleus_share)
-    red = _outside(cells, white)
+    red = _outside(_stained_enough(cells, stained, settings), white)
     found = [_white(region, field) for region in white]
-    for box, score in zip(red.boxes, red.scores.tolist(), strict=True):
-        cell = _red(box, score, field, settings) if _is_inside(box, image.shape) else None
-        found += [cell] if cell else []
+    found += [
+        _red(box, score, field, settings)
+        for box, score in zip(red.boxes.tolist(), red.scores.tolist(), strict=True)
+    ]
+    if stained.all():
+        # Nothing tells cells from glass; the glass would be an object, too.
+        return tuple(found)
     return tuple(found + _others(field, red.boxes, white, colours, settings))
 
 
@@ -131,28 +135,27 @@ def _outside(cells: GridCells, white: tuple[BoolArray, ...]) -> GridCells:
     return GridCells(np.asarray(boxes[kept]), np.asarray(cells.scores[kept]))
 
 
-def _is_inside(box: F32Array, shape: tuple[int, ...]) -> bool:
-    """Whether at least a pixel of the box is."""
-    left, top, right, bottom = box.tolist()
-    return bool(
-        min(right, shape[1]) - max(left, 0) >= 1 and min(bottom, shape[0]) - max(top, 0) >= 1
-    )
+def _stained_enough(cells: GridCells, stained: U8Array, settings: ObjectSettings) -> GridCells:
+    """Those of which something shows, and enough of that is stained."""
+    end = np.array(stained.shape[::-1] * 2)
+    left, top, right, bottom = np.clip(np.rint(cells.boxes), 0, end).astype(int).T
+    sums = cv2.integral(stained)
+    inside = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
+    area = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
+    kept = (area > 0) & (inside >= 255 * settings.least_stained_share * area)
+    return GridCells(np.asarray(cells.boxes[kept]), np.asarray(cells.scores[kept]))
 
 
-def _red(box: F32Array, score: float, field: _Field, settings: ObjectSettings) -> CellBox | None:
-    """The stained pixels of the box's inscribed ellipse, and its middle; None with too few."""
+def _red(box: list[float], score: float, field: _Field, settings: ObjectSettings) -> CellBox:
+    """The stained pixels of the box's inscribed ellipse, and its middle."""
     height_px, width_px = field.frame_px
     across, down = field.scale
-    left, right = round(float(box[0]) * across), round(float(box[2]) * across)
-    top, bottom = round(float(box[1]) * down), round(float(box[3]) * down)
+    left, right = round(box[0] * across), round(box[2] * across)
+    top, bottom = round(box[1] * down), round(box[3] * down)
     x0, y0, x1, y1 = max(0, left), max(0, top), min(width_px, right), min(height_px, bottom)
     whole, middle = _ellipses(max(1, right - left), max(1, bottom - top), settings.middle_share)
     part = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-    stained, shown = field.stained_in_frame[y0:y1, x0:x1], whole[part]
-    mask = shown & stained
-    least = settings.least_stained_share * np.count_nonzero(shown)
-    if np.count_nonzero(mask) < max(least, 1):
-        return None
+    mask = whole[part] & field.stained_in_frame[y0:y1, x0:x1]
     mask |= middle[part]
     border = _reaches_edge(mask, (x0, y0, x1, y1), field.frame_px)
     return CellBox(x0, y0, x1 - x0, y1 - y0, mask, "rbc", border, score)
@@ -171,7 +174,8 @@ def _reaches_edge(
     )
 
 
-@cache
+# Cells of one size are many; of a camera's whole range of sizes all would fill the memory.
+@lru_cache(maxsize=256)
 def _ellipses(width_px: int, height_px: int, share: float) -> tuple[BoolArray, BoolArray]:
     """The ellipse inscribed in a box, and a smaller one about the same middle."""
     x = (np.arange(width_px) + 0.5) / width_px * 2 - 1
@@ -218,7 +222,9 @@ def _to_frame(mask: U8Array, corner: tuple[int, int], kind: str, field: _Field) 
     x, y, width, height = cv2.boundingRect(mask)
     height_px, width_px = field.frame_px
     across, down = field.scale
-    x0, y0 = round((corner[0] + x) * across), round((corner[1] + y) * down)
+    # In a frame that is smaller than the image, the last rows are rounded beyond it.
+    x0 = min(width_px - 1, round((corner[0] + x) * across))
+    y0 = min(height_px - 1, round((corner[1] + y) * down))
     x1 = min(width_px, max(x0 + 1, round((corner[0] + x + width) * across)))
     y1 = min(height_px, max(y0 + 1, round((corner[1] + y + height) * down)))
     part = np.ascontiguousarray(mask[y : y + height, x : x + width]) * np.uint8(255)
