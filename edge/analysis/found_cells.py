@@ -32,8 +32,10 @@ class ObjectSettings:
     Attributes:
         edge_fraction: how far from glass to cell a cell's edge lies, 0 to 1.
         middle_share: of a cell's sides; inside it the pale centre is the cell's, stained or not.
-        least_stained_share: of what shows of a box; with less it holds no cell. At the frame's
-            edge the network guesses, since cut cells often carry no label.
+        least_stained_share: of a box; with less it holds no cell, not even a pale one.
+        least_cut_share: the same where the frame's edge cuts the box, of what shows: there the
+            network guesses, since cut cells often carry no label.
+        edge_diameters: a cell that comes so near to the frame's edge is cut by it.
         nucleus_share: smallest nucleus of a white cell.
         least_object_share: smaller objects are specks and left out.
         least_contrast: of cells over glass, in `stain_map` units; with less all boxes are cells.
@@ -41,7 +43,9 @@ class ObjectSettings:
 
     edge_fraction: float = 0.3
     middle_share: float = 0.7
-    least_stained_share: float = 0.3
+    least_stained_share: float = 0.25
+    least_cut_share: float = 0.45
+    edge_diameters: float = 0.03
     nucleus_share: float = 0.3
     least_object_share: float = 0.06
     least_contrast: int = 10
@@ -142,7 +146,9 @@ def _stained_enough(cells: GridCells, stained: U8Array, settings: ObjectSettings
     sums = cv2.integral(stained)
     inside = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
     area = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
-    kept = (area > 0) & (inside >= 255 * settings.least_stained_share * area)
+    cut = ((cells.boxes[:, :2] < 0) | (cells.boxes[:, 2:] > end[:2])).any(axis=1)
+    least = np.where(cut, settings.least_cut_share, settings.least_stained_share)
+    kept = (area > 0) & (inside >= 255 * least * area)
     return GridCells(np.asarray(cells.boxes[kept]), np.asarray(cells.scores[kept]))
 
 
@@ -157,20 +163,21 @@ def _red(box: list[float], score: float, field: _Field, settings: ObjectSettings
     part = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
     mask = whole[part] & field.stained_in_frame[y0:y1, x0:x1]
     mask |= middle[part]
-    border = _reaches_edge(mask, (x0, y0, x1, y1), field.frame_px)
+    near_px = max(1, round(settings.edge_diameters * field.diameter_px * across))
+    border = _reaches_edge(mask, (x0, y0, x1, y1), field.frame_px, near_px)
     return CellBox(x0, y0, x1 - x0, y1 - y0, mask, "rbc", border, score)
 
 
 def _reaches_edge(
-    mask: BoolArray, box: tuple[int, int, int, int], frame_px: tuple[int, int]
+    mask: BoolArray, box: tuple[int, int, int, int], frame_px: tuple[int, int], near_px: int
 ) -> bool:
-    """Whether a cell, not the room that its box leaves, touches the frame's edge."""
+    """Whether a cell, not the room that its box leaves, comes near the frame's edge."""
     x0, y0, x1, y1 = box
     return bool(
-        (x0 == 0 and mask[:, 0].any())
-        or (y0 == 0 and mask[0].any())
-        or (x1 == frame_px[1] and mask[:, -1].any())
-        or (y1 == frame_px[0] and mask[-1].any())
+        (x0 == 0 and mask[:, :near_px].any())
+        or (y0 == 0 and mask[:near_px].any())
+        or (x1 == frame_px[1] and mask[:, -near_px:].any())
+        or (y1 == frame_px[0] and mask[-near_px:].any())
     )
 
 
@@ -204,12 +211,13 @@ def _others(
     for region in white:
         rest[region] = 0
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=4)
-    least = settings.least_object_share * np.pi / 4 * field.diameter_px**2
+    x0, y0, w, h, areas = stats.T
+    # What the frame's edge cuts may be the rest of a red cell as well.
+    inside = (x0 > 0) & (y0 > 0) & (x0 + w < rest.shape[1]) & (y0 + h < rest.shape[0])
+    large = areas >= settings.least_object_share * np.pi / 4 * field.diameter_px**2
     found = []
-    for piece in range(1, count):
-        x, y, width, height, area = stats[piece].tolist()
-        if area < least:
-            continue
+    for piece in np.flatnonzero(inside & large & (np.arange(count) > 0)).tolist():
+        x, y, width, height, _ = stats[piece].tolist()
         mask = pieces[y : y + height, x : x + width] == piece
         colour = field.image[y : y + height, x : x + width][mask].mean(axis=0, dtype=np.float32)
         kind = "platelet" if is_platelet_colour(colour, colours) else "debris"
