@@ -7,7 +7,7 @@ platelet or debris.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
@@ -18,6 +18,7 @@ from edge.analysis.nuclei import (
     FieldColours,
     field_colours,
     is_platelet_colour,
+    is_white_nucleus,
     nucleus_mask,
     white_cell_regions,
 )
@@ -37,6 +38,7 @@ class ObjectSettings:
             network guesses, since cut cells often carry no label.
         edge_diameters: a cell that comes so near to the frame's edge is cut by it.
         nucleus_share: smallest nucleus of a white cell.
+        same_cell_overlap: intersection over union from which on a box is a white cell's.
         least_object_share: smaller objects are specks and left out.
         least_contrast: of cells over glass, in `stain_map` units; with less all boxes are cells.
     """
@@ -47,6 +49,7 @@ class ObjectSettings:
     least_cut_share: float = 0.45
     edge_diameters: float = 0.03
     nucleus_share: float = 0.3
+    same_cell_overlap: float = 0.3
     least_object_share: float = 0.06
     least_contrast: int = 10
 
@@ -104,13 +107,16 @@ def objects_of(
     in_frame = np.asarray(cv2.resize(stained, frame_px[::-1]) > 127)
     field = _Field(image, stained, diameter_px, in_frame)
     colours = field_colours(image, field.stained)
-    white = white_cell_regions(nucleus_mask(image, colours), diameter_px, settings.nucleus_share)
-    red = _outside(_stained_enough(cells, stained, settings), white)
-    found = [_white(region, field) for region in white]
-    found += [
+    cells = _stained_enough(cells, stained, settings)
+    white = _white_regions(field, colours, settings)
+    red = _outside(cells, white)
+    found = [_white(region, cells, field, settings) for region in white]
+    made = (
         _red(box, score, field, settings)
         for box, score in zip(red.boxes.tolist(), red.scores.tolist(), strict=True)
-    ]
+    )
+    # In a frame that is smaller than the image, a box may have no pixel.
+    found += [cell for cell in made if cell.mask.size]
     if stained.all():
         # Nothing tells cells from glass; the glass would be an object, too.
         return tuple(found)
@@ -124,6 +130,17 @@ def _stained(image: U8Array, settings: ObjectSettings) -> U8Array:
         return np.full(stain.shape, 255, np.uint8)
     limit = glass + settings.edge_fraction * (cell - glass)
     return np.asarray(cv2.threshold(stain, limit, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def _white_regions(
+    field: _Field, colours: FieldColours, settings: ObjectSettings
+) -> tuple[BoolArray, ...]:
+    nuclei = nucleus_mask(field.image, colours)
+    found = white_cell_regions(nuclei, field.diameter_px, settings.nucleus_share)
+    purple = nuclei > 0
+    return tuple(
+        region for region in found if is_white_nucleus(field.image, region & purple, colours)
+    )
 
 
 def _outside(cells: GridCells, white: tuple[BoolArray, ...]) -> GridCells:
@@ -191,8 +208,26 @@ def _ellipses(width_px: int, height_px: int, share: float) -> tuple[BoolArray, B
     return np.asarray(away <= 1), np.asarray(away <= share**2)
 
 
-def _white(region: BoolArray, field: _Field) -> CellBox:
-    return _to_frame(np.ascontiguousarray(region.view(np.uint8)), (0, 0), "wbc", field)
+def _white(region: BoolArray, cells: GridCells, field: _Field, settings: ObjectSettings) -> CellBox:
+    """A white cell: the box that the network gave it, which holds its pale cytoplasm, too; else the
+    nucleus with its rim.
+    """
+    x, y, width, height = cv2.boundingRect(region.view(np.uint8))
+    own = np.array([x, y, x + width, y + height], np.float32)
+    overlap = _overlaps(cells.boxes, own)
+    if overlap.max(initial=0.0) < settings.same_cell_overlap:
+        return _to_frame(np.ascontiguousarray(region.view(np.uint8)), (0, 0), "wbc", field)
+    box, nearest = cells.boxes[overlap.argmax()], int(overlap.argmax())
+    both = [*np.minimum(box, own)[:2].tolist(), *np.maximum(box, own)[2:].tolist()]
+    return replace(_red(both, float(cells.scores[nearest]), field, settings), kind="wbc")
+
+
+def _overlaps(boxes: F32Array, one: F32Array) -> F32Array:
+    """(N,) intersection over union of (N,4) boxes with one."""
+    start, end = np.maximum(boxes[:, :2], one[:2]), np.minimum(boxes[:, 2:], one[2:])
+    shared = np.clip(end - start, 0, None).prod(axis=1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1) + (one[2:] - one[:2]).prod()
+    return np.asarray(shared / np.maximum(areas - shared, 1e-6), np.float32)
 
 
 def _others(

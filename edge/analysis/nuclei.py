@@ -17,6 +17,9 @@ _DARKER_THAN_OVERLAP = 0.9
 # and relative to a red cell it absorbs green more than red or blue; ink absorbs all alike.
 _NUCLEUS_GREEN_RATIO = 0.74
 _PLATELET_GREEN_RATIO = 0.95
+# Relative to a red cell again: of 18 infected cells of iml-fields with large purple areas 16 lie
+# above both, of 86 other such objects there 68 below one.
+_DENSE_GREEN_RATIO, _BLUER_THAN_RED = 0.45, 1.15
 _LEAST_LIGHT = 0.02
 
 
@@ -69,6 +72,20 @@ def is_platelet_colour(colour: F32Array, colours: FieldColours) -> bool:
     """Whether an object's mean RGB is more purple than a red cell's."""
     red, green, blue = (colour / (colours.glass * colours.red_cell)).tolist()
     return bool(green < _PLATELET_GREEN_RATIO * max(red, blue))
+
+
+def is_white_nucleus(image: U8Array, nucleus: BoolArray, colours: FieldColours) -> bool:
+    """Whether a purple area is a white cell's nucleus, not a parasite that fills its red cell.
+
+    A nucleus is bluer than red cells, or takes far more green than a parasite's chromatin does.
+
+    Args:
+        image: (H,W,3) uint8 RGB.
+        nucleus: (H,W) bool, not empty.
+    """
+    mean = image[nucleus].mean(axis=0, dtype=np.float32)
+    red, green, blue = (mean / (colours.glass * colours.red_cell)).tolist()
+    return bool(green < _DENSE_GREEN_RATIO * max(red, blue) or blue > _BLUER_THAN_RED * red)
 
 
 def white_cell_regions(
