@@ -94,10 +94,12 @@ class FinderNetwork:
 
     def _guesses(self, frame: Frame) -> Iterator[float]:
         """Widths of a box, px of the frame, the likeliest first."""
+        # Taken once: another thread may be reading a field.
+        remembered = tuple(self._widths_px)
         if frame.um_per_px:
             yield _ROOM * RBC_DIAMETER_UM / frame.um_per_px
-        elif len(self._widths_px) >= _FEW_FIELDS:
-            yield float(np.median(self._widths_px))
+        elif len(remembered) >= _FEW_FIELDS:
+            yield float(np.median(remembered))
         if found := field_diameter(frame.image):
             yield _ROOM_BEYOND_HALO * found
 
@@ -126,7 +128,7 @@ def _thinned(frame: U8Array, scale: float) -> U8Array:
     """The frame by the whole factor that comes nearest to the scale from above: means over whole
     pixels take a tenth of the time that means over parts of them do.
     """
-    step = int(1 / scale)
+    step = min(int(1 / scale), *frame.shape[:2])
     if step < 2:
         return frame
     height, width = (side // step for side in frame.shape[:2])
