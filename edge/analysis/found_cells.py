@@ -31,7 +31,8 @@ class ObjectSettings:
     """What else is in a field. Areas are shares of a typical red cell's area.
 
     Attributes:
-        edge_fraction: how far from glass to cell a cell's edge lies, 0 to 1.
+        edge_fraction: how far from glass to cell a cell's edge lies, 0 to 1; a low one leaves a rim
+            of glass about it, which a network of cells cut out closely takes for something else.
         middle_share: of a cell's sides; inside it the pale centre is the cell's, stained or not.
         least_stained_share: of a box; with less it holds no cell, not even a pale one.
         least_cut_share: the same where the frame's edge cuts the box, of what shows: there the
@@ -43,7 +44,7 @@ class ObjectSettings:
         least_contrast: of cells over glass, in `stain_map` units; with less all boxes are cells.
     """
 
-    edge_fraction: float = 0.3
+    edge_fraction: float = 0.7
     middle_share: float = 0.7
     least_stained_share: float = 0.25
     least_cut_share: float = 0.45
@@ -182,7 +183,9 @@ def _red(box: list[float], score: float, field: _Field, settings: ObjectSettings
     mask |= middle[part]
     near_px = max(1, round(settings.edge_diameters * field.diameter_px * across))
     border = _reaches_edge(mask, (x0, y0, x1, y1), field.frame_px, near_px)
-    return CellBox(x0, y0, x1 - x0, y1 - y0, mask, "rbc", border, score)
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    mask = np.ascontiguousarray(mask[y : y + height, x : x + width])
+    return CellBox(x0 + x, y0 + y, width, height, mask, "rbc", border, score)
 
 
 def _reaches_edge(
