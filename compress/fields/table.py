@@ -62,6 +62,7 @@ FINDING: Lines = {
     "refused": ("fields refused", None),
     "recall": ("cells found: recall at IoU .5", Target(0.96)),
     "precision": ("cells found: precision at IoU .5", Target(0.95)),
+    "recall_read": ("recall, refused fields left out", None),
     "precision_where_boxed": ("the same, where true cells carry boxes", None),
     "recall_strict": ("the same, nothing left out: recall", None),
     "precision_strict": ("the same, nothing left out: precision", None),

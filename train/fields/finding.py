@@ -17,7 +17,8 @@ from train.fields.tallies import Tallies
 def finding_figures(fields: Sequence[Field], labelled: Sequence[bool]) -> dict[str, Figure]:
     """How well red cells are found; `_strict` figures leave nothing out.
 
-    A refused field's cells are not found, and its count is off by all of them.
+    A refused field's cells are not found, and its count is off by all of them; `recall_read` is of
+    the others.
     `precision_where_boxed` leaves out what was found where no true cell is near; `_labelled`
     figures are of fields whose cells carry labels.
 
@@ -33,12 +34,14 @@ def finding_figures(fields: Sequence[Field], labelled: Sequence[bool]) -> dict[s
         row["labelled"] = float(is_labelled)
         for key in ("true", "found", "hits"):
             row[f"{key}_labelled"] = row[key] * is_labelled
+        row["true_read"] = 0 if one.reading.refused else row["true"]
         row["count_error_labelled"] = row["count_error"] if is_labelled else np.nan
         rows.append(row)
     tallies = Tallies.of(rows, [one.truth.group for one in fields])
     figures = {
         "refused": tallies.share("refused", "fields"),
         "labelled": tallies.share("labelled", "fields"),
+        "recall_read": tallies.share("hits", "true_read"),
         "precision_where_boxed": tallies.share("hits", "found_boxed"),
     }
     for name in ("", "_strict", "_labelled"):

@@ -72,6 +72,7 @@ def test_refused_field_is_told_and_its_cells_are_not_found() -> None:
     assert figures["recall"].value == 0.5
     assert figures["precision"].value == 1
     assert figures["count_error_mean"].value == 0.5
+    assert figures["recall_read"].value == 1
     assert figures["labelled"].value == 0.5
     assert (figures["recall_labelled"].value, figures["count_error_median_labelled"].value) == (
         1,
