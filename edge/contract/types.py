@@ -47,6 +47,9 @@ class FieldQuality:
         brightness: median of the brightest channel, 0 to 255.
         saturated_fraction: share of pixels at the top of the range in every channel.
         stained_fraction: share of the field that cells cover.
+        notes: what is odd without being a reason to refuse, in words.
+        lettering_px: left, top, width and height of a scale bar or text burnt into the picture;
+            cells there are not counted. None where there is none.
     """
 
     usable: bool
@@ -55,6 +58,8 @@ class FieldQuality:
     brightness: float
     saturated_fraction: float
     stained_fraction: float
+    notes: tuple[str, ...] = ()
+    lettering_px: tuple[int, int, int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)

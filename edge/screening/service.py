@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from edge.analysis.repeats import SeenFields
 from edge.cameras.base import Camera, open_camera
 from edge.contract.errors import (
     BusyError,
@@ -23,6 +24,7 @@ from edge.contract.images import encode_image
 from edge.contract.types import FieldResult, Frame, SlideReport
 from edge.protocol import Protocol, summarise
 from edge.screening.calls import field_point
+from edge.screening.repeated import not_twice
 from edge.screening.screener import Screener, refused_field
 from edge.screening.state import Progress, ServiceState, SpecimenRequest
 from edge.screening.uncertain import NONE_FLAGGED, Flagged
@@ -38,8 +40,13 @@ SOURCES = {"simulated": "simulated", "upload": "replay"}
 
 
 def read_fields(camera: Camera, screener: Screener) -> Iterator[tuple[FieldResult, Frame | None]]:
-    """Every field of a camera until it ends: its result, and its frame where one was read."""
-    flagged = NONE_FLAGGED
+    """Every field of a camera until it ends: its result, and its frame where one was read.
+
+    The camera shows one specimen: a place that it shows twice is refused the second time. What was
+    seen is kept here and dies with the specimen, as a specimen that a restart cuts off is never
+    gone on with.
+    """
+    flagged, seen = NONE_FLAGGED, SeenFields()
     while True:
         try:
             frame = camera.capture()
@@ -48,7 +55,7 @@ def read_fields(camera: Camera, screener: Screener) -> Iterator[tuple[FieldResul
         except FrameError as error:
             yield refused_field(error.name, str(error)), None
         else:
-            result = _screen(screener, frame, flagged)
+            result = not_twice(_screen(screener, frame, flagged), frame, seen)
             flagged = flagged.add(result.cells)
             yield result, frame
 
