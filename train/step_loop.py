@@ -22,7 +22,22 @@ from train.recipe import FitSpec
 from train.schedule import learning_rate
 
 COLUMNS = ("epoch", "learning_rate", "loss", "seconds")
+# What a fit of labels has, and one by steps has not.
+_OF_LABELS = (
+    "label_smoothing", "class_weights", "use_validation", "keep_best", "stop_patience",
+    "frozen_epochs", "unfreeze_last",
+)  # fmt: skip
 Row = dict[str, float]
+
+
+def check_fit(fit: FitSpec) -> None:
+    """Raises ConfigError where a fit by steps would leave a setting without effect."""
+    if unused := [name for name in _OF_LABELS if getattr(fit, name)]:
+        raise ConfigError(f"fit has {', '.join(unused)}, which only fits of labels have")
+    if fit.schedule == "plateau":
+        raise ConfigError("fit.schedule is 'plateau', which waits for a validation loss")
+    if fit.precision != "float32":
+        raise ConfigError(f"fit.precision is {fit.precision!r}; a fit by steps has 'float32'")
 
 
 class StepLoop:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edge.contract.cell_grid import GridSettings
-from edge.contract.errors import ConfigError, ManifestError
+from edge.contract.errors import ConfigError, DataError, ManifestError
 from edge.contract.records import from_plain, to_plain
 from edge.contract.types import F32Array
 from train.finder.fields import FOLDS, BoxedField, load_boxed_fields
@@ -47,8 +47,10 @@ def fit_finder(
         The path of the weights.
 
     Raises:
-        ConfigError: the folder holds a run of another recipe, or a damaged checkpoint.
-        DataError: an image cannot be read, the loss is not finite, or the disk is full.
+        ConfigError: no such fold, or the folder holds a run of another recipe, or a damaged
+            checkpoint.
+        DataError: an image cannot be read, too few fields, the loss is not finite, or the disk is
+            full.
     """
     import tf_keras
 
@@ -58,6 +60,8 @@ def fit_finder(
     tf_keras.utils.set_random_seed(recipe.seed)
     model = build_finder(recipe.model, recipe.grid)
     steps = len(fields) // recipe.fit.batch_size
+    if not steps:
+        raise DataError(f"{len(fields)} fields fill no batch; lower fit.batch_size")
     return StepLoop(model, recipe.fit, steps, run_dir).run(
         lambda epoch: draw_batches(fields, recipe, epoch),
         lambda image, *targets: finder_loss(model(image, training=True), *targets),
@@ -67,8 +71,12 @@ def fit_finder(
 
 
 def training_blocks(recipe: FinderRecipe) -> list[str]:
-    """Blocks of consecutive fields that the fit may see."""
+    """Blocks of consecutive fields that the fit may see. Raises ConfigError: no such fold."""
     folds = fold_of(FOLDS)
+    if recipe.held_out_fold not in folds.values():
+        raise ConfigError(
+            f"held_out_fold is {recipe.held_out_fold}; {FOLDS} has {sorted(set(folds.values()))}"
+        )
     return sorted(block for block, fold in folds.items() if fold != recipe.held_out_fold)
 
 
@@ -155,10 +163,12 @@ def load_finder(
     Raises:
         ConfigError: it is not finished, or no run of a finder.
     """
-    recipe = read_finder_recipe(run_dir)
+    recipe, path = read_finder_recipe(run_dir), run_dir / WEIGHTS_FILE
+    if not path.is_file():
+        raise ConfigError(f"{run_dir} has no {WEIGHTS_FILE}; fit the recipe to its end first")
     model = build_finder(recipe.model, recipe.grid, size_px)
     try:
-        model.load_weights(run_dir / WEIGHTS_FILE)
+        model.load_weights(path)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{run_dir / WEIGHTS_FILE} cannot be read: {error}") from error
+        raise ConfigError(f"{path} cannot be read: {error}") from error
     return recipe, model

@@ -11,6 +11,7 @@ from edge.contract.cell_grid import SIDE_STEP_PX, GridSettings
 from edge.contract.errors import ConfigError
 from train.models.cell_finder import STRIDE_PX
 from train.recipe import FitSpec, read_recipe_file
+from train.step_loop import check_fit
 
 RECIPES_DIR = Path(__file__).parent / "recipes"
 
@@ -86,6 +87,9 @@ class FinderRecipe:
     grid: GridSettings
     model: FinderSpec = field(default_factory=FinderSpec)
     views: ViewSpec = field(default_factory=ViewSpec)
+
+    def __post_init__(self) -> None:
+        check_fit(self.fit)
 
 
 def load_finder_recipe(

@@ -9,16 +9,12 @@ from typing import Any
 
 from edge.contract.errors import ConfigError
 from train.recipe import FitSpec, read_recipe_file
+from train.step_loop import check_fit
 from train.superres.degrade import DegradeSpec
 
 RECIPES_DIR = Path(__file__).parent / "recipes"
 LOSSLESS, NEAR_LOSSLESS = "nih-cells-lossless", "nih-cells"
 LOSSES = ("l1", "l2", "psnr")
-# What a fit of labels has, and one of pictures has not.
-_OF_LABELS = (
-    "label_smoothing", "class_weights", "use_validation", "keep_best", "stop_patience",
-    "frozen_epochs", "unfreeze_last",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,10 +118,7 @@ class EnhancerRecipe:
             raise ConfigError(f"clip_norm is {self.clip_norm}; 0 or above")
         if self.loss not in LOSSES:
             raise ConfigError(f"loss is {self.loss!r}; known: {', '.join(LOSSES)}")
-        if unused := [name for name in _OF_LABELS if getattr(self.fit, name)]:
-            raise ConfigError(f"fit has {', '.join(unused)}, which only fits of labels have")
-        if self.fit.schedule == "plateau":
-            raise ConfigError("fit.schedule is 'plateau', which waits for a validation loss")
+        check_fit(self.fit)
 
 
 def load_enhancer_recipe(
