@@ -20,7 +20,7 @@ from compress.fields.fold_models import FoldModel, FoldModels
 from edge.analysis.quality import assess_quality
 from edge.contract.errors import ImageError
 from edge.contract.images import read_image
-from edge.contract.preprocess import Preprocessing, prepare_batch
+from edge.contract.preprocess import Preprocessing, prepare_cells
 from edge.contract.types import CellBox, F32Array, Frame, U8Array
 from edge.runtimes.base import Runtime
 from edge.screening.finder import crowding
@@ -103,8 +103,7 @@ class FieldReader:
         for model, runtime in self.networks:
             spec = model.preprocessing
             if spec not in batches:
-                crops = [_cut(frame, box) for box in cells]
-                batches[spec] = prepare_batch(crops, spec, [box.mask for box in cells])
+                batches[spec] = prepare_cells(frame.image, cells, spec)
             values = np.full((len(boxes), *_tail(model)), np.nan, np.float32)
             values[red] = runtime.run(batches[spec]).logits
             found[model.family] = values
@@ -114,11 +113,6 @@ class FieldReader:
 def _tail(model: FoldModel) -> tuple[int, ...]:
     """The shape of one cell's logits."""
     return (len(model.labels),) if len(model.labels) > 2 else ()
-
-
-def _cut(frame: Frame, box: CellBox) -> U8Array:
-    bottom, right = box.top_px + box.height_px, box.left_px + box.width_px
-    return frame.image[box.top_px : bottom, box.left_px : right]
 
 
 @dataclass(frozen=True)

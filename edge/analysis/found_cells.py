@@ -31,6 +31,7 @@ class ObjectSettings:
     """What else is in a field. Areas are shares of a typical red cell's area.
 
     Attributes:
+        object_fraction: how far from glass to cell lies what is stained at all, 0 to 1.
         edge_fraction: how far from glass to cell a cell's edge lies, 0 to 1; a low one leaves a rim
             of glass about it, which a network of cells cut out closely takes for something else.
         middle_share: of a cell's sides; inside it the pale centre is the cell's, stained or not.
@@ -44,6 +45,7 @@ class ObjectSettings:
         least_contrast: of cells over glass, in `stain_map` units; with less all boxes are cells.
     """
 
+    object_fraction: float = 0.3
     edge_fraction: float = 0.7
     middle_share: float = 0.7
     least_stained_share: float = 0.25
@@ -103,9 +105,7 @@ def objects_of(
     diameter_px = cells.diameter_px()
     if diameter_px is None:
         return ()
-    stained = _stained(image, settings)
-    # Enlarged as a whole, which takes less than one small part for each cell.
-    in_frame = np.asarray(cv2.resize(stained, frame_px[::-1]) > 127)
+    stained, in_frame = _stained(image, frame_px, settings)
     field = _Field(image, stained, diameter_px, in_frame)
     colours = field_colours(image, field.stained)
     cells = _stained_enough(cells, stained, settings)
@@ -124,13 +124,21 @@ def objects_of(
     return tuple(found + _others(field, red.boxes, white, colours, settings))
 
 
-def _stained(image: U8Array, settings: ObjectSettings) -> U8Array:
+def _stained(
+    image: U8Array, frame_px: tuple[int, int], settings: ObjectSettings
+) -> tuple[U8Array, BoolArray]:
+    """What is stained, (h,w) uint8 0 or 255; and in the frame what is a cell's, (H,W) bool."""
     stain = stain_map(np.ascontiguousarray(image[:, :, GREEN]))
     glass, cell = stain_levels(stain) or (0, 0)
     if cell - glass < settings.least_contrast:
-        return np.full(stain.shape, 255, np.uint8)
-    limit = glass + settings.edge_fraction * (cell - glass)
-    return np.asarray(cv2.threshold(stain, limit, 255, cv2.THRESH_BINARY)[1], np.uint8)
+        return np.full(stain.shape, 255, np.uint8), np.ones(frame_px, bool)
+    outer, inner = (
+        glass + share * (cell - glass)
+        for share in (settings.object_fraction, settings.edge_fraction)
+    )
+    # Enlarged as a whole, which takes less than one small part for each cell.
+    in_frame = cv2.resize(stain, frame_px[::-1]) > inner
+    return np.asarray((stain > outer) * np.uint8(255), np.uint8), np.asarray(in_frame)
 
 
 def _white_regions(
@@ -183,9 +191,7 @@ def _red(box: list[float], score: float, field: _Field, settings: ObjectSettings
     mask |= middle[part]
     near_px = max(1, round(settings.edge_diameters * field.diameter_px * across))
     border = _reaches_edge(mask, (x0, y0, x1, y1), field.frame_px, near_px)
-    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
-    mask = np.ascontiguousarray(mask[y : y + height, x : x + width])
-    return CellBox(x0 + x, y0 + y, width, height, mask, "rbc", border, score)
+    return CellBox(x0, y0, x1 - x0, y1 - y0, mask, "rbc", border, score)
 
 
 def _reaches_edge(

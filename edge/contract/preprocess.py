@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from edge.contract.errors import ImageError, ManifestError
-from edge.contract.types import BoolArray, U8Array
+from edge.contract.types import BoolArray, CellBox, U8Array
 
 _FILTERS = {"area": cv2.INTER_AREA, "linear": cv2.INTER_LINEAR}
 CLAHE_CLIP = 2.0
@@ -130,6 +130,27 @@ def _pad_to_square(crop: U8Array) -> U8Array:
     square = np.zeros((side, side, 3), np.uint8)
     square[top : top + height, left : left + width] = crop
     return square
+
+
+def cut_cell(image: U8Array, box: CellBox) -> tuple[U8Array, BoolArray]:
+    """What is a cell's of a field, (h,w,3) uint8, and its mask: as narrow as the mask allows, since
+    cells that networks learned from are cut out without room.
+
+    Args:
+        image: (H,W,3) uint8, the field.
+        box: of one of its cells; all of it where the mask is empty.
+    """
+    x, y, width, height = cv2.boundingRect(box.mask.view(np.uint8))
+    if not width:
+        x, y, width, height = 0, 0, box.width_px, box.height_px
+    left, top = box.left_px + x, box.top_px + y
+    return image[top : top + height, left : left + width], box.mask[y : y + height, x : x + width]
+
+
+def prepare_cells(image: U8Array, boxes: Sequence[CellBox], spec: Preprocessing) -> U8Array:
+    """Cells of a field to (N, size_px, size_px, 3) uint8 RGB; N may be 0."""
+    cut = [cut_cell(image, box) for box in boxes]
+    return prepare_batch([crop for crop, _ in cut], spec, [mask for _, mask in cut])
 
 
 def prepare_batch(

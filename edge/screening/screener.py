@@ -16,7 +16,7 @@ import numpy as np
 from edge.analysis.cells import find_cells
 from edge.analysis.quality import assess_quality
 from edge.contract.errors import BundleError
-from edge.contract.preprocess import Preprocessing, prepare_batch
+from edge.contract.preprocess import Preprocessing, prepare_cells
 from edge.contract.reference import LogitReference
 from edge.contract.site import SiteCheck, shift_in_force
 from edge.contract.types import (
@@ -122,10 +122,7 @@ class Screener(Classifier):
             return FieldResult(frame.name, _unusable(quality, crowded), (), timings)
         red = [box for box in boxes if box.kind == "rbc"]
         with self._timed(timings, "preprocess"):
-            crops = [_cut(frame, box) for box in red]
-            batch = prepare_batch(
-                crops, self.bundle.manifest.preprocessing, [box.mask for box in red]
-            )
+            batch = prepare_cells(frame.image, red, self.bundle.manifest.preprocessing)
         calls, refusal = self._call(boxes, batch, flagged, timings)
         if refusal:
             return FieldResult(frame.name, _unusable(quality, refusal), (), timings)
@@ -140,9 +137,7 @@ class Screener(Classifier):
         def prepare(places: Sequence[int], spec: Preprocessing) -> U8Array:
             if spec == self.bundle.manifest.preprocessing:
                 return batch[list(places)]
-            boxes = [red[place] for place in places]
-            crops = [_cut(frame, box) for box in boxes]
-            return prepare_batch(crops, spec, [box.mask for box in boxes])
+            return prepare_cells(frame.image, [red[place] for place in places], spec)
 
         return prepare
 
@@ -190,11 +185,6 @@ class Screener(Classifier):
 
 def _unusable(quality: FieldQuality, reason: str) -> FieldQuality:
     return replace(quality, usable=False, reason=reason)
-
-
-def _cut(frame: Frame, box: CellBox) -> np.ndarray:
-    bottom, right = box.top_px + box.height_px, box.left_px + box.width_px
-    return frame.image[box.top_px : bottom, box.left_px : right]
 
 
 def _is_readable(box: CellBox) -> bool:
