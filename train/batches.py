@@ -97,18 +97,24 @@ def steps_of(part: LabelledCrops, recipe: Recipe) -> int:
 
 
 def _rows_of_epoch(part: LabelledCrops, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
-    """All rows, shuffled; of collections that the recipe draws from, as many of each class."""
+    """All rows, shuffled; of collections that the recipe draws from, so many of each class."""
     drawn = []
     rest = np.ones(len(part.labels), bool)
     for source, count in sorted(recipe.draws.items()):
         own = part.source == source
         rest &= ~own
         classes = np.unique(part.labels[own])
-        share = np.full(len(classes), count // len(classes))
-        share[: count % len(classes)] += 1
-        for label, n in zip(classes, share, strict=True):
+        counts = _counts(count, recipe.shares.get(source) or (1 / len(classes),) * len(classes))
+        for label, n in zip(classes, counts, strict=True):
             drawn.append(_draw(np.flatnonzero(own & (part.labels == label)), int(n), rng))
     return rng.permutation(np.concatenate([np.flatnonzero(rest), *drawn]))
+
+
+def _counts(count: int, shares: tuple[float, ...]) -> np.ndarray:
+    """Whole numbers that add up to `count`, in these shares; what is over goes to the first."""
+    counts = np.floor(np.array(shares) * count + 1e-6).astype(int)
+    counts[: count - counts.sum()] += 1
+    return counts
 
 
 def _draw(rows: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -121,6 +121,8 @@ def _part(
     source = np.array([examples[row].source for row in rows])
     if unknown := sorted(set(recipe.draws) - set(source.tolist())):
         raise ConfigError(f"draws has {unknown}; known: {sorted(set(source.tolist()))}")
+    if wrong := [name for name, shares in recipe.shares.items() if len(shares) != n_classes]:
+        raise ConfigError(f"shares of {wrong} are not one for each of {n_classes} classes")
     return LabelledCrops(crops[rows], labels, source)
 
 

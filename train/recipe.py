@@ -199,8 +199,9 @@ class Recipe:
     `train.splits.RANDOM_SPLITS`, which leaks patients. `image_augmentation` takes the place of
     `augmentation`, which is for single cells on black. `held_out_sources` are collections of which
     every example is in the test part, to see what a figure owes to knowing the collection.
-    `draws` are collections of which each epoch draws so many examples, as many of each class,
-    instead of all. `novelty` makes it a fit on healthy cells. `context` is set by `train context`
+    `draws` are collections of which each epoch draws so many examples instead of all: as many of
+    each class, or what `shares` says, a share of each class in the order of the labels, which add
+    up to 1. `novelty` makes it a fit on healthy cells. `context` is set by `train context`
     alone.
     """
 
@@ -220,6 +221,7 @@ class Recipe:
     teacher: TeacherSpec | None = None
     novelty: NoveltySpec | None = None
     draws: dict[str, int] = field(default_factory=dict)
+    shares: dict[str, tuple[float, ...]] = field(default_factory=dict)
     context: str = ""
 
     def __post_init__(self) -> None:
@@ -229,6 +231,16 @@ class Recipe:
             raise ConfigError(f"context is {self.context!r}; known: {PATIENT_CONTEXT!r}, or none")
         if few := {name: n for name, n in self.draws.items() if n < 2}:
             raise ConfigError(f"draws has {few}; at least 2 examples an epoch")
+        self._check_shares()
+
+    def _check_shares(self) -> None:
+        for name, shares in self.shares.items():
+            if name not in self.draws:
+                raise ConfigError(f"shares has {name!r}, which draws lacks: {sorted(self.draws)}")
+            if min(shares, default=0) <= 0 or abs(sum(shares) - 1) > 1e-6:
+                raise ConfigError(
+                    f"shares.{name} is {list(shares)}; all above 0, and 1 taken together"
+                )
 
     def _check_novelty(self) -> None:
         if self.novelty is not None and self.teacher is not None:

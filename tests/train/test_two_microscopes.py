@@ -67,6 +67,40 @@ def test_epoch_draws_as_many_of_each_class() -> None:
     assert len(drawn) == 32
 
 
+@pytest.mark.train
+def test_epoch_draws_the_shares_that_the_recipe_says() -> None:
+    labels = np.array([0] * 40 + [1] * 4, np.float32)
+    part = LabelledCrops(np.full((44, 32, 32, 3), 100, np.uint8), labels, np.array(["rare"] * 44))
+    recipe = replace(tiny_recipe(batch_size=4), draws={"rare": 32}, shares={"rare": (0.75, 0.25)})
+    drawn = np.concatenate([given.numpy() for _, given in batches(part, recipe, 0)])
+    assert (len(drawn), drawn.sum()) == (32, 8)
+
+
+@pytest.mark.parametrize(
+    ("shares", "words"),
+    [
+        ({"nih-cells": [0.5, 0.5]}, "which draws lacks"),
+        ({"iml-cells": [0.5, 0.4]}, "1 taken together"),
+        ({"iml-cells": [0.0, 1.0]}, "all above 0"),
+        ({"iml-cells": []}, "1 taken together"),
+    ],
+)
+def test_shares_that_are_none_are_refused(shares: dict[str, list[float]], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load_recipe("malaria-cells", {"draws": {"iml-cells": 12}, "shares": shares})
+
+
+def test_shares_of_other_classes_are_refused(data: Path, tmp_path: Path) -> None:
+    recipe = replace(
+        tiny_recipe(),
+        dataset="two-microscopes",
+        draws={"iml-cells": 10},
+        shares={"iml-cells": (0.5, 0.25, 0.25)},
+    )
+    with pytest.raises(ConfigError, match="each of 2 classes"):
+        fit(recipe, tmp_path / "run", data=data)
+
+
 def test_unknown_collection_and_empty_draw_are_refused(data: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="at least 2"):
         load_recipe("malaria-cells", {"draws": {"iml-cells": 1}})
