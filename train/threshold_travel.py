@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge.contract.errors import DataError
 from edge.contract.reference import ClassLogits, LogitReference
 from edge.contract.site import LEAST_OF_EACH, estimate_shift
 from edge.contract.types import BoolArray, F64Array
@@ -103,9 +104,8 @@ def thin(home: Logits, share: float = HOME_INFECTED_SHARE, seed: int = 0) -> Log
 
 @dataclass(frozen=True)
 class Travelled:
-    """One rule away from home: means over the folds, intervals over the slides."""
+    """A rule at one threshold away from home: means over the folds, intervals over the slides."""
 
-    auc: Figure
     sensitivity: Figure
     specificity: Figure
 
@@ -117,7 +117,6 @@ def travel_of(
     specificity: float,
     *,
     resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> Travelled:
     """Figures away at the threshold that has this specificity at home.
 
@@ -126,18 +125,32 @@ def travel_of(
         away: by fold, the same cells.
     """
     first = away[0]
-    names, owner = np.unique(first.group, return_inverse=True)
-    weights = draw_weights(len(names), resamples, seed)
-    auc, called = [], np.zeros(len(owner))
+    owner, weights = _drawn(first, resamples)
+    called = np.zeros(len(owner))
     for near, far in zip(home, away, strict=True):
-        logit = rule(far, near)
-        auc.append(curve_rows(logit, far.positive, owner, weights)["auc"])
-        called += (logit >= threshold_of(rule, near, specificity)) / len(away)
+        called += (rule(far, near) >= threshold_of(rule, near, specificity)) / len(away)
     return Travelled(
-        summary(np.mean(auc, axis=0), len(owner), len(names)),
         _share(called, first.positive, owner, weights),
         _share(1 - called, ~first.positive, owner, weights),
     )
+
+
+def auc_of(
+    rule: Rule, home: Sequence[Logits], away: Sequence[Logits], *, resamples: int = RESAMPLES
+) -> Figure:
+    """Area under the ROC curve away, the mean over the folds; arguments as of `travel_of`."""
+    owner, weights = _drawn(away[0], resamples)
+    rows = [
+        curve_rows(rule(far, near), far.positive, owner, weights)["auc"]
+        for near, far in zip(home, away, strict=True)
+    ]
+    return summary(np.mean(rows, axis=0), len(owner), weights.shape[1])
+
+
+def _drawn(cells: Logits, resamples: int) -> tuple[np.ndarray, F64Array]:
+    """The slide of each cell as a number, and how often each slide is drawn."""
+    names, owner = np.unique(cells.group, return_inverse=True)
+    return owner, draw_weights(len(names), resamples, seed=0)
 
 
 def threshold_of(rule: Rule, home: Logits, specificity: float) -> float:
@@ -156,11 +169,19 @@ def reference_at_home(logit: F64Array, positive: BoolArray, group: np.ndarray) -
     """Where both classes lie at home, as the manifest says it.
 
     The spread within a patient is that of a normal distribution with the same quartiles.
+
+    Raises:
+        DataError: of a class fewer than two patients have cells enough for a median.
     """
 
     def of_class(mine: BoolArray) -> ClassLogits:
         slides = [logit[mine & (group == name)] for name in np.unique(group[mine])]
         slides = [cells for cells in slides if len(cells) >= LEAST_OF_EACH]
+        if len(slides) < 2:
+            raise DataError(
+                f"{len(slides)} patients have {LEAST_OF_EACH} cells of a class; two are needed to "
+                "say how slides differ"
+            )
         medians = np.array([np.median(cells) for cells in slides])
         inside = np.concatenate(
             [cells - middle for cells, middle in zip(slides, medians, strict=True)]
