@@ -17,7 +17,7 @@ from edge.contract.bundle import Bundle
 from edge.contract.cell_grid import SIDE_STEP_PX, GridCells, GridSettings, read_grid
 from edge.contract.errors import BundleError
 from edge.contract.manifest import Finder, Manifest
-from edge.contract.types import CellBox, Frame, U8Array
+from edge.contract.types import BoolArray, CellBox, Frame, U8Array
 from edge.runtimes.base import Runtime
 from edge.selftest import SelfTest, self_test
 
@@ -30,9 +30,11 @@ _ROOM_BEYOND_HALO = 0.95
 # With cells of another size than expected the field is looked at again, once, at theirs.
 _SIZE_OFF = 1.2
 _ENOUGH_CELLS = 5
-# Certainty of a cell that stands alone or only touches others, and the share of a field's cells
-# that may have less. Of iml-fields 2 % of the fields have more; there few cells are labelled, too.
-_SURE, _MOST_UNSURE = 0.6, 0.5
+# Certainty of a cell that stands alone or only touches others; overlap of two boxes (intersection
+# over union) from which on their cells lie on one another; and the share of a field's cells that
+# may be both unsure and overlapped. Of iml-fields 2 % of the fields have more; there few cells are
+# labelled, too.
+_SURE, _OVERLAPPED, _MOST_CROWDED = 0.6, 0.1, 0.33
 # Fields whose cells' width is remembered, how many tell enough, and cells of a field that count.
 _REMEMBERED, _FEW_FIELDS, _MANY_CELLS = 21, 3, 20
 
@@ -43,8 +45,22 @@ def crowding(boxes: Sequence[CellBox]) -> str:
     There the finder is unsure of them, and a microscopist leaves such fields out, too.
     """
     whole = [box for box in boxes if box.kind == "rbc" and not box.at_border]
-    unsure = sum(box.certainty < _SURE for box in whole)
-    return CROWDED if len(whole) >= _MANY_CELLS and unsure > _MOST_UNSURE * len(whole) else ""
+    if len(whole) < _MANY_CELLS:
+        return ""
+    unsure = np.array([box.certainty < _SURE for box in whole])
+    return CROWDED if (unsure & _overlapped(whole)).mean() > _MOST_CROWDED else ""
+
+
+def _overlapped(boxes: Sequence[CellBox]) -> BoolArray:
+    """(N,) whether another box overlaps each."""
+    sides = np.array([(b.left_px, b.top_px, b.width_px, b.height_px) for b in boxes])
+    start, end = sides[:, :2], sides[:, :2] + sides[:, 2:]
+    shared = np.minimum(end[:, None], end[None]) - np.maximum(start[:, None], start[None])
+    shared = np.clip(shared, 0, None).prod(axis=2)
+    np.fill_diagonal(shared, 0)
+    areas = sides[:, 2:].prod(axis=1)
+    joined = areas[:, None] + areas[None] - shared
+    return np.asarray((shared > _OVERLAPPED * joined).any(axis=1))
 
 
 def finder_of(manifest: Manifest) -> Finder:

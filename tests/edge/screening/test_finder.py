@@ -191,13 +191,18 @@ def boxes(
     return [CellBox(0, 0, 4, 4, mask, kind, at_border, one) for one in certainties]
 
 
-def test_fields_whose_cells_are_mostly_unsure_are_crowded() -> None:
-    assert crowding(boxes([0.9] * 14 + [0.5] * 16)) == CROWDED
-    assert crowding(boxes([0.9] * 15 + [0.5] * 15)) == ""
+def test_fields_whose_cells_lie_on_one_another_and_are_unsure_are_crowded() -> None:
+    assert crowding(boxes([0.9] * 20 + [0.5] * 10)) == CROWDED
+    assert crowding(boxes([0.9] * 21 + [0.5] * 9)) == ""
     assert crowding(boxes([0.9] * 20) + boxes([0.5] * 90, at_border=True)) == ""
     assert crowding(boxes([0.9] * 20) + boxes([0.5] * 90, "debris")) == ""
     # Too few to say.
     assert crowding(boxes([0.5] * 19)) == "" and crowding([]) == ""
+
+
+def test_unsure_cells_that_stand_apart_are_no_crowd() -> None:
+    apart = [replace(one, left_px=10 * at) for at, one in enumerate(boxes([0.5] * 30))]
+    assert crowding(apart) == ""
 
 
 def test_drawn_fields_are_not_crowded(network: FinderNetwork) -> None:
