@@ -17,6 +17,7 @@ from edge.contract.manifest import (
     Weights,
 )
 from edge.contract.records import from_plain, to_plain
+from edge.contract.reference import LogitReference
 from train.recipe import Recipe
 
 RECORD_FILE = "compressed.json"
@@ -46,6 +47,7 @@ class Compressed:
         operating_point: of two labels; None of more.
         field_operating_point: of tasks that read fields.
         novelty: of a novelty network; None of a classifier.
+        logit_reference: of tasks that read fields.
         evaluation: on examples that the fit was neither fitted nor tuned on.
     """
 
@@ -58,6 +60,7 @@ class Compressed:
     operating_point: OperatingPoint | None = None
     field_operating_point: OperatingPoint | None = None
     novelty: NoveltyPoints | None = None
+    logit_reference: LogitReference | None = None
     score_calibration: ScoreCalibration = field(default_factory=ScoreCalibration)
 
 

@@ -125,6 +125,7 @@ def _manifest(record: Compressed, version: int, now: datetime, golden: GoldenSet
         field_operating_point=record.field_operating_point,
         score_calibration=record.score_calibration,
         novelty_threshold=None,
+        logit_reference=record.logit_reference,
         evaluation=record.evaluation,
         representative_set=record.representative_set,
         golden=_golden(golden, ""),

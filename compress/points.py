@@ -8,7 +8,7 @@ scored patients that it had not seen (docs/adr/0010).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from compress.variant_files import FoldLab, Made
 from edge.contract.errors import ConfigError
 from edge.contract.labels import MALARIA_CELLS
 from edge.contract.manifest import Evaluation, OperatingPoint
+from edge.contract.reference import LogitReference, UncertainBand
 from train.datasets.base import Example, labels_of, parts_of
 from train.evaluate import as_metric
 from train.metrics import measure
@@ -28,18 +29,27 @@ from train.operating_point import choose_operating_point
 from train.recipe import Recipe
 from train.runs import take
 from train.scores import Scores
+from train.threshold_travel import reference_at_home
 
+# Of each class, cells whose conformal set lacks their label; of a specimen's cells, those that a
+# reviewer may be asked about beside the suspect ones.
+ERROR_RATE, MOST_UNCERTAIN = 0.02, 0.02
 SEVERAL_LABELS_FIGURES = ("macro_auc", "accuracy", "macro_f1", "macro_recall")
 TWO_LABELS_FIGURES = ("auc", "accuracy", "sensitivity_cell", "specificity_cell", "mcc")
 
 
 @dataclass(frozen=True)
 class Points:
-    """For single pictures, the cells of a field, a novelty network; None where there is none."""
+    """For single pictures, the cells of a field, a novelty network; None where there is none.
+
+    Attributes:
+        reference: where the logits lie that the field's point was chosen on.
+    """
 
     single: OperatingPoint | None
     field: OperatingPoint | None
     novelty: NoveltyPoints | None = None
+    reference: LogitReference | None = None
 
     @property
     def single_threshold(self) -> float | None:
@@ -90,11 +100,26 @@ def choose_points(lab: LabRecipe, fold: FoldLab, others: Sequence[Made]) -> Poin
             chosen_on=chosen_on,
         )
 
-    reads_fields = recipe.task == MALARIA_CELLS
+    if recipe.task != MALARIA_CELLS:
+        return Points(choose(targets.crop_sensitivity), None)
     return Points(
         choose(targets.crop_sensitivity),
-        choose(targets.field_sensitivity) if reads_fields else None,
+        choose(targets.field_sensitivity),
+        reference=_reference(scores, chosen_on),
     )
+
+
+def _reference(scores: Scores, chosen_on: str) -> LogitReference:
+    """Where both classes lie, and which logits leave a cell's label open."""
+    logit, positive = np.asarray(scores.logit, np.float64), scores.label > 0
+    home = reference_at_home(logit, positive, scores.patient)
+    band = UncertainBand(
+        healthy_high=round(float(np.quantile(logit[~positive], 1 - ERROR_RATE)), 5),
+        infected_low=round(float(np.quantile(logit[positive], ERROR_RATE)), 5),
+        error_rate=ERROR_RATE,
+        most_share=MOST_UNCERTAIN,
+    )
+    return replace(home, chosen_on=chosen_on, uncertain=band)
 
 
 def _choosing(lab: LabRecipe, fold: FoldLab, others: Sequence[Made]) -> tuple[Scores, str]:

@@ -144,6 +144,7 @@ def write_shipped(
         representative_set=fold.representatives.describe(),
         operating_point=points.single,
         field_operating_point=points.field,
+        logit_reference=points.reference,
         novelty=points.novelty,
     )
     write_compressed(folder, record)

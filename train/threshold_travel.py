@@ -187,9 +187,8 @@ def reference_at_home(logit: F64Array, positive: BoolArray, group: np.ndarray) -
             [cells - middle for cells, middle in zip(slides, medians, strict=True)]
         )
         low, high = np.quantile(inside, (0.25, 0.75))
-        return ClassLogits(
-            float(np.median(logit[mine])), float(high - low) / 1.349, float(medians.std())
-        )
+        found = (np.median(logit[mine]), (high - low) / 1.349, medians.std())
+        return ClassLogits(*(round(float(value), 5) for value in found))
 
     return LogitReference("home", of_class(~positive), of_class(positive))
 

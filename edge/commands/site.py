@@ -11,9 +11,9 @@ import click
 from edge.commands.shared import model_options, open_screener
 from edge.config import SITE_FILE, clear_site, data_home, load_config, load_site, save_site
 from edge.contract.errors import ClinicScopeError
+from edge.contract.site import SiteCheck, shift_in_force
 from edge.installed import find_bundle
 from edge.screening.labelled import check_site, read_labels
-from edge.contract.site import SiteCheck, shift_in_force
 
 
 @click.group()

@@ -36,6 +36,7 @@ from edge.contract.manifest_parts import (
 )
 from edge.contract.preprocess import Preprocessing
 from edge.contract.records import from_plain, to_plain
+from edge.contract.reference import LogitReference
 
 __all__ = [
     "ENLARGED",
@@ -54,6 +55,7 @@ __all__ = [
     "FinderParity",
     "FinderRuntimeParity",
     "Golden",
+    "LogitReference",
     "Manifest",
     "Metric",
     "Novelty",
@@ -77,7 +79,7 @@ NOVELTY_LOGITS = 2
 _OF_LABELS = ("labels", "score_meaning", "score_calibration", "novelty_threshold", "parity")
 _OF_CALLS = (
     *_OF_LABELS, "positive_label", "operating_point", "field_operating_point", "novelty",
-    "finder",
+    "finder", "logit_reference",
 )  # fmt: skip
 _UNCALIBRATED = ScoreCalibration()
 
@@ -96,6 +98,8 @@ class Manifest:
             bundle does not read fields.
         novelty_threshold: a novelty score at or above it: something that healthy cells have not.
             It, `novelty` and weights of role "novelty" come together or not at all.
+        logit_reference: where the logits of a field's cells lie at home; None of a bundle that does
+            not say, which then asks about no cell and takes no site check.
         finder: finds the cells of a field; with weights of role "finder" or not at all. Without it
             the device finds them without a network.
         enhancer: of a bundle that makes pictures larger and has no labels, points, calibration or
@@ -121,6 +125,7 @@ class Manifest:
     novelty_threshold: float | None = None
     novelty: Novelty | None = None
     finder: Finder | None = None
+    logit_reference: LogitReference | None = None
     enhancer: Enhancer | None = None
     evaluation: tuple[Evaluation, ...]
     representative_set: RepresentativeSet
@@ -142,6 +147,10 @@ class Manifest:
         self._check_labels()
         self._check_novelty()
         self._check_finder()
+        if self.logit_reference and self.field_operating_point is None:
+            raise ManifestError("logit_reference is given without a field_operating_point")
+        if self.logit_reference and self.logit_reference.novelty_weight and not self.novelty:
+            raise ManifestError("logit_reference.novelty_weight is given without a novelty network")
         for point in (self.operating_point, self.field_operating_point):
             if point and not 0 < point.threshold < 1:
                 raise ManifestError(
@@ -282,6 +291,7 @@ def format_manifest(manifest: Manifest) -> str:
         (content, "field_operating_point", None),
         (content, "novelty", None),
         (content, "finder", None),
+        (content, "logit_reference", None),
         (content, "enhancer", None),
         (content["preprocessing"], "contrast", "none"),
         (content["preprocessing"], "trim", 0.0),

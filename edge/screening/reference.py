@@ -8,5 +8,4 @@ from edge.contract.reference import LogitReference
 
 def reference_of(manifest: Manifest) -> LogitReference | None:
     """None of a bundle that does not say: nothing is then adjusted, no cell is uncertain."""
-    found: LogitReference | None = getattr(manifest, "logit_reference", None)
-    return found
+    return manifest.logit_reference
