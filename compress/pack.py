@@ -26,7 +26,8 @@ from compress.pack_parts import npy, read_parts
 from compress.parity import FIRST_RUNTIME
 from edge.contract.bundle import MANIFEST, Bundle, open_bundle
 from edge.contract.errors import ConfigError, DataError
-from edge.contract.manifest import SCHEMA_VERSION, Golden, Manifest, format_manifest
+from edge.contract.manifest import SCHEMA_VERSION, Golden, Manifest
+from edge.contract.manifest_json import format_manifest
 from edge.runtimes.base import open_runtime
 from edge.selftest import self_test
 from train.datasets.base import labels_of

@@ -11,7 +11,7 @@ from edge.config import DeviceConfig
 from edge.contract.bundle import MANIFEST, Bundle, open_bundle
 from edge.contract.errors import BundleError, ClinicScopeError
 from edge.contract.labels import MALARIA_CELLS, MALARIA_STAGES, MALARIA_SUPERRES
-from edge.contract.manifest import parse_manifest
+from edge.contract.manifest_json import parse_manifest
 from edge.enhancement.enhancer import Enhancer, enhancer_of
 from edge.runtimes.base import Runtime, open_runtime, open_runtimes
 from edge.screening.calls import check_reads_fields

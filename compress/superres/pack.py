@@ -15,7 +15,8 @@ from compress.superres.parity import check_agreements
 from compress.superres.record import RECORD_FILE, CompressedEnhancer, read_enhancer
 from edge.contract.bundle import MANIFEST, Bundle
 from edge.contract.errors import ConfigError, DataError
-from edge.contract.manifest import SCHEMA_VERSION, Golden, Manifest, format_manifest
+from edge.contract.manifest import SCHEMA_VERSION, Golden, Manifest
+from edge.contract.manifest_json import format_manifest
 from edge.contract.preprocess import Preprocessing
 from train.superres.recipe import NEAR_LOSSLESS
 

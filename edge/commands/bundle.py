@@ -10,7 +10,8 @@ import click
 from edge.commands.device import self_tests_beside
 from edge.config import data_home, load_config
 from edge.contract.bundle import open_bundle
-from edge.contract.manifest import Enhancer, Finder, Manifest, Novelty, Parity, format_manifest
+from edge.contract.manifest import Enhancer, Finder, Manifest, Novelty, Parity
+from edge.contract.manifest_json import format_manifest
 from edge.installed import list_bundles, prove_any
 from edge.selftest import self_test
 

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.contract.errors import BundleError, IntegrityError
-from edge.contract.manifest import Manifest, Weights, parse_manifest
+from edge.contract.manifest import Manifest, Weights
+from edge.contract.manifest_json import parse_manifest
 
 MANIFEST = "manifest.json"
 SIGNATURE = "SIGNATURE"

@@ -1,16 +1,13 @@
 """The manifest of a bundle: what it is, what its files are, how it was chosen and how well it does.
 
-Frozen dataclasses to and from JSON. An unknown key, a wrong type or another schema version is
-refused: a device must not guess what a newer workstation meant.
+Frozen dataclasses; their JSON is in `manifest_json`.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, fields
-from typing import Any
 
-from edge.contract.errors import ManifestError, SchemaVersionError
+from edge.contract.errors import ManifestError
 from edge.contract.labels import MALARIA_SUPERRES, TASKS
 from edge.contract.manifest_enhancer import (
     ENLARGED,
@@ -35,7 +32,6 @@ from edge.contract.manifest_parts import (
     Weights,
 )
 from edge.contract.preprocess import Preprocessing
-from edge.contract.records import from_plain, to_plain
 from edge.contract.reference import LogitReference
 
 __all__ = [
@@ -43,6 +39,7 @@ __all__ = [
     "FORMATS",
     "GRID",
     "NOVELTY_LOGITS",
+    "OF_LABELS",
     "RESIDUAL",
     "ROLES",
     "SCHEMA_VERSION",
@@ -66,8 +63,6 @@ __all__ = [
     "ScoreCalibration",
     "TensorSpec",
     "Weights",
-    "format_manifest",
-    "parse_manifest",
 ]
 
 SCHEMA_VERSION = 1
@@ -76,9 +71,9 @@ FORMATS = ("tflite", "onnx")
 # Along the last axis of its `logit` and `cam`: novelty, foreign.
 NOVELTY_LOGITS = 2
 # Every bundle with labels says the first; an enhancer, which calls nothing, says none of them.
-_OF_LABELS = ("labels", "score_meaning", "score_calibration", "novelty_threshold", "parity")
+OF_LABELS = ("labels", "score_meaning", "score_calibration", "novelty_threshold", "parity")
 _OF_CALLS = (
-    *_OF_LABELS, "positive_label", "operating_point", "field_operating_point", "novelty",
+    *OF_LABELS, "positive_label", "operating_point", "field_operating_point", "novelty",
     "finder", "logit_reference",
 )  # fmt: skip
 _UNCALIBRATED = ScoreCalibration()
@@ -250,53 +245,3 @@ class Manifest:
 def _check_one_of(name: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
         raise ManifestError(f"{name} is {value!r}; known: {', '.join(known)}")
-
-
-def parse_manifest(text: str | bytes) -> Manifest:
-    """Reads manifest.json.
-
-    Raises:
-        SchemaVersionError: written for another schema version.
-        ManifestError: not JSON, or not a manifest of this version.
-    """
-    try:
-        content: Any = json.loads(text)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ManifestError(f"manifest.json is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ManifestError(f"manifest.json holds a {type(content).__name__}; expected an object")
-    version = content.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise SchemaVersionError(
-            f"manifest has schema version {version!r}, this program reads {SCHEMA_VERSION}; "
-            "update the program, or pack the bundle again"
-        )
-    # A default must not stand in for what a bundle with labels has to say.
-    missing = [name for name in _OF_LABELS if name not in content]
-    if missing and content.get("enhancer") is None:
-        raise ManifestError(f"manifest lacks {missing}")
-    return from_plain(Manifest, content, "manifest")
-
-
-def format_manifest(manifest: Manifest) -> str:
-    """The text of manifest.json; the same manifest gives the same bytes."""
-    content = to_plain(manifest)
-    if manifest.enhancer:
-        for name in _OF_LABELS:
-            del content[name]
-    # Devices from before these keys refuse what they do not know; unused, they need not.
-    for holder, name, unused in (
-        (content, "positive_label", None),
-        (content, "operating_point", None),
-        (content, "field_operating_point", None),
-        (content, "novelty", None),
-        (content, "finder", None),
-        (content, "logit_reference", None),
-        (content, "enhancer", None),
-        (content["preprocessing"], "contrast", "none"),
-        (content["preprocessing"], "trim", 0.0),
-        (content.get("parity", {}), "runtimes", []),
-    ):
-        if holder.get(name, ...) == unused:
-            del holder[name]
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

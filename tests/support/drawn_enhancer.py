@@ -27,8 +27,8 @@ from edge.contract.manifest import (
     RepresentativeSet,
     TensorSpec,
     Weights,
-    format_manifest,
 )
+from edge.contract.manifest_json import format_manifest
 from edge.contract.preprocess import Preprocessing
 from edge.contract.types import U8Array
 from tests.edge.runtimes.drawn_networks import pack_tflite, tflite_tensor

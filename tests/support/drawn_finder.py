@@ -28,8 +28,8 @@ from edge.contract.manifest import (
     RepresentativeSet,
     TensorSpec,
     Weights,
-    format_manifest,
 )
+from edge.contract.manifest_json import format_manifest
 from edge.contract.types import F32Array, U8Array
 from tests.edge.runtimes.drawn_networks import pack_tflite, tflite_tensor
 from tests.support.painted_field import write_first_opinion

@@ -10,7 +10,7 @@ import pytest
 
 from edge.cameras.smear import draw_cell
 from edge.contract.errors import ConfigError, ManifestError
-from edge.contract.manifest import format_manifest, parse_manifest
+from edge.contract.manifest_json import format_manifest, parse_manifest
 from edge.contract.preprocess import Preprocessing, even_contrast, prepare_crop
 from edge.contract.records import from_plain, to_plain
 from tests.conftest import SHIPPED

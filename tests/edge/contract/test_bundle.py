@@ -18,7 +18,7 @@ from edge.contract.errors import (
     ManifestError,
     SchemaVersionError,
 )
-from edge.contract.manifest import format_manifest, parse_manifest
+from edge.contract.manifest_json import format_manifest, parse_manifest
 from tests.conftest import SHIPPED
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from edge.contract.errors import ManifestError
-from edge.contract.manifest import Manifest, Parity, format_manifest, parse_manifest
+from edge.contract.manifest import Manifest, Parity
+from edge.contract.manifest_json import format_manifest, parse_manifest
 from tests.edge.runtimes.drawn_bundles import describe, draw_manifest, draw_novelty, draw_point
 
 NEW_KEYS = {"positive_label", "operating_point", "field_operating_point", "novelty"}

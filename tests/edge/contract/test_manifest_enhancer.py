@@ -9,13 +9,8 @@ from typing import Any
 import pytest
 
 from edge.contract.errors import ManifestError
-from edge.contract.manifest import (
-    Golden,
-    Manifest,
-    ScoreCalibration,
-    format_manifest,
-    parse_manifest,
-)
+from edge.contract.manifest import Golden, Manifest, ScoreCalibration
+from edge.contract.manifest_json import format_manifest, parse_manifest
 from edge.contract.preprocess import Preprocessing
 from edge.installed import SHIPPED_DIR
 from tests.edge.runtimes.drawn_bundles import describe, draw_manifest, draw_novelty, draw_point

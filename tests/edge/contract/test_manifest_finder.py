@@ -10,15 +10,8 @@ import pytest
 
 from edge.contract.cell_grid import CHANNELS
 from edge.contract.errors import ManifestError
-from edge.contract.manifest import (
-    GRID,
-    Golden,
-    Manifest,
-    TensorSpec,
-    Weights,
-    format_manifest,
-    parse_manifest,
-)
+from edge.contract.manifest import GRID, Golden, Manifest, TensorSpec, Weights
+from edge.contract.manifest_json import format_manifest, parse_manifest
 from tests.edge.runtimes.drawn_bundles import describe, draw_manifest
 from tests.support.drawn_enhancer import describe_enhancer, draw_enhancer_manifest
 from tests.support.drawn_finder import describe_finder, draw_finder_section

@@ -26,8 +26,8 @@ from edge.contract.manifest import (
     ScoreCalibration,
     TensorSpec,
     Weights,
-    format_manifest,
 )
+from edge.contract.manifest_json import format_manifest
 from edge.contract.preprocess import Preprocessing
 from tests.edge.runtimes.drawn_networks import (
     SIZE_PX,

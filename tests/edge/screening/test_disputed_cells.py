@@ -15,7 +15,7 @@ from edge.analysis.quality import EMPTY, NOT_A_SMEAR
 from edge.config import DeviceConfig
 from edge.contract.errors import BundleError, GoldenMismatchError, RuntimeUnavailableError
 from edge.contract.images import encode_image
-from edge.contract.manifest import format_manifest
+from edge.contract.manifest_json import format_manifest
 from edge.contract.types import CellBox, CellCall, FieldResult
 from edge.health import FAILED, OK, check_bundle
 from edge.installed import prove_classifier, prove_screener

@@ -17,7 +17,7 @@ from edge.contract.bundle import MANIFEST, Bundle, open_bundle
 from edge.contract.errors import BundleError, GoldenMismatchError, RuntimeUnavailableError
 from edge.contract.images import encode_image
 from edge.contract.labels import PARASITISED, STAGES
-from edge.contract.manifest import format_manifest
+from edge.contract.manifest_json import format_manifest
 from edge.contract.preprocess import Preprocessing, prepare_crop
 from edge.contract.types import CellCall, FieldResult, U8Array
 from edge.health import OK, WARNING, check_stages
