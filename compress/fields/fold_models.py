@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.contract.errors import ConfigError, ManifestError
+from edge.contract.errors import ConfigError, DataError, ManifestError
 from edge.contract.manifest import Weights
 from edge.contract.preprocess import Preprocessing
 from edge.contract.records import from_plain, to_plain
 from edge.runtimes.litert import LiteRTRuntime
+from train.fields.callers import PLUS
 from train.models.start_weights import KEPT_DIR
 from train.scores import Scores, read_npz_scores, write_scores
 
@@ -48,6 +49,11 @@ class FoldModel:
     threshold: float | None = None
     chosen_on: str = ""
 
+    @property
+    def n_logits(self) -> int:
+        """Of one cell: one of two labels, two of a novelty network, else as many as labels."""
+        return self.weights.output("logit").shape[-1]
+
 
 @dataclass(frozen=True, eq=False)
 class MadeModel:
@@ -76,7 +82,12 @@ class FoldModels:
     models: tuple[FoldModel, ...]
 
     def family(self, name: str) -> tuple[FoldModel, ...]:
-        """The folds of one family, in order. Raises ConfigError where there are none."""
+        """The folds of one family, in order; of a sum of families, those of its first.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        name = name.split(PLUS, maxsplit=1)[0]
         found = tuple(model for model in self.models if model.family == name)
         if not found:
             known = ", ".join(sorted({model.family for model in self.models}))
@@ -105,6 +116,21 @@ class FoldModels:
     def held_out(self, model: FoldModel) -> Scores:
         """INT8 scores of the fold's held-out cells of nih-cells. Raises DataError."""
         return read_npz_scores((self.folder / model.weights.file).with_suffix(".npz"))
+
+    def held_out_of(self, family: str, fold: int) -> Scores:
+        """The same of a family, or the sums of its parts' logits on the same cells.
+
+        Raises:
+            ConfigError: no such family or fold.
+            DataError: its parts were held out on other cells.
+        """
+        first, *others = (self.held_out(self.model(name, fold)) for name in family.split(PLUS))
+        logit = first.logit.astype(np.float64)
+        for other in others:
+            if not np.array_equal(other.name, first.name):
+                raise DataError(f"{family}, fold {fold}: the parts were held out on other cells")
+            logit = logit + other.logit
+        return replace(first, logit=logit.astype(np.float32))
 
     def _content(self, model: FoldModel) -> bytes:
         path = self.folder / model.weights.file

@@ -9,6 +9,7 @@ from pathlib import Path
 from compress.fields.fold_models import FoldModel, FoldModels, MadeModel, write_fold_models
 from compress.fits import Fit
 from compress.lab_recipe import LabRecipe, load_lab_recipe
+from compress.novelty import NoveltyLab
 from compress.points import of_part
 from compress.quantise import describe_weights
 from compress.variant_files import FoldLab
@@ -18,7 +19,7 @@ from train.fields.thresholds import field_point
 from train.models.start_weights import KEPT_DIR
 from train.networks import load_network
 
-TASKS = ("malaria-cells", "malaria-cells-nih", "malaria-stages")
+TASKS = ("malaria-cells", "malaria-cells-nih", "malaria-novelty-nih", "malaria-stages")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def _make_fold(lab: LabRecipe, fold: int, settings: MakeSettings) -> MadeModel:
     if recipe.held_out_fold != fold:
         raise ConfigError(f"{run} holds out fold {recipe.held_out_fold}, not {fold}")
     # Its crops are in memory for as long as it lives: one fold at a time.
-    one = FoldLab(lab, Fit(run, recipe, network), settings.work, settings.data, settings.tell)
+    kind = FoldLab if recipe.novelty is None else NoveltyLab
+    one = kind(lab, Fit(run, recipe, network), settings.work, settings.data, settings.tell)
     made = one.make(lab.tflite)
     weights = describe_weights(
         made.variant.content,
@@ -82,6 +84,9 @@ def _make_fold(lab: LabRecipe, fold: int, settings: MakeSettings) -> MadeModel:
     model = FoldModel(name, fold, source, labels, recipe.preprocessing, weights)
     if len(labels) > 2:
         return MadeModel(model, made.variant.content)
+    if recipe.novelty is not None:
+        # Nothing is called by it alone; its threshold is one of a sum.
+        return MadeModel(model, made.variant.content, made.scores, recipe.dataset)
     scores = of_part(made.scores, one.given.examples, lab.part)
     return MadeModel(model, made.variant.content, scores, lab.part or recipe.dataset)
 
@@ -97,7 +102,7 @@ def _with_threshold(part: MadeModel, parts: Sequence[MadeModel]) -> FoldModel:
         for one in parts
         if one.model.fold != part.model.fold and one.scores is not None
     }
-    if part.scores is None:
+    if part.scores is None or part.model.n_logits > 1:
         return part.model
     chosen_on = (
         f"{part.dataset}, held-out patients of folds {', '.join(map(str, others))}, each scored by "

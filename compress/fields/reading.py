@@ -112,7 +112,7 @@ class FieldReader:
 
 def _tail(model: FoldModel) -> tuple[int, ...]:
     """The shape of one cell's logits."""
-    return (len(model.labels),) if len(model.labels) > 2 else ()
+    return (model.n_logits,) if model.n_logits > 1 else ()
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from train.fields.readings import FieldReading
 from train.fields.truth import FieldTruth
 
 FIELD, SLIDE = "field", "slide"
+# Between the names of families whose logits are added.
+PLUS = "+"
 # Logits of the red cells of one field or slide and which of them are whole, to logits.
 Change = Callable[[F64Array, BoolArray], F64Array]
 
@@ -80,7 +82,7 @@ class Caller:
     """How cells are called.
 
     Attributes:
-        family: key of the logits.
+        family: key of the logits, or several joined by PLUS.
         thresholds: on the normalised logit, by fold.
         stages: family that tells the stages; "" leaves them out.
     """
@@ -133,7 +135,14 @@ def _calls(one: Field, logit: F64Array, caller: Caller) -> Calls:
 
 
 def logits_of(reading: FieldReading, family: str) -> F64Array:
-    """(N,) or (N,K). Raises DataError where the field was read without that family."""
+    """(N,) or (N,K); of a sum of families (N,), a novelty network giving its first logit.
+
+    Raises:
+        DataError: the field was read without that family.
+    """
+    if PLUS in family:
+        parts = [logits_of(reading, one) for one in family.split(PLUS)]
+        return np.sum([one[:, 0] if one.ndim > 1 else one for one in parts], axis=0)
     if family not in reading.logits:
         raise DataError(
             f"{reading.name} was read without {family}; known: {', '.join(reading.logits)}"

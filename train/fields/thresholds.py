@@ -44,6 +44,20 @@ def field_point(
     )
 
 
+def specificity_threshold(
+    others: Sequence[Scores], specificity: float, normalisation: Normalisation | None = None
+) -> float:
+    """The logit below which this share of the healthy held-out cells of other folds lies.
+
+    Args:
+        others: of each other fold, by its own network.
+    """
+    changed = [normalised_scores(scores, normalisation or Normalisation()) for scores in others]
+    logit = np.concatenate([scores.logit for scores in changed])
+    healthy = np.concatenate([scores.label for scores in changed]) == 0
+    return float(np.quantile(logit[healthy], specificity))
+
+
 def normalised_scores(scores: Scores, normalisation: Normalisation) -> Scores:
     """The same cells, each patient's logits changed as those of a slide; all cells are whole."""
     logit = scores.logit.astype(np.float64)
