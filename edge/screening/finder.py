@@ -136,20 +136,22 @@ class FinderNetwork:
             max(_LEAST_SIDE_PX, round(side * scale / SIDE_STEP_PX) * SIDE_STEP_PX)
             for side in (width, height)
         )
-        image = np.asarray(cv2.resize(_thinned(frame, scale), size), np.uint8)
+        image = np.asarray(cv2.resize(_halved(frame, scale), size), np.uint8)
         return Seen(image, read_grid(self.runtime.grid(image), self.grid))
 
 
-def _thinned(frame: U8Array, scale: float) -> U8Array:
-    """The frame by the whole factor that comes nearest to the scale from above: means over whole
-    pixels take a tenth of the time that means over parts of them do.
+def _halved(frame: U8Array, scale: float) -> U8Array:
+    """The frame halved as often as the scale allows: means over 2 x 2 pixels take a fifth of the
+    time of other means, and training fields were halved, too.
     """
-    step = min(int(1 / scale), *frame.shape[:2])
-    if step < 2:
-        return frame
-    height, width = (side // step for side in frame.shape[:2])
-    whole = frame[: height * step, : width * step]
-    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    while scale <= 0.5 and min(frame.shape[:2]) >= 2:
+        height, width = (side // 2 for side in frame.shape[:2])
+        whole = frame[: 2 * height, : 2 * width]
+        frame = np.asarray(
+            cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA), np.uint8
+        )
+        scale *= 2
+    return frame
 
 
 @dataclass(frozen=True, eq=False)
