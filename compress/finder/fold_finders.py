@@ -89,16 +89,23 @@ def make_fold_finders(
     data: Path | None = None,
     tell: Callable[[str], None] = lambda _text: None,
 ) -> list[FoldFinder]:
-    """Writes the INT8 finder of each fold, and the index.
+    """Writes the INT8 finder of each fold, and into the index.
 
     Args:
         runs: holds `fold<k>`, finished runs.
+
+    Raises:
+        ConfigError: a run is not finished, or holds out another fold.
+        DataError: a field cannot be read, or an operation stays in float.
     """
     made = []
     for fold in folds:
         fitted = read_fitted(runs / f"fold{fold}", data)
         if fitted.recipe.held_out_fold != fold:
-            raise ConfigError(f"{runs / f'fold{fold}'} holds out another fold than {fold}")
+            raise ConfigError(
+                f"{runs / f'fold{fold}'} holds out fold {fitted.recipe.held_out_fold}; give --runs "
+                f"whose fold{fold} holds out {fold}"
+            )
         content = int8_tflite(fitted.model, fitted.images)
         file = f"{runs.name}/fold{fold}.tflite"
         weights = describe(content, "tflite", file=file, parent=fitted.parent)
@@ -106,9 +113,19 @@ def make_fold_finders(
         (folder / file).write_bytes(content)
         made.append(FoldFinder(fold, f"{runs.name}/fold{fold}", fitted.recipe.grid, weights))
         tell(f"{file}: {weights.bytes:,} bytes")
-    text = json.dumps([to_plain(one) for one in made], indent=1) + "\n"
-    (folder / INDEX_FILE).write_text(text, encoding="utf-8")
+    _write_index(folder, made)
     return made
+
+
+def _write_index(folder: Path, made: list[FoldFinder]) -> None:
+    """The index with these in it, beside the other folds' that it has."""
+    anew = {one.fold for one in made}
+    before = read_fold_finders(folder) if (folder / INDEX_FILE).is_file() else []
+    kept = [one for one in before if one.fold not in anew]
+    listed = sorted(kept + made, key=lambda one: one.fold)
+    partial = folder / f"{INDEX_FILE}.part"
+    partial.write_text(json.dumps(to_plain(listed), indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder / INDEX_FILE)
 
 
 def read_fold_finders(folder: Path = MODELS_DIR) -> list[FoldFinder]:
