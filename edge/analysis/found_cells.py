@@ -111,7 +111,8 @@ def objects_of(
     cells = _stained_enough(cells, stained, settings)
     white = _white_regions(field, colours, settings)
     red = _outside(cells, white)
-    found = [_white(region, cells, field, settings) for region in white]
+    boxes = [_white_box(region, cells, settings) for region in white]
+    found = [_white(box, region, field, settings) for box, region in zip(boxes, white, strict=True)]
     made = (
         _red(box, score, field, settings)
         for box, score in zip(red.boxes.tolist(), red.scores.tolist(), strict=True)
@@ -121,7 +122,8 @@ def objects_of(
     if stained.all():
         # Nothing tells cells from glass; the glass would be an object, too.
         return tuple(found)
-    return tuple(found + _others(field, red.boxes, white, colours, settings))
+    explained = [*red.boxes.tolist(), *(box for box in boxes if box)]
+    return tuple(found + _others(field, explained, white, colours, settings))
 
 
 def _stained(
@@ -217,18 +219,25 @@ def _ellipses(width_px: int, height_px: int, share: float) -> tuple[BoolArray, B
     return np.asarray(away <= 1), np.asarray(away <= share**2)
 
 
-def _white(region: BoolArray, cells: GridCells, field: _Field, settings: ObjectSettings) -> CellBox:
-    """A white cell: the box that the network gave it, which holds its pale cytoplasm, too; else the
-    nucleus with its rim.
+def _white_box(region: BoolArray, cells: GridCells, settings: ObjectSettings) -> list[float] | None:
+    """The box that the network gave a white cell, which holds its pale cytoplasm, too, and its
+    nucleus with a rim; None where it gave none.
     """
     x, y, width, height = cv2.boundingRect(region.view(np.uint8))
     own = np.array([x, y, x + width, y + height], np.float32)
     overlap = _overlaps(cells.boxes, own)
     if overlap.max(initial=0.0) < settings.same_cell_overlap:
+        return None
+    box = cells.boxes[overlap.argmax()]
+    return [*np.minimum(box, own)[:2].tolist(), *np.maximum(box, own)[2:].tolist()]
+
+
+def _white(
+    box: list[float] | None, region: BoolArray, field: _Field, settings: ObjectSettings
+) -> CellBox:
+    if box is None:
         return _to_frame(np.ascontiguousarray(region.view(np.uint8)), (0, 0), "wbc", field)
-    box, nearest = cells.boxes[overlap.argmax()], int(overlap.argmax())
-    both = [*np.minimum(box, own)[:2].tolist(), *np.maximum(box, own)[2:].tolist()]
-    return replace(_red(both, float(cells.scores[nearest]), field, settings), kind="wbc")
+    return replace(_red(box, 1.0, field, settings), kind="wbc")
 
 
 def _overlaps(boxes: F32Array, one: F32Array) -> F32Array:
@@ -241,14 +250,14 @@ def _overlaps(boxes: F32Array, one: F32Array) -> F32Array:
 
 def _others(
     field: _Field,
-    red: F32Array,
+    explained: list[list[float]],
     white: tuple[BoolArray, ...],
     colours: FieldColours,
     settings: ObjectSettings,
 ) -> list[CellBox]:
-    """Stained objects that no cell explains; what a cell's rim leaves over is none."""
+    """Stained objects that no cell's box explains; what a cell's rim leaves over is none."""
     rest = field.stained.copy()
-    for left, top, right, bottom in red.tolist():
+    for left, top, right, bottom in explained:
         centre = (round((left + right) / 2), round((top + bottom) / 2))
         axes = (round((right - left) * 0.6), round((bottom - top) * 0.6))
         cv2.ellipse(rest, centre, axes, 0, 0, 360, 0, cv2.FILLED)
