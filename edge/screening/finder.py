@@ -35,8 +35,9 @@ _ENOUGH_CELLS = 5
 # may be both unsure and overlapped. Of iml-fields 2 % of the fields have more; there few cells are
 # labelled, too.
 _SURE, _OVERLAPPED, _MOST_CROWDED = 0.6, 0.1, 0.33
-# Fields whose cells' width is remembered, how many tell enough, and cells of a field that count.
-_REMEMBERED, _FEW_FIELDS, _MANY_CELLS = 21, 3, 20
+# Fields whose cells' width is remembered, how many tell enough, cells of a field that count, and how
+# far the middle three fifths of the widths may lie apart.
+_REMEMBERED, _FEW_FIELDS, _MANY_CELLS, _AGREEING = 21, 5, 20, 0.1
 
 
 def crowding(boxes: Sequence[CellBox]) -> str:
@@ -110,14 +111,21 @@ class FinderNetwork:
 
     def _guesses(self, frame: Frame) -> Iterator[float]:
         """Widths of a box, px of the frame, the likeliest first."""
-        # Taken once: another thread may be reading a field.
-        remembered = tuple(self._widths_px)
         if frame.um_per_px:
             yield _ROOM * RBC_DIAMETER_UM / frame.um_per_px
-        elif len(remembered) >= _FEW_FIELDS:
-            yield float(np.median(remembered))
+        elif remembered := self._remembered():
+            yield remembered
         if found := field_diameter(frame.image):
             yield _ROOM_BEYOND_HALO * found
+
+    def _remembered(self) -> float | None:
+        """The width of the last fields; None of too few, or of fields that do not agree."""
+        # Taken once: another thread may be reading a field.
+        widths = np.array(tuple(self._widths_px))
+        if len(widths) < _FEW_FIELDS:
+            return None
+        low, middle, high = np.percentile(widths, [20, 50, 80])
+        return float(middle) if high - low < _AGREEING * middle else None
 
     def _at_their_size(self, frame: Frame, seen: Seen, shown_px: float) -> Seen:
         """The same, or looked at again where the cells are of another size than was thought."""
