@@ -35,8 +35,8 @@ _ENOUGH_CELLS = 5
 # may be both unsure and overlapped. Of iml-fields 2 % of the fields have more; there few cells are
 # labelled, too.
 _SURE, _OVERLAPPED, _MOST_CROWDED = 0.6, 0.1, 0.33
-# Fields whose cells' width is remembered, how many tell enough, cells of a field that count, and how
-# far the middle three fifths of the widths may lie apart.
+# Fields whose cells' width is remembered, how many tell enough, cells of a field that count, and
+# how far the middle three fifths of the widths may lie apart.
 _REMEMBERED, _FEW_FIELDS, _MANY_CELLS, _AGREEING = 21, 5, 20, 0.1
 
 
