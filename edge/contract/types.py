@@ -69,7 +69,7 @@ class CellBox:
     Attributes:
         mask: (height_px, width_px) bool, True inside the cell.
         kind: "rbc", "wbc", "platelet" or "debris".
-        at_border: cut by the frame's edge, so not counted.
+        at_border: cut by the frame's edge, or by burnt-in lettering, so not counted.
         certainty: 0 to 1, of a learned finder that this is a cell of its own; 1 where none asked.
     """
 

@@ -117,7 +117,9 @@ class Screener(Classifier):
             return FieldResult(frame.name, quality, (), timings)
         with self._timed(timings, "cells"):
             find = self.finder.network.find if self.finder else find_cells
-            boxes = [box for box in find(frame) if _is_readable(box)]
+            boxes = [
+                _clear_of(quality.lettering_px, box) for box in find(frame) if _is_readable(box)
+            ]
         if crowded := crowding(boxes):
             return FieldResult(frame.name, _unusable(quality, crowded), (), timings)
         red = [box for box in boxes if box.kind == "rbc"]
@@ -185,6 +187,16 @@ class Screener(Classifier):
 
 def _unusable(quality: FieldQuality, reason: str) -> FieldQuality:
     return replace(quality, usable=False, reason=reason)
+
+
+def _clear_of(lettering_px: tuple[int, int, int, int] | None, box: CellBox) -> CellBox:
+    """The box; one that burnt-in lettering touches is no whole cell, as at the frame's edge."""
+    if lettering_px is None:
+        return box
+    left, top, width, height = lettering_px
+    beside = left >= box.left_px + box.width_px or box.left_px >= left + width
+    above = top >= box.top_px + box.height_px or box.top_px >= top + height
+    return box if beside or above else replace(box, at_border=True)
 
 
 def _is_readable(box: CellBox) -> bool:
