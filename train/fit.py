@@ -16,7 +16,7 @@ from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.records import from_plain, to_plain
 from train.batches import predict_logits
 from train.loop import Loop, check_finite, writing
-from train.networks import WEIGHTS_FILE, build_to_fit
+from train.networks import WEIGHTS_FILE, build_to_fit, mix_with_start
 from train.objectives import own_logit
 from train.parts import load_fit_data, n_classes_of
 from train.recipe import Recipe
@@ -42,13 +42,15 @@ def fit(
         The path of the weights.
 
     Raises:
-        ConfigError: the folder holds a run of another recipe, or weights of another network; or a
-            data set of one label.
+        ConfigError: the folder holds a run of another recipe, or weights of another network; a data
+            set of one label; or a share of a start that there is none of.
         DataError: a split leaks, an image is unreadable, the loss is not finite, or the disk is
             full; what was written before stays and a later call goes on from it.
     """
     if recipe.context:
         raise ConfigError(f"context is {recipe.context!r}, which `train context` sets, not a fit")
+    if recipe.start_share and not recipe.model.weights:
+        raise ConfigError("start_share needs model.weights, which the fit starts from")
     n_classes = n_classes_of(recipe.dataset)
     claim(run_dir, recipe)
     with writing(run_dir):
@@ -60,6 +62,7 @@ def fit(
     Loop(recipe, run_dir, model, n_classes, n_features).run(
         given.fitted, given.validation, on_epoch
     )
+    mix_with_start(model, recipe, n_classes, run_dir)
     examples, crops = given.part("test")
     logit = predict_logits(model, crops, recipe.preprocessing.scale, recipe.test_views)
     logit = own_logit(recipe, logit)

@@ -43,6 +43,20 @@ def build_to_fit(recipe: Recipe, n_classes: int, run_dir: Path) -> Any:
     return build_for(recipe, n_classes)
 
 
+def mix_with_start(model: Any, recipe: Recipe, n_classes: int, run_dir: Path) -> None:
+    """Sets the fitted weights to a mean with those that the fit started from, `start_share` of it.
+
+    Raises:
+        ConfigError: the run that it started from is gone.
+    """
+    if not recipe.start_share:
+        return
+    started = build_to_fit(recipe, n_classes, run_dir).get_weights()
+    share = recipe.start_share
+    pairs = zip(started, model.get_weights(), strict=True)
+    model.set_weights([share * first + (1 - share) * last for first, last in pairs])
+
+
 def reseed(model: Any, seed: tuple[int, int]) -> None:
     """Sets what dropout draws from, so that an epoch depends on (seed, epoch) alone."""
     for index, layer in enumerate(model.submodules):

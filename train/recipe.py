@@ -201,7 +201,9 @@ class Recipe:
     every example is in the test part, to see what a figure owes to knowing the collection.
     `draws` are collections of which each epoch draws so many examples instead of all: as many of
     each class, or what `shares` says, a share of each class in the order of the labels, which add
-    up to 1. `novelty` makes it a fit on healthy cells. `context` is set by `train context`
+    up to 1. `start_share` is how much of the weights that the fit started from is in those that are
+    kept: a start that knew more than the fit shows forgets less (Wortsman 2022, arXiv:2109.01903).
+    `novelty` makes it a fit on healthy cells. `context` is set by `train context`
     alone.
     """
 
@@ -222,6 +224,7 @@ class Recipe:
     novelty: NoveltySpec | None = None
     draws: dict[str, int] = field(default_factory=dict)
     shares: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    start_share: float = 0.0
     context: str = ""
 
     def __post_init__(self) -> None:
@@ -232,6 +235,8 @@ class Recipe:
         if few := {name: n for name, n in self.draws.items() if n < 2}:
             raise ConfigError(f"draws has {few}; at least 2 examples an epoch")
         self._check_shares()
+        if not 0 <= self.start_share < 1:
+            raise ConfigError(f"start_share is {self.start_share}; 0 to below 1")
 
     def _check_shares(self) -> None:
         for name, shares in self.shares.items():
