@@ -37,5 +37,8 @@ def field_to_json(result: FieldResult) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    # NumPy's scalars are no JSON values, and its float32 and bool_ reach the quality measures.
+    # NumPy's scalars are no JSON values, and its float32 and bool_ reach the quality measures; what
+    # is written as a list should be one before.
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
     return value.item() if isinstance(value, np.generic) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
 import numpy as np
 from flask.testing import FlaskClient
 
@@ -17,6 +19,7 @@ from edge.contract.images import encode_image
 from edge.contract.manifest import ErrorRate, OperatingPoint
 from edge.contract.types import CellBox, CellCall, FieldQuality, FieldResult, Frame, RanOn
 from edge.screening.service import ScreeningService
+from edge.screening.uncertain import NONE_FLAGGED, Flagged
 
 CELL_PX, COLUMNS = 20, 12
 RAN_ON = RanOn("malaria-cells-1.2.0", "ab" * 32, "litert", "cpu-xnnpack", False, 2)
@@ -26,6 +29,9 @@ def operating_point() -> OperatingPoint:
     """A classifier good enough for a small count to decide."""
     rate = ErrorRate(0.98, 10_000, 100, 5_000.0)
     return OperatingPoint(0.5, "validation", "highest", 0.95, rate, rate)
+
+
+_PLACES = itertools.count()
 
 
 @dataclass
@@ -79,7 +85,7 @@ class ScriptedScreener:
         named = {"stages_bundle_id": "stages-1.0.0", "stages_bundle_sha256": "cd" * 32}
         self.ran_on = replace(self.ran_on, **named)
 
-    def screen(self, frame: Frame) -> FieldResult:
+    def screen(self, frame: Frame, flagged: Flagged = NONE_FLAGGED) -> FieldResult:
         if self.gate is not None:
             assert self.gate.wait(10)
         if self.failure is not None:
@@ -134,9 +140,11 @@ def _box(number: int, kind: str = "rbc") -> CellBox:
 
 
 def field_png(level: int = 200) -> bytes:
-    """A colour image of 240 x 120 px."""
+    """A colour image of 240 x 120 px, each of another place of the slide."""
     image = np.full((120, 240, 3), level, np.uint8)
-    image[:, :, 1] = np.arange(240, dtype=np.uint8) // 4 + level // 2
+    seed = next(_PLACES)
+    coarse = np.random.default_rng(seed).integers(0, level // 2 + 1, (10, 20)).astype(np.uint8)
+    image[:, :, 1] = level // 2 + cv2.resize(coarse, (240, 120)) // 2
     return encode_image(image)
 
 

@@ -41,6 +41,8 @@ def test_field_has_the_keys_of_the_command_line() -> None:
         "brightness": 200.0,
         "saturated_fraction": 0.001,
         "stained_fraction": 0.3,
+        "notes": [],
+        "lettering_px": None,
     }
     assert len(plain["cells"]) == 22
     assert plain["timings_ms"] == {"total": 12.5}
