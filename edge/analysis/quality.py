@@ -1,32 +1,37 @@
 """Judges whether a field can be read, and says in plain words what to do where it cannot.
 
-Looks at light, stain and focus only; single cells are found by `cells`. Works on a thinned-out copy
-of the frame, so that a live preview can be judged as it comes.
+Looks at light, stain, focus and crowding only; single cells are found by `cells`. Works on a
+thinned-out copy of the frame (`measures`), so that a live preview can be judged as it comes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import cv2
-import numpy as np
-
-from edge.analysis.cell_size import typical_diameter
-from edge.analysis.foreground import GREEN, stain_levels, stain_map
-from edge.analysis.stain import StainColour, StainLimits, glass_evenness, stain_colour
-from edge.contract.types import BoolArray, FieldQuality, Frame, U8Array
-
-# Of the pixels at half height, so many belong to cells and the rest to stained plasma.
-_EDGE_PERCENTILE = 92
-# Of a red cell in a frame thinned out to 640 px, under the usual 100x objective.
-_USUAL_DIAMETER_PX = 35.0
+from edge.analysis.foreground import GREEN
+from edge.analysis.measures import FieldMeasures, measure_field
+from edge.analysis.stain import StainLimits
+from edge.contract.types import FieldQuality, Frame
 
 NOT_A_FIELD = "not a field: the image is too small; use the camera's full frame"
+ONE_OBJECT = "one cell instead of a field: use the camera's full frame"
+CUT_OUT = "black round the picture: use the camera's full frame, without a mask"
 TOO_DARK = "too dark: raise the lamp or open the condenser"
 TOO_BRIGHT = "too bright: lower the lamp or close the condenser"
+COLOUR_CAST = "colour cast: the light is not white; set the camera's white balance on clear glass"
+SWAPPED = "red and blue are swapped: set the camera's colour order to RGB"
 EMPTY = "no cells: move to another field"
+NO_RED_CELLS = "no red cells, only nuclei or dark stain: move to the body of the smear"
+THICK_SMEAR = (
+    "thick smear, or stain all over: no red cells stand out from the ground; use a thin smear"
+)
 CROWDED = "too crowded to count: move to a thinner part of the smear"
+CLUMP = "cells in a clump: they cannot be counted; move to where they lie side by side"
 COLOURLESS = "no colour: the stain cannot be judged; use a colour camera and a stained smear"
+TOO_WEAK = "stain too weak: cells hardly differ from the glass; stain the slide again"
+TOO_STRONG = (
+    "stain too strong: nothing can be seen inside the cells; stain a new slide for less time"
+)
 OUT_OF_FOCUS = "out of focus: turn the fine focus"
 STAIN_UNKNOWN = (
     "stain unlike any seen: the colours are not those of a blood smear; check the slide, its stain "
@@ -34,6 +39,8 @@ STAIN_UNKNOWN = (
 )
 NOT_A_SMEAR = "not a blood smear: put a stained thin smear under the lens"
 NO_STRUCTURE = "no cells to be seen, only noise: check the camera and the lamp"
+
+LETTERING = "a scale bar or text is burnt in; cells there are not counted"
 
 
 @dataclass(frozen=True)
@@ -46,15 +53,27 @@ class QualitySettings:
         least_glass_brightness: of the 90th percentile of the brightest channel, 0 to 255.
         most_saturated_fraction: share of pixels at the top in every channel.
         saturated_level: what counts as the top, 0 to 255.
-        least_contrast: of stained pixels over glass, 0 to 255.
+        most_black_fraction: share of the picture that is black.
+        largest: (area, solidity, share of all that is dark) from which one object is the picture;
+            of 457 real fields none has all three.
+        most_largest_area: more is the ground, with gaps in it.
+        least_contrast: of stained pixels over glass, 0 to 255; less is glass and noise.
+        least_stain: the same; less is too pale to be called.
         least_stained_fraction: less is an empty field.
         most_stained_fraction: more cannot be counted.
+        clump: (share, layers) of a field that is mostly one pile of cells, see `Clump`.
         least_colour: spread over the channels of the light that stain lets through, 0 to 1.
         stain: colours of stain and lamp; others are of no smear.
+        least_warmth: red cells that are bluer than this have red and blue swapped, see
+            `ColourOrder`.
+        least_azure: nuclei that are redder than this are swapped, too, unless red cells are warmer
+            than the second number: where those lie on one another, the pile is redder yet.
+        nuclei: (share of the field, density in green) of what are nuclei and no red cells: less of
+            the one and more of the other.
+        least_separation: of cells and glass; a thick smear's ground is neither.
         least_evenness: of the glass against the cells, see `glass_evenness`; 449 of 450 real fields
             have 1.3 or more, of inverted ones 9 in 10 less than .9.
-        least_focus: slope of the cells' edges times their scale, see `edge_slope`; a sharp field
-            has 9 to 15, and a Gaussian blur of a tenth of a cell's diameter brings it below 6.
+        least_focus: slope of the cells' edges times their scale, see `focus_of`.
         least_coarse_share: share of the contrast that is left at a quarter of the size.
     """
 
@@ -63,30 +82,23 @@ class QualitySettings:
     least_glass_brightness: float = 60.0
     most_saturated_fraction: float = 0.5
     saturated_level: int = 250
+    most_black_fraction: float = 0.05
+    largest: tuple[float, float, float] = (0.3, 0.94, 0.6)
+    most_largest_area: float = 0.88
     least_contrast: int = 10
+    least_stain: int = 16
     least_stained_fraction: float = 0.01
     most_stained_fraction: float = 0.85
+    clump: tuple[float, float] = (0.35, 1.7)
     least_colour: float = 0.03
     stain: StainLimits = field(default_factory=StainLimits)
+    least_warmth: float = -0.25
+    least_azure: tuple[float, float] = (-0.5, 0.1)
+    nuclei: tuple[float, float] = (0.12, 0.9)
+    least_separation: float = 0.78
     least_evenness: float = 0.9
-    least_focus: float = 6.0
+    least_focus: float = 7.5
     least_coarse_share: float = 0.9
-
-
-@dataclass(frozen=True, eq=False)
-class _Measures:
-    """All that the verdict rests on; names as in `QualitySettings`."""
-
-    glass_brightness: float
-    brightness: float
-    saturated_fraction: float
-    contrast: float
-    stained_fraction: float
-    colour: float
-    stain: StainColour
-    evenness: float
-    focus: float
-    coarse_share: float
 
 
 _DEFAULTS = QualitySettings()
@@ -96,7 +108,7 @@ def assess_quality(frame: Frame, settings: QualitySettings = _DEFAULTS) -> Field
     """Judges one field. Never raises on odd images: those are refused with a reason."""
     if min(frame.image.shape[:2]) < settings.least_side_px:
         return FieldQuality(False, NOT_A_FIELD, 0.0, 0.0, 0.0, 0.0)
-    measures = _measure(frame.image, settings)
+    measures = measure_field(frame.image, settings.work_side_px, settings.saturated_level)
     reason = _reason(measures, settings)
     return FieldQuality(
         usable=not reason,
@@ -105,107 +117,74 @@ def assess_quality(frame: Frame, settings: QualitySettings = _DEFAULTS) -> Field
         brightness=measures.brightness,
         saturated_fraction=measures.saturated_fraction,
         stained_fraction=measures.stained_fraction,
+        notes=(LETTERING,) if measures.lettering else (),
+        lettering_px=measures.lettering,
     )
 
 
-def _measure(image: U8Array, settings: QualitySettings) -> _Measures:
-    step = max(1, round(max(image.shape[:2]) / settings.work_side_px))
-    # Thinning keeps the slope of edges; only the finest grain is lost, and that is no cell.
-    green = np.ascontiguousarray(image[::step, ::step, GREEN])
-    stain = stain_map(green)
-    glass, cell = stain_levels(stain) or (0, 0)
-    threshold = (glass + cell) // 2
-    stained = stain > threshold
-    sample = image[:: 4 * step, :: 4 * step]
-    brightest, darkest = sample.max(axis=2), sample.min(axis=2)
-    return _Measures(
-        glass_brightness=float(np.percentile(brightest, 90)),
-        brightness=float(np.median(brightest)),
-        saturated_fraction=float(np.mean(darkest >= settings.saturated_level)),
-        contrast=float(cell - glass),
-        stained_fraction=float(np.count_nonzero(stained)) / stained.size if cell > glass else 0.0,
-        colour=colour_spread(sample, stained[::4, ::4]),
-        stain=stain_colour(sample, stained[::4, ::4]),
-        evenness=glass_evenness(green, stain, stained),
-        focus=edge_slope(stain, glass, cell) * _edge_scale(stained),
-        coarse_share=_coarse_share(stain),
-    )
-
-
-def _reason(measures: _Measures, settings: QualitySettings) -> str:
+def _reason(measures: FieldMeasures, settings: QualitySettings) -> str:
     """The first thing that is wrong, empty where nothing is; light comes before what it shows."""
     checks = (
-        (measures.glass_brightness < settings.least_glass_brightness, TOO_DARK),
-        (measures.saturated_fraction > settings.most_saturated_fraction, TOO_BRIGHT),
-        (measures.contrast < settings.least_contrast, EMPTY),
-        (measures.coarse_share < settings.least_coarse_share, NO_STRUCTURE),
-        (measures.stained_fraction < settings.least_stained_fraction, EMPTY),
-        (measures.colour < settings.least_colour, COLOURLESS),
-        (not measures.stain.is_known(settings.stain), STAIN_UNKNOWN),
+        *_light(measures, settings),
+        *_picture(measures, settings),
+        *_colours(measures, settings),
         (measures.focus < settings.least_focus, OUT_OF_FOCUS),
         (measures.stained_fraction > settings.most_stained_fraction, CROWDED),
-        (measures.evenness < settings.least_evenness, NOT_A_SMEAR),
+        (_is_clump(measures, settings), CLUMP),
     )
     return next((reason for failed, reason in checks if failed), "")
 
 
-def colour_spread(image: U8Array, stained: BoolArray) -> float:
-    """How much the stain prefers some colours: 0 for grey, about 0.1 to 0.5 for Giemsa.
-
-    The spread over the channels of the share of the glass's light that stained pixels let through;
-    the colour of the lamp does not enter.
-
-    Args:
-        image: (H,W,3) uint8 RGB.
-        stained: (H,W) bool.
-    """
-    inside, outside = image[stained], image[~stained]
-    if len(inside) == 0 or len(outside) == 0:
-        return 0.0
-    through = inside.mean(axis=0) / np.maximum(outside.mean(axis=0), 1.0)
-    return float(through.max() - through.min())
+def _light(measures: FieldMeasures, settings: QualitySettings) -> tuple[tuple[bool, str], ...]:
+    return (
+        (measures.glass_brightness < settings.least_glass_brightness, TOO_DARK),
+        (measures.saturated_fraction > settings.most_saturated_fraction, TOO_BRIGHT),
+    )
 
 
-def edge_slope(stain: U8Array, glass: int, cell: int) -> float:
-    """Sharpness: the slope of the stain where it crosses from glass to cell, per px, over contrast.
-
-    An edge blurred by a Gaussian of sigma s px has the slope 1 / (s * sqrt(2 pi)) at its middle,
-    whatever the stain and the number of cells; s counts px of the thinned-out frame.
-
-    Args:
-        stain: (H,W) uint8 from `stain_map`.
-        glass: its typical value on glass.
-        cell: its typical value on a cell.
-    """
-    contrast = cell - glass
-    if contrast <= 0:
-        return 0.0
-    low, high = glass + 0.35 * contrast, glass + 0.65 * contrast
-    on_edge = cv2.inRange(stain, low, high) > 0
-    if not on_edge.any():
-        return 0.0
-    across = cv2.Sobel(stain, cv2.CV_16S, 1, 0, ksize=3)[on_edge].astype(np.float32)
-    down = cv2.Sobel(stain, cv2.CV_16S, 0, 1, ksize=3)[on_edge].astype(np.float32)
-    # A Sobel kernel of side 3 gives eight times the slope per px.
-    slope = np.percentile(np.hypot(across, down), _EDGE_PERCENTILE) / 8.0
-    return float(slope / contrast)
+def _picture(measures: FieldMeasures, settings: QualitySettings) -> tuple[tuple[bool, str], ...]:
+    """Whether there are cells and glass in it at all."""
+    return (
+        (measures.black_fraction > settings.most_black_fraction, CUT_OUT),
+        (measures.contrast < settings.least_contrast, EMPTY),
+        (_is_one_object(measures, settings), ONE_OBJECT),
+        (measures.stained_fraction < settings.least_stained_fraction, EMPTY),
+        (measures.coarse_share < settings.least_coarse_share, NO_STRUCTURE),
+        (measures.evenness < settings.least_evenness, NOT_A_SMEAR),
+    )
 
 
-def _edge_scale(stained: BoolArray) -> float:
-    """Px that a cell's edge may be wide: the geometric mean of its diameter and the usual one.
+def _colours(measures: FieldMeasures, settings: QualitySettings) -> tuple[tuple[bool, str], ...]:
+    order, (most_fraction, least_density) = measures.order, settings.nuclei
+    sparse = measures.stained_fraction < most_fraction
+    return (
+        (measures.stain.spread < settings.least_colour, COLOURLESS),
+        (measures.separation < settings.least_separation, THICK_SMEAR),
+        (sparse and order.green > least_density, NO_RED_CELLS),
+        (_is_swapped(measures, settings), SWAPPED),
+        (measures.stain.is_too_strong(settings.stain), TOO_STRONG),
+        (not measures.stain.is_known_lamp(settings.stain), COLOUR_CAST),
+        (not measures.stain.is_known_dye(settings.stain), STAIN_UNKNOWN),
+        (measures.contrast < settings.least_stain, TOO_WEAK),
+    )
 
-    Half-way between judging px and judging cells: larger cells of a stronger magnification are
-    softer in px, while cells that blur has joined seem large and must not excuse it. 0 where there
-    is no cell.
-    """
-    mask = np.asarray(stained.view(np.uint8) * np.uint8(255), np.uint8)
-    diameter_px = typical_diameter(mask)
-    return float(np.sqrt(diameter_px * _USUAL_DIAMETER_PX))
+
+def _is_swapped(measures: FieldMeasures, settings: QualitySettings) -> bool:
+    order, (azure, warmth) = measures.order, settings.least_azure
+    if measures.stain.strongest != GREEN:
+        return False
+    return order.warmth < settings.least_warmth or (order.azure < azure and order.warmth < warmth)
 
 
-def _coarse_share(stain: U8Array) -> float:
-    """Standard deviation that is left at a quarter of the size; 1 for cells, 1/4 for noise."""
-    rows, cols = max(1, stain.shape[0] // 4), max(1, stain.shape[1] // 4)
-    coarse = cv2.resize(stain, (cols, rows), interpolation=cv2.INTER_AREA)
-    fine = float(stain.std())
-    return float(coarse.std()) / fine if fine > 0 else 0.0
+def _is_one_object(measures: FieldMeasures, settings: QualitySettings) -> bool:
+    one, (area, solidity, share) = measures.largest, settings.largest
+    return (
+        area < one.area < settings.most_largest_area
+        and one.solidity > solidity
+        and one.share > share
+    )
+
+
+def _is_clump(measures: FieldMeasures, settings: QualitySettings) -> bool:
+    share, layers = settings.clump
+    return measures.clump.share > share and measures.clump.layers > layers

@@ -11,15 +11,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from edge.analysis.histograms import histogram, level_at
 from edge.contract.types import BoolArray, F64Array, U8Array
 
 _RED, _GREEN, _BLUE = range(3)
-# Sides of the boxes between whose means lies the grain of a cell in a frame of some 640 px.
-_FINE_PX, _COARSE_PX = 3, 13
+# Sides of the boxes between whose means lies the grain of a cell in a frame of some 320 px.
+_FINE_PX, _COARSE_PX = 1, 7
 # What a camera's rounding alone gives; keeps the ratio of two clean drawings at 1.
 _LEAST_SPREAD, _LEAST_GRAIN = 1.0, 0.3
 # Edges between cells and glass belong to neither.
-_EDGE_PX = 5
+_EDGE_PX = 3
 _LEAST_INSIDE_PX = 50
 # Interpolation and JPEG lift the black round a cell up to here.
 _BLACK_LEVEL = 24
@@ -109,35 +110,62 @@ class StainColour:
     density: F64Array
     glass: F64Array
 
+    @property
+    def spread(self) -> float:
+        """How much the stain prefers some colours: 0 for grey, about .1 to .5 for Giemsa.
+
+        The spread over the channels of the share of the glass's light that stain lets through; the
+        colour of the lamp does not enter.
+        """
+        return float(np.ptp(np.exp(-self.density)))
+
+    @property
+    def strongest(self) -> int:
+        """The channel that stain takes most of."""
+        return int(self.density.argmax())
+
     def is_known(self, limits: StainLimits) -> bool:
         """Whether stain and lamp lie within the limits."""
-        density, glass = self.density, self.glass
+        return self.is_known_dye(limits) and self.is_known_lamp(limits)
+
+    def is_known_dye(self, limits: StainLimits) -> bool:
+        """Whether the stain absorbs the colours that blood stains do, and not more than they."""
+        density = self.density
         if density[_GREEN] <= 0 or (density > limits.most_density).any():
             return False
-        shares = (
-            (density[_RED] / density[_GREEN], limits.red_share),
-            (density[_BLUE] / density[_GREEN], limits.blue_share),
-            (glass[_RED] / glass[_GREEN], limits.lamp_red),
-            (glass[_BLUE] / glass[_GREEN], limits.lamp_blue),
-        )
-        return all(least <= share <= most for share, (least, most) in shares)
+        shares = (density / density[_GREEN]).tolist()
+        return _within(shares[_RED], limits.red_share) and _within(shares[_BLUE], limits.blue_share)
+
+    def is_known_lamp(self, limits: StainLimits) -> bool:
+        """Whether the light on the glass is that of a lamp, white or warm."""
+        red, green, blue = self.glass.tolist()
+        return _within(red / green, limits.lamp_red) and _within(blue / green, limits.lamp_blue)
+
+    def is_too_strong(self, limits: StainLimits) -> bool:
+        """Whether cells are so dark in green light that nothing in them can be seen."""
+        return bool(self.density[_GREEN] > limits.most_density[_GREEN])
 
 
-def stain_colour(image: U8Array, stained: BoolArray) -> StainColour:
+def _within(value: float, limits: tuple[float, float]) -> bool:
+    return limits[0] <= value <= limits[1]
+
+
+def stain_colour(image: U8Array, stained: BoolArray | U8Array) -> StainColour:
     """The colours of a field; no density at all where nothing, or everything, is stained.
 
     Args:
         image: (H,W,3) uint8 RGB.
-        stained: (H,W) bool.
+        stained: (H,W) bool, or uint8 that is not 0 where there is stain.
     """
-    inside, outside = image[stained], image[~stained]
-    if len(inside) == 0 or len(outside) == 0:
+    mask = stained.view(np.uint8)
+    if cv2.countNonZero(mask) in (0, mask.size):
         return StainColour(np.zeros(3), np.ones(3))
-    glass = outside.mean(axis=0) + 1.0
-    return StainColour(np.log(glass / (inside.mean(axis=0) + 1.0)), glass)
+    outside = cv2.inRange(mask, 0, 0)
+    inside_mean, glass = (np.asarray(cv2.mean(image, part)[:3]) + 1.0 for part in (mask, outside))
+    return StainColour(np.log(glass / inside_mean), glass)
 
 
-def glass_evenness(green: U8Array, stain: U8Array, stained: BoolArray) -> float:
+def glass_evenness(green: U8Array, stain: U8Array, stained: BoolArray | U8Array) -> float:
     """How much evener the glass is than the cells: about 2 to 20; below 1 where dark is evener.
 
     The spread of the stain on cells over that on glass, times the same of the grain, squared since
@@ -145,29 +173,32 @@ def glass_evenness(green: U8Array, stain: U8Array, stained: BoolArray) -> float:
     to judge.
 
     Args:
-        green: (H,W) uint8, the green channel.
+        green: (H,W) uint8, the green channel of a frame of some 320 px.
         stain: (H,W) uint8 from `stain_map`.
-        stained: (H,W) bool.
+        stained: (H,W) bool, or uint8 that is not 0 where there is stain.
     """
-    cells, glass = (_inner(part)[::2, ::2] for part in (stained, ~stained))
-    if min(np.count_nonzero(cells), np.count_nonzero(glass)) < _LEAST_INSIDE_PX:
+    mask = stained.view(np.uint8)
+    kernel = np.ones((_EDGE_PX, _EDGE_PX), np.uint8)
+    cells, glass = (
+        np.asarray(cv2.erode(part, kernel), np.uint8) for part in (mask, cv2.inRange(mask, 0, 0))
+    )
+    if min(cv2.countNonZero(cells), cv2.countNonZero(glass)) < _LEAST_INSIDE_PX:
         return 1.0
-    spread = _spread(stain[::2, ::2], cells) / _spread(stain[::2, ::2], glass)
     grain = cv2.subtract(
         cv2.blur(green, (_FINE_PX, _FINE_PX)),
         cv2.blur(green, (_COARSE_PX, _COARSE_PX)),
         dtype=cv2.CV_16S,
-    )[::2, ::2]
-    ratio = (grain[cells].std() + _LEAST_GRAIN) / (grain[glass].std() + _LEAST_GRAIN)
-    return float(spread * ratio**2)
+    )
+    spread = _spread(stain, cells) / _spread(stain, glass)
+    return spread * (_grain(grain, cells) / _grain(grain, glass)) ** 2
 
 
-def _inner(part: BoolArray) -> BoolArray:
-    kernel = np.ones((_EDGE_PX, _EDGE_PX), np.uint8)
-    return np.asarray(cv2.erode(part.view(np.uint8), kernel) > 0)
-
-
-def _spread(stain: U8Array, part: BoolArray) -> float:
+def _spread(stain: U8Array, part: U8Array) -> float:
     """Between the 20th and the 80th percentile, and what rounding gives."""
-    low, high = np.percentile(stain[part], [20, 80])
-    return float(high - low) + _LEAST_SPREAD
+    counts = histogram(stain, part)
+    return level_at(counts, 0.8) - level_at(counts, 0.2) + _LEAST_SPREAD
+
+
+def _grain(grain: np.ndarray, part: U8Array) -> float:
+    """Standard deviation, and what rounding gives."""
+    return float(cv2.meanStdDev(grain, mask=part)[1][0, 0]) + _LEAST_GRAIN
