@@ -19,6 +19,7 @@ _OUTLINE_SHARE = 0.3
 # A disc that fits into a clump and into no chain of cells: of the frame's shorter side, and of a
 # red cell's diameter.
 _CORE_SIDE_SHARE, _CORE_DIAMETERS = 0.16, 1.6
+_WIDEST_CELL_SHARE = 0.25
 _SMOOTHING = np.ones((3, 3), np.uint8)
 # Interpolation and JPEG lift the black round a cut-out cell up to here.
 _BLACK_LEVEL = 24
@@ -61,7 +62,10 @@ def find_clump(thinned: Thinned, diameter_px: float) -> Clump:
     stain = np.ascontiguousarray(thinned.half[::2, ::2])
     _, mask = cv2.threshold(stain, thinned.level(_OUTLINE_SHARE), 255, cv2.THRESH_BINARY)
     closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, _SMOOTHING)
-    radius = max(_CORE_SIDE_SHARE * min(stain.shape), _CORE_DIAMETERS * diameter_px / 4) / 2
+    side = min(stain.shape)
+    # A pile may have been measured for a cell; none is as wide as that.
+    cell_px = min(diameter_px / 4, _WIDEST_CELL_SHARE * side)
+    radius = max(_CORE_SIDE_SHARE * side, _CORE_DIAMETERS * cell_px) / 2
     core = _opened(np.asarray(closed, np.uint8), radius)
     rest = cv2.subtract(mask, core)
     area, stained = cv2.countNonZero(core), cv2.countNonZero(closed)
