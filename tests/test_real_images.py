@@ -24,7 +24,7 @@ from train.splits import FOLDS_DIR, load_split, make_folds
 
 pytestmark = pytest.mark.data
 Run = Callable[..., tuple[int, str, str]]
-RECORDS = Path(__file__).parent.parent / "train/records/malaria-cells/fold0"
+RECORDS = Path(__file__).parent.parent / "train/records/malaria-cells-fields/fold0"
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,9 @@ from train.splits import BY_PATIENT, Split
 RECORDS_DIR = Path(__file__).parent / "records"
 # Tables of studies, not runs; see train.report.studies.
 STUDIES = "studies"
-# Runs of enhancers, which have no labels and no scores, and what was measured of them.
-ENHANCERS = "superres"
+# What has no labels and no scores of its own: runs of enhancers and finders, the networks that
+# whole fields are read with, and what was measured of them.
+OTHER_RECORDS = ("superres", "cell-finder", "fields")
 COST_FILE = "cost.json"
 T = TypeVar("T")
 
@@ -92,7 +93,9 @@ def find_runs(folder: Path) -> list[Path]:
         DataError: none, or one that is neither a run nor the studies.
     """
     found = sorted(
-        path for path in folder.iterdir() if path.is_dir() and path.name not in (STUDIES, ENHANCERS)
+        path
+        for path in folder.iterdir()
+        if path.is_dir() and path.name not in (STUDIES, *OTHER_RECORDS)
     )
     if not found:
         raise DataError(f"{folder} holds no records of fits")
