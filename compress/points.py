@@ -7,6 +7,7 @@ scored patients that it had not seen (docs/adr/0010).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from compress.lab_recipe import LabRecipe
 from compress.measure import score_variant
 from compress.paired import pool_folds
 from compress.variant_files import FoldLab, Made
-from edge.contract.errors import ConfigError
+from edge.contract.errors import ConfigError, DataError
 from edge.contract.labels import MALARIA_CELLS
 from edge.contract.manifest import Evaluation, OperatingPoint
 from edge.contract.reference import LogitReference, UncertainBand
@@ -30,6 +31,8 @@ from train.recipe import Recipe
 from train.runs import take
 from train.scores import Scores
 from train.threshold_travel import reference_at_home
+
+log = logging.getLogger(__name__)
 
 # Of each class, cells whose conformal set lacks their label; of a specimen's cells, those that a
 # reviewer may be asked about beside the suspect ones.
@@ -109,10 +112,16 @@ def choose_points(lab: LabRecipe, fold: FoldLab, others: Sequence[Made]) -> Poin
     )
 
 
-def _reference(scores: Scores, chosen_on: str) -> LogitReference:
-    """Where both classes lie, and which logits leave a cell's label open."""
+def _reference(scores: Scores, chosen_on: str) -> LogitReference | None:
+    """Where both classes lie, and which logits leave a cell's label open; None where too few
+    patients have cells enough to say how slides differ, so that a device asks about no cell.
+    """
     logit, positive = np.asarray(scores.logit, np.float64), scores.label > 0
-    home = reference_at_home(logit, positive, scores.patient)
+    try:
+        home = reference_at_home(logit, positive, scores.patient)
+    except DataError as error:
+        log.warning("the bundle says nothing of its logits at home: %s", error)
+        return None
     band = UncertainBand(
         healthy_high=round(float(np.quantile(logit[~positive], 1 - ERROR_RATE)), 5),
         infected_low=round(float(np.quantile(logit[positive], ERROR_RATE)), 5),

@@ -238,7 +238,7 @@ def test_commands_run_pack_and_evaluate(
     code, said, _ = clinicscope("compress", "pack", made, "--out", out)
     assert code == 0 and said.startswith(f"{TASK}-1 sha256")
     code, _, error = clinicscope("compress", "pack", made, "--out", out, "--novelty", made)
-    assert code != 0 and "leave --novelty out" in error
+    assert code != 0 and "it is packed alone" in error
     words = ["compress", "evaluate", out, "--role", "enhancer", "--data", drawn.data]
     code, said, _ = clinicscope(*words, "--dataset", "nih-cells", "--fold", 0)
     assert code == 0

@@ -74,7 +74,7 @@ def test_every_kind_is_measured_and_summed(found: list[Refused]) -> None:
         assert 2 * total.refused == sum(one.refused for one in parts)
     x_rays = by_name[SINGLE, "x_rays", False]
     assert (x_rays.n, x_rays.reasons) == (4, Counter({"image is grey": 4}))
-    assert by_name[FIELD, "x_rays", False].reasons == Counter({"no colour": 2})
+    assert by_name[FIELD, "x_rays", False].reasons == Counter({"black round the picture": 2})
 
 
 def test_red_cells_are_measured_by_label_masked_and_not(found: list[Refused]) -> None:

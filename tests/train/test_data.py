@@ -150,14 +150,16 @@ def test_recipe_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
 
 def test_shipped_bundle_comes_from_the_committed_fit() -> None:
     manifest = open_bundle(SHIPPED).manifest
-    record = Path(splits.__file__).parent / "records/malaria-cells/fold0"
+    record = Path(splits.__file__).parent / "records/malaria-cells-fields/fold0"
     recipe = from_plain(Recipe, json.loads((record / "recipe.json").read_text()), "recipe.json")
-    assert recipe == load_recipe("malaria-cells")
+    assert recipe == load_recipe("malaria-cells-fields")
     parent = sha256((record / "model.weights.h5").read_bytes()).hexdigest()
     second = Path(splits.__file__).parent / "records/malaria-novelty/fold0"
+    finder = Path(splits.__file__).parent / "records/cell-finder/fold0"
     parents = {
         "classifier": parent,
         "novelty": sha256((second / "model.weights.h5").read_bytes()).hexdigest(),
+        "finder": sha256((finder / "model.weights.h5").read_bytes()).hexdigest(),
     }
     assert all(weights.parent == parents[weights.role] for weights in manifest.weights)
     assert {weights.role for weights in manifest.weights} == set(parents)
@@ -165,7 +167,7 @@ def test_shipped_bundle_comes_from_the_committed_fit() -> None:
     assert fitted == load_recipe("malaria-novelty")
     split = from_plain(Split, json.loads((record / "split.json").read_text()), "split.json")
     assert split == load_split("two-microscopes", 0)
-    ids = (COMPRESSION_RECORDS / "malaria-cells/representative_ids.txt").read_bytes()
+    ids = (COMPRESSION_RECORDS / "malaria-cells-fields/representative_ids.txt").read_bytes()
     assert manifest.representative_set.ids_sha256 == sha256(ids).hexdigest()
     cells = [name for name in ids.decode().split() if "_IMG_" in name]
     assert cells

@@ -42,7 +42,7 @@ def measured(world: DrawnWorld, tmp_path_factory: pytest.TempPathFactory) -> Mea
 
 
 def figure(measured: Measured, section: str, what: str) -> Figure:
-    (found,) = [s for s in measured.sections if section in s.title]
+    found = next(s for s in measured.sections if section in s.title)
     (row,) = [row for row in found.rows if row.what == what]
     return row.figure
 
