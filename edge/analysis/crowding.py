@@ -63,8 +63,8 @@ def find_clump(thinned: Thinned, diameter_px: float) -> Clump:
     _, mask = cv2.threshold(stain, thinned.level(_OUTLINE_SHARE), 255, cv2.THRESH_BINARY)
     closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, _SMOOTHING)
     side = min(stain.shape)
-    # A pile may have been measured for a cell; none is as wide as that.
-    cell_px = min(diameter_px / 4, _WIDEST_CELL_SHARE * side)
+    # What is wider than any cell of a field is a pile that was measured for one.
+    cell_px = diameter_px / 4 if diameter_px / 4 < _WIDEST_CELL_SHARE * side else 0.0
     radius = max(_CORE_SIDE_SHARE * side, _CORE_DIAMETERS * cell_px) / 2
     core = _opened(np.asarray(closed, np.uint8), radius)
     rest = cv2.subtract(mask, core)

@@ -35,6 +35,7 @@ REFUSED: tuple[tuple[Callable[[int], U8Array], tuple[str, ...]], ...] = (
     (bad_fields.empty_field, (quality.EMPTY,)),
     (bad_fields.white_cells_alone, (quality.NO_RED_CELLS,)),
     (pile, (quality.CLUMP,)),
+    (bad_fields.clump, (quality.CLUMP,)),
     (bad_fields.thick_smear, (quality.THICK_SMEAR,)),
     (lambda seed: bad_fields.single_cell(seed, masked=True), (quality.CUT_OUT,)),
     (lambda seed: bad_fields.single_cell(seed, masked=False), (quality.ONE_OBJECT,)),
