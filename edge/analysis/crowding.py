@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from edge.analysis.cell_size import typical_diameter
 from edge.analysis.histograms import histogram, level_at
 from edge.analysis.thinned import Thinned
 from edge.contract.types import U8Array
@@ -19,7 +20,8 @@ _OUTLINE_SHARE = 0.3
 # A disc that fits into a clump and into no chain of cells: of the frame's shorter side, and of a
 # red cell's diameter.
 _CORE_SIDE_SHARE, _CORE_DIAMETERS = 0.16, 1.6
-_WIDEST_CELL_SHARE = 0.25
+# A thick part of less than this share is none, whatever the cells' size.
+_WORTH_A_LOOK = 0.3
 _SMOOTHING = np.ones((3, 3), np.uint8)
 # Interpolation and JPEG lift the black round a cut-out cell up to here.
 _BLACK_LEVEL = 24
@@ -53,20 +55,29 @@ class Largest:
     share: float = 0.0
 
 
-def find_clump(thinned: Thinned, diameter_px: float) -> Clump:
-    """What is left of the stained area where a disc of several cells must fit in.
-
-    Args:
-        diameter_px: of a red cell, px of `thinned.stain`.
-    """
+def find_clump(thinned: Thinned) -> Clump:
+    """What is left of the stained area where a disc of several cells must fit in."""
+    half = _outlines(thinned.half, thinned)
     stain = np.ascontiguousarray(thinned.half[::2, ::2])
+    stained = np.ascontiguousarray(half[::2, ::2])
+    least_px = _CORE_SIDE_SHARE * min(stain.shape)
+    clump = _thick_part(stain, stained, least_px)
+    if clump.share < _WORTH_A_LOOK:
+        return clump
+    # Gaps in the rims stay open here: closed, a pile would be measured for a cell.
+    core_px = _CORE_DIAMETERS * typical_diameter(half) / 2
+    return _thick_part(stain, stained, core_px) if core_px > least_px else clump
+
+
+def _outlines(stain: U8Array, thinned: Thinned) -> U8Array:
     _, mask = cv2.threshold(stain, thinned.level(_OUTLINE_SHARE), 255, cv2.THRESH_BINARY)
-    closed = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, _SMOOTHING)
-    side = min(stain.shape)
-    # What is wider than any cell of a field is a pile that was measured for one.
-    cell_px = diameter_px / 4 if diameter_px / 4 < _WIDEST_CELL_SHARE * side else 0.0
-    radius = max(_CORE_SIDE_SHARE * side, _CORE_DIAMETERS * cell_px) / 2
-    core = _opened(np.asarray(closed, np.uint8), radius)
+    return np.asarray(mask, np.uint8)
+
+
+def _thick_part(stain: U8Array, mask: U8Array, core_px: float) -> Clump:
+    """Where a disc of this diameter fits into what is stained."""
+    closed = np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, _SMOOTHING), np.uint8)
+    core = _opened(closed, core_px / 2)
     rest = cv2.subtract(mask, core)
     area, stained = cv2.countNonZero(core), cv2.countNonZero(closed)
     if area == 0 or cv2.countNonZero(rest) == 0:

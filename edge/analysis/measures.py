@@ -68,7 +68,6 @@ def measure_field(image: U8Array, work_side_px: int, saturated_level: int) -> Fi
     thinned = thin(image, work_side_px)
     brightest, darkest = _extremes(thinned.half_colour)
     light = histogram(brightest)
-    diameter_px = cell_diameter(thinned)
     half_green = np.ascontiguousarray(thinned.green[::2, ::2])
     return FieldMeasures(
         glass_brightness=level_at(light, 0.9),
@@ -81,9 +80,9 @@ def measure_field(image: U8Array, work_side_px: int, saturated_level: int) -> Fi
         order=colour_order(thinned),
         stain=stain_colour(thinned.half_colour, thinned.stained),
         evenness=glass_evenness(half_green, thinned.half, thinned.stained),
-        focus=focus_of(thinned, diameter_px),
+        focus=focus_of(thinned, cell_diameter(thinned)),
         coarse_share=coarse_share(thinned.stain),
-        clump=find_clump(thinned, diameter_px),
+        clump=find_clump(thinned),
         largest=largest_object(thinned),
         lettering=find_lettering(thinned.half_colour, 2 * thinned.step),
     )

@@ -24,7 +24,7 @@ def blurred(seed: int) -> U8Array:
 
 def pile(seed: int) -> U8Array:
     """One small pile of cells in the middle."""
-    return bad_fields.clump(seed % 3, 160, 60, 0.1)
+    return bad_fields.clump(seed, 160, 60, 0.1)
 
 
 def swapped(seed: int) -> U8Array:

@@ -13,7 +13,6 @@ from edge.analysis.crowding import (
     find_clump,
     largest_object,
 )
-from edge.analysis.focus import cell_diameter
 from edge.analysis.thinned import thin
 from edge.contract.types import U8Array
 from tests.support import bad_fields
@@ -22,15 +21,14 @@ GLASS, CELL = (235, 230, 225), (190, 130, 150)
 
 
 def clump_of(image: U8Array) -> Clump:
-    thinned = thin(image, 640)
-    return find_clump(thinned, cell_diameter(thinned))
+    return find_clump(thin(image, 640))
 
 
 def largest_of(image: U8Array) -> Largest:
     return largest_object(thin(image, 640))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(8))
 def test_pile_has_two_layers_and_more(seed: int) -> None:
     clump = clump_of(bad_fields.clump(seed, 160, 60, 0.1))
     assert clump.share > 0.35
@@ -44,11 +42,12 @@ def test_cells_side_by_side_are_no_clump(seed: int) -> None:
 
 def test_sheet_of_one_layer_has_one() -> None:
     image = np.full((960, 1280, 3), GLASS, np.uint8)
-    cv2.circle(image, (640, 480), 300, CELL, cv2.FILLED)
-    for x in range(60, 1280, 120):
-        cv2.circle(image, (x, 70), 32, CELL, cv2.FILLED, cv2.LINE_AA)
+    cv2.circle(image, (640, 480), 180, CELL, cv2.FILLED)
+    for x in range(60, 1280, 100):
+        for y in (60, 160, 800, 900):
+            cv2.circle(image, (x, y), 32, CELL, cv2.FILLED, cv2.LINE_AA)
     clump = clump_of(image)
-    assert clump.share > 0.5
+    assert clump.share > 0.3
     assert clump.layers == pytest.approx(1.0, abs=0.1)
 
 
