@@ -102,7 +102,7 @@ class QualitySettings:
     nuclei: tuple[float, float] = (0.12, 0.9)
     least_separation: float = 0.78
     least_evenness: float = 0.9
-    least_focus: float = 7.5
+    least_focus: float = 7.0
     least_coarse_share: float = 0.9
 
 
