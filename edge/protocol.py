@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-from edge.analysis.quality import NOT_A_SMEAR, STAIN_UNKNOWN
+from edge.analysis.quality import NOT_A_SMEAR, STAIN_UNKNOWN, THICK_SMEAR
 from edge.contract.errors import ConfigError
 from edge.contract.labels import GAMETOCYTE
 from edge.contract.manifest import ErrorRate, OperatingPoint
@@ -21,7 +21,7 @@ from edge.tally import Tally
 # Two-sided 95 % of the normal distribution.
 Z95 = 1.959964
 # Reasons of fields that speak against the slide, not against the light or the focus.
-NO_SMEAR_REASONS = (NOT_A_SMEAR, STAIN_UNKNOWN)
+NO_SMEAR_REASONS = (NOT_A_SMEAR, STAIN_UNKNOWN, THICK_SMEAR)
 MOST_NO_SMEAR_SHARE = 0.5
 
 

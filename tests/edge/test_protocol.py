@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.analysis.quality import NOT_A_SMEAR, OUT_OF_FOCUS, STAIN_UNKNOWN
+from edge.analysis.quality import NOT_A_SMEAR, OUT_OF_FOCUS, STAIN_UNKNOWN, THICK_SMEAR
 from edge.contract.bundle import open_bundle
 from edge.contract.errors import ConfigError
 from edge.contract.labels import DEBRIS, GAMETOCYTE, PARASITISED, RING, STAGES, UNINFECTED
@@ -115,6 +115,12 @@ def test_both_kinds_of_no_smear_count_together() -> None:
     mixed = Tally(5000, 0, 2, 3, (STAIN_UNKNOWN, STAIN_UNKNOWN, NOT_A_SMEAR))
     found, why = decide(mixed, interval(0, 5000), Protocol())
     assert (found, STAIN_UNKNOWN in why) == ("refused", True)
+
+
+def test_thick_smear_is_not_negative_by_the_few_fields_that_passed() -> None:
+    thick = Tally(5000, 0, 2, 3, (THICK_SMEAR,) * 3)
+    found, why = decide(thick, interval(0, 5000), Protocol())
+    assert (found, THICK_SMEAR in why) == ("refused", True)
 
 
 def test_slide_of_blurred_fields_is_not_called_no_smear() -> None:
