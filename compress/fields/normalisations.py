@@ -8,7 +8,13 @@ from edge.contract.errors import ConfigError
 from train.fields.callers import Normalisation
 
 # name -> a `Normalisation` of a module.
-NORMALISATIONS = {"none": "train.fields.callers:NONE"}
+NORMALISATIONS = {
+    "none": "train.fields.callers:NONE",
+    "field-median": "train.fields.normalise:FIELD_MEDIAN",
+    "slide-median": "train.fields.normalise:SLIDE_MEDIAN",
+    "field-spread": "train.fields.normalise:FIELD_SPREAD",
+    "slide-spread": "train.fields.normalise:SLIDE_SPREAD",
+}
 
 
 def open_normalisation(name: str) -> Normalisation:

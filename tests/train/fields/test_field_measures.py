@@ -18,6 +18,7 @@ from train.fields.callers import (
 from train.fields.calling import calling_figures
 from train.fields.cells import cell_figures, false_call_figures, stage_figures
 from train.fields.finding import finding_figures, object_figures
+from train.fields.normalise import LEAST_CELLS, LEAST_SPREAD, less_median, over_spread
 from train.fields.tallies import Tallies
 from train.fields.thresholds import as_logit, best_f1_threshold, field_point, normalised_scores
 from train.scores import Scores
@@ -182,6 +183,23 @@ def test_normalisation_sees_a_field_or_all_of_a_slide() -> None:
     assert apart[0].tolist() == apart[1].tolist() == [-1.5, -0.5, 0.5, 1.5]
     with pytest.raises(ConfigError, match="known: field, slide"):
         Normalisation("less", "patient", less_median)
+
+
+def test_normalisations_by_median_and_by_spread() -> None:
+    whole = np.ones(21, bool)
+    healthy = np.arange(-10.0, 11.0)
+    shifted = healthy * 2 + 5
+    assert np.array_equal(less_median(shifted, whole), healthy * 2)
+    # Scale and shift are gone; a far infected cell changes neither.
+    plain, spread = over_spread(healthy, whole), over_spread(shifted, whole)
+    assert spread == pytest.approx(plain)
+    infected = np.append(shifted, 1e6)
+    assert over_spread(infected, np.append(whole, False))[:-1] == pytest.approx(plain)
+    # Cells that lie close together are not stretched, and too few are left alone.
+    assert np.abs(over_spread(healthy * 1e-3, whole)).max() <= 0.02 / LEAST_SPREAD
+    few = np.ones(LEAST_CELLS - 1, bool)
+    for change in (less_median, over_spread):
+        assert np.array_equal(change(shifted[: len(few)], few), shifted[: len(few)])
 
 
 def test_what_is_no_red_cell_is_never_called() -> None:
