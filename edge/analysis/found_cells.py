@@ -8,12 +8,12 @@ platelet or debris.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import cv2
 import numpy as np
 
 from edge.analysis.foreground import GREEN, stain_levels, stain_map
+from edge.analysis.frame_cells import StainedField, cell_of_box, cell_of_mask
 from edge.analysis.nuclei import (
     FieldColours,
     field_colours,
@@ -57,31 +57,6 @@ class ObjectSettings:
     least_contrast: int = 10
 
 
-@dataclass(frozen=True, eq=False)
-class _Field:
-    """A field at the network's size: image, what is stained (0 or 255), a red cell's diameter.
-
-    `stained_in_frame` is the same at the frame's size, (H,W) bool.
-    """
-
-    image: U8Array
-    stained: U8Array
-    diameter_px: float
-    stained_in_frame: BoolArray
-
-    @property
-    def frame_px(self) -> tuple[int, int]:
-        """Height and width of the frame."""
-        height, width = self.stained_in_frame.shape
-        return height, width
-
-    @property
-    def scale(self) -> tuple[float, float]:
-        """Px of the frame for one of the image, across and down."""
-        height, width = self.image.shape[:2]
-        return self.frame_px[1] / width, self.frame_px[0] / height
-
-
 _DEFAULTS = ObjectSettings()
 
 
@@ -106,7 +81,7 @@ def objects_of(
     if diameter_px is None:
         return ()
     stained, in_frame = _stained(image, frame_px, settings)
-    field = _Field(image, stained, diameter_px, in_frame)
+    field = StainedField(image, stained, diameter_px, in_frame)
     colours = field_colours(image, field.stained)
     cells = _stained_enough(cells, stained, settings)
     white = _white_regions(field, colours, settings)
@@ -144,7 +119,7 @@ def _stained(
 
 
 def _white_regions(
-    field: _Field, colours: FieldColours, settings: ObjectSettings
+    field: StainedField, colours: FieldColours, settings: ObjectSettings
 ) -> tuple[BoolArray, ...]:
     nuclei = nucleus_mask(field.image, colours)
     found = white_cell_regions(nuclei, field.diameter_px, settings.nucleus_share)
@@ -180,43 +155,8 @@ def _stained_enough(cells: GridCells, stained: U8Array, settings: ObjectSettings
     return GridCells(np.asarray(cells.boxes[kept]), np.asarray(cells.scores[kept]))
 
 
-def _red(box: list[float], score: float, field: _Field, settings: ObjectSettings) -> CellBox:
-    """The stained pixels of the box's inscribed ellipse, and its middle."""
-    height_px, width_px = field.frame_px
-    across, down = field.scale
-    left, right = round(box[0] * across), round(box[2] * across)
-    top, bottom = round(box[1] * down), round(box[3] * down)
-    x0, y0, x1, y1 = max(0, left), max(0, top), min(width_px, right), min(height_px, bottom)
-    whole, middle = _ellipses(max(1, right - left), max(1, bottom - top), settings.middle_share)
-    part = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
-    mask = whole[part] & field.stained_in_frame[y0:y1, x0:x1]
-    mask |= middle[part]
-    near_px = max(1, round(settings.edge_diameters * field.diameter_px * across))
-    border = _reaches_edge(mask, (x0, y0, x1, y1), field.frame_px, near_px)
-    return CellBox(x0, y0, x1 - x0, y1 - y0, mask, "rbc", border, score)
-
-
-def _reaches_edge(
-    mask: BoolArray, box: tuple[int, int, int, int], frame_px: tuple[int, int], near_px: int
-) -> bool:
-    """Whether a cell, not the room that its box leaves, comes near the frame's edge."""
-    x0, y0, x1, y1 = box
-    return bool(
-        (x0 == 0 and mask[:, :near_px].any())
-        or (y0 == 0 and mask[:near_px].any())
-        or (x1 == frame_px[1] and mask[:, -near_px:].any())
-        or (y1 == frame_px[0] and mask[-near_px:].any())
-    )
-
-
-# Cells of one size are many; of a camera's whole range of sizes all would fill the memory.
-@lru_cache(maxsize=256)
-def _ellipses(width_px: int, height_px: int, share: float) -> tuple[BoolArray, BoolArray]:
-    """The ellipse inscribed in a box, and a smaller one about the same middle."""
-    x = (np.arange(width_px) + 0.5) / width_px * 2 - 1
-    y = (np.arange(height_px) + 0.5) / height_px * 2 - 1
-    away = x[None, :] ** 2 + y[:, None] ** 2
-    return np.asarray(away <= 1), np.asarray(away <= share**2)
+def _red(box: list[float], score: float, field: StainedField, settings: ObjectSettings) -> CellBox:
+    return cell_of_box(box, score, field, settings.middle_share, settings.edge_diameters)
 
 
 def _white_box(region: BoolArray, cells: GridCells, settings: ObjectSettings) -> list[float] | None:
@@ -233,10 +173,10 @@ def _white_box(region: BoolArray, cells: GridCells, settings: ObjectSettings) ->
 
 
 def _white(
-    box: list[float] | None, region: BoolArray, field: _Field, settings: ObjectSettings
+    box: list[float] | None, region: BoolArray, field: StainedField, settings: ObjectSettings
 ) -> CellBox:
     if box is None:
-        return _to_frame(np.ascontiguousarray(region.view(np.uint8)), (0, 0), "wbc", field)
+        return cell_of_mask(np.ascontiguousarray(region.view(np.uint8)), (0, 0), "wbc", field)
     return replace(_red(box, 1.0, field, settings), kind="wbc")
 
 
@@ -249,7 +189,7 @@ def _overlaps(boxes: F32Array, one: F32Array) -> F32Array:
 
 
 def _others(
-    field: _Field,
+    field: StainedField,
     explained: list[list[float]],
     white: tuple[BoolArray, ...],
     colours: FieldColours,
@@ -274,21 +214,5 @@ def _others(
         mask = pieces[y : y + height, x : x + width] == piece
         colour = field.image[y : y + height, x : x + width][mask].mean(axis=0, dtype=np.float32)
         kind = "platelet" if is_platelet_colour(colour, colours) else "debris"
-        found.append(_to_frame(np.asarray(mask).view(np.uint8), (x, y), kind, field))
+        found.append(cell_of_mask(np.asarray(mask).view(np.uint8), (x, y), kind, field))
     return found
-
-
-def _to_frame(mask: U8Array, corner: tuple[int, int], kind: str, field: _Field) -> CellBox:
-    """An object of the image, by its 0-or-1 mask and where that lies, in px of the frame."""
-    x, y, width, height = cv2.boundingRect(mask)
-    height_px, width_px = field.frame_px
-    across, down = field.scale
-    # In a frame that is smaller than the image, the last rows are rounded beyond it.
-    x0 = min(width_px - 1, round((corner[0] + x) * across))
-    y0 = min(height_px - 1, round((corner[1] + y) * down))
-    x1 = min(width_px, max(x0 + 1, round((corner[0] + x + width) * across)))
-    y1 = min(height_px, max(y0 + 1, round((corner[1] + y + height) * down)))
-    part = np.ascontiguousarray(mask[y : y + height, x : x + width]) * np.uint8(255)
-    larger = cv2.resize(part, (x1 - x0, y1 - y0)) > 127
-    border = x0 <= 0 or y0 <= 0 or x1 >= width_px or y1 >= height_px
-    return CellBox(x0, y0, x1 - x0, y1 - y0, np.asarray(larger), kind, border)
