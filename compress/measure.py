@@ -1,7 +1,7 @@
 """One row a variant: what it weighs, how well it does on held-out examples, how fast it is.
 
 Variants and peers go through the same code in the same run; they are timed in turns by the
-timer of `edge.bench`, so that whatever else the machine does slows all of them alike.
+timer of `edge.bench.turns`, so that whatever else the machine does slows all of them alike.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from compress.opened import Opened, open_model
 from compress.paired import Compared, HeldOut, compare
 from compress.peers import Peer
 from compress.variants import Variant
-from edge.bench import _interleave
+from edge.bench.turns import interleave
 from edge.contract.errors import ConfigError
 from edge.contract.types import F32Array, U8Array
 from train.bootstrap import RESAMPLES, Figure
@@ -190,7 +190,7 @@ def _time_batch(
     for one, model in zip(subjects, opened, strict=True):
         crops = rng.integers(0, 256, (batch, one.size_px, one.size_px, 3)).astype(np.uint8)
         calls.append(partial(model.invoke, model.prepare(crops, one.scale)))
-    taken = _interleave(calls, runs) / batch
+    taken = interleave(calls, runs) / batch
     halves, slow = np.percentile(taken, (50, 95), axis=0)
     return [
         Latency(round(float(half), 5), round(float(most), 5))

@@ -23,7 +23,7 @@ from compress.superres.onnx_files import float_onnx
 from compress.superres.recipe import PER_CLASS, EnhancerLab
 from compress.superres.run import EnhancerFit
 from compress.superres.systems import RunTiles, open_file, tiled
-from edge.bench import _interleave
+from edge.bench.turns import interleave
 from edge.contract.bundle import MANIFEST, open_bundle
 from edge.contract.errors import ConfigError, DataError
 from edge.contract.types import U8Array
@@ -134,7 +134,7 @@ def measure_speed(candidates: Sequence[Candidate], pairs: Sequence[Pair], runs: 
     with _one_opencv_thread():
         square = np.random.default_rng(0).integers(0, 256, (1, TILE_PX, TILE_PX, 3))
         calls = [partial(one.run, square.astype(np.uint8)) for one in everyone]
-        medians = 1000 * np.median(_interleave(calls, runs), axis=0)
+        medians = 1000 * np.median(interleave(calls, runs), axis=0)
         systems = {_key(one): tiled(one.run, TILE_PX, MARGIN_PX) for one in everyone}
         # The yardstick of quality sees the whole picture, as without a network.
         systems |= {_key(one): INTERPOLATIONS[one.name] for one in plain}

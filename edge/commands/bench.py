@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from edge.bench import time_enhancer, time_fields, time_models
+from edge.bench.models import time_enhancer, time_fields, time_models
 from edge.commands.joined import joined_points, load_joined, missing_extra
 from edge.commands.shared import model_options, open_any, write_json
 from edge.enhancement.enhancer import Enhancer

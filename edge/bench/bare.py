@@ -1,0 +1,203 @@
+"""A model file in its library's own loop and nothing of ours round it: what all is compared with."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edge.bench.turns import Call
+from edge.contract.errors import DataError
+
+_ONNX_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+}
+
+
+class BareModel(ABC):
+    """One model file, opened; not for several threads.
+
+    Attributes:
+        name: the file's, with its folder.
+        init_ms: opening it, its library imported already.
+        first_ms: the first call.
+
+    Raises:
+        DataError: the library refuses it, or is absent.
+    """
+
+    format: str
+
+    def __init__(self, content: bytes, name: str, threads: int) -> None:
+        self.content, self.name, self.threads = content, name, threads
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        started = time.perf_counter()
+        call = self._single()
+        self.init_ms = (time.perf_counter() - started) * 1000
+        started = time.perf_counter()
+        call()
+        self.first_ms = (time.perf_counter() - started) * 1000
+
+    @abstractmethod
+    def caller(self, batch: int) -> tuple[Call, int]:
+        """A call on noise, and how many of the batch it takes: the batch, or 1 where the network
+        knows no batches.
+        """
+
+    @abstractmethod
+    def feed(self, shape: Sequence[int]) -> Callable[[np.ndarray], list[np.ndarray]]:
+        """All raw outputs of an input of that shape, (N,...) of the file's own kind."""
+
+    @abstractmethod
+    def _single(self) -> Call: ...
+
+
+def open_bare(path: Path, threads: int = 1) -> BareModel:
+    """Opens a TFLite or ONNX file.
+
+    Raises:
+        DataError: it cannot be read or opened.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"baseline {path} cannot be opened: {error.strerror}") from error
+    name = f"{path.parent.name}/{path.name}"
+    return bare_of("onnx" if path.suffix == ".onnx" else "tflite", content, name, threads)
+
+
+def bare_of(format_: str, content: bytes, name: str, threads: int = 1) -> BareModel:
+    """Opens a file's content of format "tflite" or "onnx". Raises DataError where it cannot."""
+    return (BareOnnx if format_ == "onnx" else BareTFLite)(content, name, threads)
+
+
+class BareTFLite(BareModel):
+    """Under ai-edge-litert's interpreter."""
+
+    format = "tflite"
+
+    def open(self, shape: Sequence[int] = (), **options: Any) -> Any:
+        """An interpreter whose first input has that shape, else the file's own."""
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            interpreter = Interpreter(
+                model_content=self.content, num_threads=self.threads, **options
+            )
+            if len(shape):
+                index = interpreter.get_input_details()[0]["index"]
+                interpreter.resize_tensor_input(index, [int(side) for side in shape])
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise DataError(f"baseline {self.name} cannot be opened: {error}") from error
+        return interpreter
+
+    def caller(self, batch: int) -> tuple[Call, int]:
+        """See `BareModel.caller`."""
+        shape = self.open().get_input_details()[0]["shape"]
+        try:
+            interpreter = self.open((batch, *shape[1:]))
+            interpreter.invoke()
+        except (DataError, RuntimeError):
+            # Some networks have the batch of 1 built into a reshape.
+            return self._single(), 1
+        return _tflite_call(interpreter), batch
+
+    def feed(self, shape: Sequence[int]) -> Callable[[np.ndarray], list[np.ndarray]]:
+        """See `BareModel.feed`."""
+        interpreter = self.open(shape)
+        image = interpreter.get_input_details()[0]["index"]
+        outputs = [output["index"] for output in interpreter.get_output_details()]
+
+        def run(values: np.ndarray) -> list[np.ndarray]:
+            interpreter.set_tensor(image, values)
+            interpreter.invoke()
+            return [interpreter.get_tensor(output) for output in outputs]
+
+        return run
+
+    def _single(self) -> Call:
+        return _tflite_call(self.open())
+
+
+class BareOnnx(BareModel):
+    """Under ONNX Runtime's session on the CPU."""
+
+    format = "onnx"
+
+    def open(self, **options: Any) -> Any:
+        """A session; `options` are set on its SessionOptions."""
+        try:
+            import onnxruntime as library
+        except ImportError as error:
+            raise DataError(
+                f"baseline {self.name} needs ONNX Runtime; pip install 'clinicscope[onnx]'"
+            ) from error
+        chosen = library.SessionOptions()
+        chosen.intra_op_num_threads, chosen.inter_op_num_threads = self.threads, 1
+        chosen.log_severity_level = 4
+        for name, value in options.items():
+            setattr(chosen, name, value)
+        try:
+            return library.InferenceSession(
+                self.content, chosen, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            # ONNX Runtime's errors share no base class that it makes public.
+            raise DataError(f"baseline {self.name} cannot be opened: {error}") from error
+
+    def caller(self, batch: int) -> tuple[Call, int]:
+        """See `BareModel.caller`."""
+        session = self.open()
+        takes_any = all(not isinstance(one.shape[0], int) for one in session.get_inputs())
+        taken = batch if takes_any else 1
+        feeds = {one.name: self._noise(one, taken) for one in session.get_inputs()}
+        return (lambda: session.run(None, feeds)), taken
+
+    def feed(self, shape: Sequence[int]) -> Callable[[np.ndarray], list[np.ndarray]]:
+        """See `BareModel.feed`."""
+        session = self.open()
+        image = session.get_inputs()[0].name
+        return lambda values: list(session.run(None, {image: values}))
+
+    def _single(self) -> Call:
+        return self.caller(1)[0]
+
+    def _noise(self, tensor: Any, batch: int) -> np.ndarray:
+        sides = tensor.shape[1:]
+        if tensor.type not in _ONNX_TYPES or not all(isinstance(side, int) for side in sides):
+            raise DataError(
+                f"baseline {self.name} takes {tensor.type} of {tensor.shape}; expected a batch of "
+                f"fixed sides, of {', '.join(_ONNX_TYPES)}"
+            )
+        return _noise((batch, *sides), _ONNX_TYPES[tensor.type])
+
+
+def _tflite_call(interpreter: Any) -> Call:
+    inputs = [
+        (detail["index"], _noise(detail["shape"], detail["dtype"]))
+        for detail in interpreter.get_input_details()
+    ]
+    outputs = [output["index"] for output in interpreter.get_output_details()]
+
+    def call() -> list[np.ndarray]:
+        for index, values in inputs:
+            interpreter.set_tensor(index, values)
+        interpreter.invoke()
+        return [interpreter.get_tensor(output) for output in outputs]
+
+    return call
+
+
+def _noise(shape: Sequence[int], kind: Any) -> np.ndarray:
+    """Grey levels at random; 0 to 1 for a float input."""
+    values = np.random.default_rng(0).random([int(side) for side in shape])
+    return np.asarray(values if np.dtype(kind).kind == "f" else values * 127, kind)
