@@ -13,6 +13,7 @@ from train.commands.fetch import fetch
 from train.commands.finder import finder
 from train.commands.fit import fit
 from train.commands.folds import folds
+from train.commands.held_out import held_out
 from train.commands.novelty import novelty
 from train.commands.oof import oof
 from train.commands.pretrain import pretrain
@@ -30,6 +31,6 @@ def train() -> None:
 
 for command in (
     fetch, folds, fit, evaluate, explain, score, report, oof, context, features, pretrain, travel,
-    travel_threshold, cost, finder, novelty, superres,
+    travel_threshold, cost, finder, held_out, novelty, superres,
 ):  # fmt: skip
     train.add_command(command)
