@@ -62,6 +62,10 @@ class RuntimeUnavailableError(HardwareError):
     """No runtime on this machine could open the model; carries each one's failure."""
 
 
+class DeviceLostError(HardwareError):
+    """An accelerator failed while it served, or gave no answer in time."""
+
+
 class StoreError(ClinicScopeError):
     """A record could not be written or read."""
 

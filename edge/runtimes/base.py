@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -18,6 +18,33 @@ RUNTIMES = {
     "tflite_runtime": ("edge.runtimes.tflite_runtime:LegacyTFLiteRuntime", "tflite"),
     "onnx": ("edge.runtimes.onnx:OnnxRuntime", "onnx"),
 }
+
+
+# Where a device takes only networks compiled for it: its name -> their weights format.
+COMPILED = {"edgetpu": "edgetpu"}
+
+
+@dataclass(frozen=True)
+class Device:
+    """What computes in place of the plain processor; see `edge.accelerators`.
+
+    Attributes:
+        name: for the record.
+        entry: path of a delegate's library, or what ONNX Runtime calls a provider.
+        options: as the library or the provider spells them.
+    """
+
+    name: str
+    entry: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Operations:
+    """How many of a network's operations a device took; the rest runs on the processor."""
+
+    on_device: int
+    total: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +67,16 @@ class Runtime(ABC):
         name: its key in RUNTIMES.
         accelerator: what really computes.
         weights: the manifest's entry of the file that was opened.
+        operations: what a device took of it; None on the processor.
+        fallback_why: why the accelerator that was preferred does not serve; empty where it does.
     """
 
     name: str
     accelerator: str
     threads: int
     weights: Weights
+    operations: Operations | None = None
+    fallback_why: str = ""
 
     @abstractmethod
     def run(self, batch: U8Array) -> Scores:
@@ -54,6 +85,7 @@ class Runtime(ABC):
         Raises:
             BundleError: the network is an enhancer or a finder.
             RuntimeUnavailableError: the network was closed.
+            DeviceLostError: it could not be computed; so for `enlarge` and `grid`.
         """
 
     @abstractmethod
@@ -89,9 +121,25 @@ def describe_run(bundle: Bundle, runtime: Runtime, fallback: bool) -> RanOn:
         bundle.sha256,
         runtime.name,
         runtime.accelerator,
-        fallback,
+        fallback or bool(runtime.fallback_why),
         runtime.threads,
+        fallback_why=runtime.fallback_why,
     )
+
+
+def name_accelerators(first: str, others: Mapping[str, Runtime | None]) -> str:
+    """What computes, for the record: the first network's, and by role those of other ones.
+
+    Args:
+        first: the accelerator of the first network.
+        others: the networks beside it, by role; None where there is none.
+    """
+    differing = [
+        f"{role}: {runtime.accelerator}"
+        for role, runtime in others.items()
+        if runtime and runtime.accelerator != first
+    ]
+    return "; ".join([first, *differing])
 
 
 def open_runtime(
@@ -120,7 +168,7 @@ def open_runtimes(
         opened: list[Runtime] = []
         try:
             for role in roles:
-                opened.append(_open(bundle, role, name, threads))
+                opened.append(open_network(bundle, role, name, threads=threads))
         except (ClinicScopeError, ImportError) as error:
             failures.append(f"{name}: {error}")
             for runtime in opened:
@@ -132,10 +180,26 @@ def open_runtimes(
     )
 
 
-def _open(bundle: Bundle, role: str, name: str, threads: int) -> Runtime:
+def open_network(
+    bundle: Bundle, role: str, name: str, *, threads: int = 1, device: Device | None = None
+) -> Runtime:
+    """Opens the network of one role on this very runtime.
+
+    Args:
+        device: what is to compute it; None is the processor. A device that takes only networks
+            compiled for it gets that file.
+
+    Raises:
+        RuntimeUnavailableError: runtime or device is absent, or refuses the network.
+        ManifestError: the bundle has no such file.
+    """
     target, format_ = RUNTIMES[name]
     module, _, kind = target.partition(":")
+    format_ = COMPILED.get(device.name, format_) if device else format_
     weights = bundle.manifest.weights_for(role, format_)
     content = bundle.weights_bytes(weights)
-    runtime: Runtime = getattr(import_module(module), kind)(content, weights, threads=threads)
+    settings = {"device": device} if device else {}
+    runtime: Runtime = getattr(import_module(module), kind)(
+        content, weights, threads=threads, **settings
+    )
     return runtime

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge.contract.errors import BundleError, RuntimeUnavailableError
+from edge.contract.errors import BundleError, DeviceLostError, RuntimeUnavailableError
 from edge.contract.manifest import GRID, RESIDUAL, TensorSpec, Weights
 from edge.contract.residual import I8Array, add_to_bicubic
 from edge.contract.types import F32Array, U8Array
@@ -32,15 +32,15 @@ def dequantise(values: np.ndarray, spec: TensorSpec) -> F32Array:
     return np.asarray((values.astype(np.int32) - spec.zero_point) * spec.scale, np.float32)
 
 
-def chunk_sizes(count: int, *, any_size: bool) -> list[int]:
-    """Sizes of the chunks that `count` cells go through in: BATCH each, then the rest.
+def chunk_sizes(count: int, *, any_size: bool, most: int = BATCH) -> list[int]:
+    """Sizes of the chunks that `count` cells go through in: `most` each, then the rest.
 
     Args:
         any_size: the rest goes as one chunk; else one by one, where each size must be prepared.
     """
-    full, rest = divmod(count, BATCH)
+    full, rest = divmod(count, most)
     tail = [rest] if any_size and rest else [1] * rest
-    return [BATCH] * full + tail
+    return [most] * full + tail
 
 
 def shape_scores(logit: F32Array, cam: F32Array) -> Scores:
@@ -85,7 +85,12 @@ def _no_rows(spec: TensorSpec) -> np.ndarray:
 
 
 class ChunkedRuntime(Runtime):
-    """A runtime on the host's processor; a subclass says how one chunk is computed.
+    """A runtime in this process; a subclass says how one chunk is computed.
+
+    Attributes:
+        any_chunk_size: each size of chunk costs nothing to prepare.
+        most_at_once: cells a chunk.
+        failures: what the library raises where a chunk cannot be computed.
 
     Raises:
         RuntimeUnavailableError: the weights take no uint8 image, or an enhancer's tensors are no
@@ -93,6 +98,8 @@ class ChunkedRuntime(Runtime):
     """
 
     any_chunk_size: bool
+    most_at_once: int = BATCH
+    failures: tuple[type[Exception], ...]
 
     def __init__(self, weights: Weights, threads: int) -> None:
         self.weights, self.threads = weights, threads
@@ -129,7 +136,7 @@ class ChunkedRuntime(Runtime):
             raise BundleError(
                 f"{self.weights.file} {_NO_SCORES[self.weights.role]}; it gives no scores"
             )
-        sizes = chunk_sizes(len(batch), any_size=self.any_chunk_size)
+        sizes = chunk_sizes(len(batch), any_size=self.any_chunk_size, most=self.most_at_once)
         logit, cam = self._compute(batch, sizes)
         return shape_scores(dequantise(logit, self._outputs[0]), dequantise(cam, self._outputs[1]))
 
@@ -165,10 +172,15 @@ class ChunkedRuntime(Runtime):
                 raise RuntimeUnavailableError(
                     f"{self.weights.file} on {self.name} was closed; open the bundle again"
                 )
-            for size in sizes:
-                for part, found in zip(parts, self._invoke(batch[at : at + size]), strict=True):
-                    part.append(found)
-                at += size
+            try:
+                for size in sizes:
+                    for part, found in zip(parts, self._invoke(batch[at : at + size]), strict=True):
+                        part.append(found)
+                    at += size
+            except self.failures as error:
+                raise DeviceLostError(
+                    f"{self.weights.file} failed on {self.name}/{self.accelerator}: {error}"
+                ) from error
         # The only chunk is there already; of a large picture a copy would take time.
         return tuple(part[1] if len(part) == 2 else np.concatenate(part) for part in parts)
 

@@ -23,11 +23,11 @@ class LegacyTFLiteRuntime(TFLiteRuntime):
     install = "'clinicscope[legacy]' in an environment of its own"
 
     def _import(self) -> Any:
-        interpreter = super()._import()
+        library = super()._import()
         # It is built against NumPy 1; with NumPy 2 it loads, then fails with a SystemError.
         if int(np.__version__.split(".")[0]) >= 2:
             raise RuntimeUnavailableError(
                 f"{self.title} needs NumPy below 2, this is {np.__version__}; "
                 f"pip install {self.install}"
             )
-        return interpreter
+        return library
