@@ -117,6 +117,7 @@ class FieldResult:
 
     Attributes:
         stages_read: a network looked at the stages of its infected cells.
+        ran_on: what computed all of it; None of a field that no network saw.
     """
 
     name: str
@@ -124,6 +125,7 @@ class FieldResult:
     cells: tuple[CellCall, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
     stages_read: bool = False
+    ran_on: RanOn | None = None
 
     @property
     def rbc_count(self) -> int:
@@ -136,6 +138,9 @@ class RanOn:
     """What really produced a result, for the record.
 
     Attributes:
+        accelerator: of the classifier; a network beside it that ran elsewhere is named with it.
+        fallback: what was preferred could not be used.
+        fallback_why: what that was, and why not; empty where nothing fell back.
         stages_bundle_id: of the bundle that named the stages; empty where none did.
         stages_problem: why none did; empty where one did, or where no cell of a field was called.
         site_shift: added to the logit that cells are called at, as this site's check found it; None
@@ -157,6 +162,7 @@ class RanOn:
     site_shift: float | None = None
     site_check: str = ""
     novelty_weight: float = 0.0
+    fallback_why: str = ""
 
 
 @dataclass(frozen=True)
