@@ -1,4 +1,4 @@
-"""A model file in its library's own loop and nothing of ours round it: what all is compared with."""
+"""A model file in its library's own loop, with nothing of ours round it: what is compared with."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import numpy as np
 from edge.bench.turns import Call
 from edge.contract.errors import DataError
 
+# All raw outputs of one input.
+Feed = Callable[[np.ndarray], list[np.ndarray]]
 _ONNX_TYPES = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -53,8 +56,13 @@ class BareModel(ABC):
         """
 
     @abstractmethod
-    def feed(self, shape: Sequence[int]) -> Callable[[np.ndarray], list[np.ndarray]]:
-        """All raw outputs of an input of that shape, (N,...) of the file's own kind."""
+    def feed(self, shape: Sequence[int]) -> Feed:
+        """The bare loop's body for an input of that shape, (N,...) of the file's own kind."""
+
+    @property
+    @abstractmethod
+    def takes_uint8(self) -> bool:
+        """Whether its first input is an image of grey levels as they are."""
 
     @abstractmethod
     def _single(self) -> Call: ...
@@ -111,7 +119,7 @@ class BareTFLite(BareModel):
             return self._single(), 1
         return _tflite_call(interpreter), batch
 
-    def feed(self, shape: Sequence[int]) -> Callable[[np.ndarray], list[np.ndarray]]:
+    def feed(self, shape: Sequence[int]) -> Feed:
         """See `BareModel.feed`."""
         interpreter = self.open(shape)
         image = interpreter.get_input_details()[0]["index"]
@@ -123,6 +131,11 @@ class BareTFLite(BareModel):
             return [interpreter.get_tensor(output) for output in outputs]
 
         return run
+
+    @property
+    def takes_uint8(self) -> bool:
+        """See `BareModel.takes_uint8`."""
+        return bool(self.open().get_input_details()[0]["dtype"] == np.uint8)
 
     def _single(self) -> Call:
         return _tflite_call(self.open())
@@ -136,7 +149,7 @@ class BareOnnx(BareModel):
     def open(self, **options: Any) -> Any:
         """A session; `options` are set on its SessionOptions."""
         try:
-            import onnxruntime as library
+            library = import_module("onnxruntime")
         except ImportError as error:
             raise DataError(
                 f"baseline {self.name} needs ONNX Runtime; pip install 'clinicscope[onnx]'"
@@ -162,11 +175,16 @@ class BareOnnx(BareModel):
         feeds = {one.name: self._noise(one, taken) for one in session.get_inputs()}
         return (lambda: session.run(None, feeds)), taken
 
-    def feed(self, shape: Sequence[int]) -> Callable[[np.ndarray], list[np.ndarray]]:
-        """See `BareModel.feed`."""
+    def feed(self, shape: Sequence[int]) -> Feed:  # noqa: ARG002
+        """See `BareModel.feed`; a session takes any batch that its file allows."""
         session = self.open()
         image = session.get_inputs()[0].name
         return lambda values: list(session.run(None, {image: values}))
+
+    @property
+    def takes_uint8(self) -> bool:
+        """See `BareModel.takes_uint8`."""
+        return bool(self.open().get_inputs()[0].type == "tensor(uint8)")
 
     def _single(self) -> Call:
         return self.caller(1)[0]

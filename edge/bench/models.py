@@ -1,42 +1,63 @@
-"""Latency here: the bundle's networks beside other models in one run, and a field by stage.
+"""A bundle's networks beside other models in one run, through the runtime that serves.
 
-Models take turns in blocks, so that a change of clock or load meets all of them alike; figures are
-medians after a warm-up, and what counts is their ratio.
+Figures are medians after a warm-up with what a bootstrap over the blocks leaves open; what counts
+is the ratio to the first model.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from edge.cameras.smear import draw_field
-from edge.cameras.smear_settings import SmearSettings
-from edge.contract.errors import DataError
-from edge.contract.images import decode_image, encode_image
-from edge.contract.types import Frame, U8Array
+from edge.bench.bare import BareModel, open_bare
+from edge.bench.graph import macs_of
+from edge.bench.networks import Network, networks_of
+from edge.bench.spread import (
+    Interval,
+    Spread,
+    drift_of,
+    median_intervals,
+    ratio_intervals,
+    spread_of,
+    unsteadiness_of,
+)
+from edge.bench.turns import BLOCK, Call, take_turns
+from edge.contract.types import F64Array, U8Array
 from edge.enhancement.enhancer import Enhancer
-from edge.runtimes.base import Runtime
 from edge.screening.classifier import Classifier
-from edge.screening.screener import Screener
 
-# Cells of a field go through one after another, so each model warms its caches in its turn.
-WARM_UP = 5
-BLOCK = 25
+BATCHES = (1, 8, 32)
+# Enough for a median; of a batch of 32 a call is 32 times as long.
+_BATCH_BLOCKS = 4
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Of one batch size: images a second, and milliseconds an image."""
+
+    batch: int
+    per_s: float
+    ms: Interval
 
 
 @dataclass(frozen=True)
 class ModelTime:
-    """One model's time a cell on one thread, or a tile.
+    """One model's time a cell, or a tile, or a finder's field.
 
     Attributes:
-        role: "classifier", "novelty" or "baseline"; "bicubic" or "enhancer".
+        role: "classifier", "novelty", "finder" or "baseline"; "bicubic" or "enhancer".
         ratio: its median over that of the bundle's classifier, or of the bicubic resize.
+        macs: multiply-accumulates of one image; None where they cannot be counted in the file.
+        spread: of single calls, milliseconds a call of `batch`.
+        init_ms, first_ms: of a baseline, its library imported; a bundle's networks are opened in a
+            process of their own, see `cold`. None there.
+        throughput: at each of BATCHES.
     """
 
     name: str
@@ -45,23 +66,52 @@ class ModelTime:
     median_ms: float
     p95_ms: float
     ratio: float
+    sha256: str
+    macs: int | None
+    median_interval: Interval
+    ratio_interval: Interval
+    spread: Spread
+    init_ms: float | None = None
+    first_ms: float | None = None
+    throughput: tuple[Throughput, ...] = ()
 
 
 @dataclass(frozen=True)
-class FieldTime:
-    """Median milliseconds of each stage of a field, decoding its JPEG included."""
+class Timings:
+    """All models of one run.
 
-    cells: float
-    stages_ms: dict[str, float]
-    total_ms: float
+    Attributes:
+        drift: share by which the first model was slower in the last quarter than in the first.
+        unsteadiness: share that the middle four fifths of its block medians span.
+    """
+
+    models: tuple[ModelTime, ...]
+    drift: float
+    unsteadiness: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Timed:
+    """What is called again and again. `source` is None of OpenCV's resize."""
+
+    name: str
+    role: str
+    source: Network | BareModel | None
+    call: Call
+    taken: int = 1
+
+    @property
+    def content(self) -> bytes:
+        return self.source.content if self.source else b""
 
 
 def time_models(
     classifier: Classifier, baselines: Sequence[Path], runs: int, batch: int = 1
-) -> list[ModelTime]:
+) -> Timings:
     """Times the bundle's networks through their runtime, baselines through a bare interpreter.
 
-    The classifier comes first, then the novelty network where the bundle has one.
+    The classifier comes first, then the others that the bundle has; a finder, which is asked about
+    whole fields, is timed apart from the rest.
 
     Args:
         batch: cells a call; a baseline that takes only one at a time is called for each.
@@ -69,141 +119,104 @@ def time_models(
     Raises:
         DataError: a baseline cannot be opened.
     """
-    manifest, runtime = classifier.bundle.manifest, classifier.runtime
-    golden = classifier.bundle.array(manifest.golden.input_file).astype(np.uint8)
-    cells = np.resize(golden, (batch, *golden.shape[1:]))
-    models = [_Timed(manifest.bundle_id, "classifier", runtime.weights.bytes, _run(runtime, cells))]
-    if classifier.novelty:
-        second = classifier.novelty.runtime
-        name = f"{manifest.bundle_id}, novelty"
-        models.append(_Timed(name, "novelty", second.weights.bytes, _run(second, cells)))
-    for path in baselines:
-        size = path.stat().st_size if path.is_file() else 0
-        name = f"{path.parent.name}/{path.name}"
-        models.append(_Timed(name, "baseline", size, _bare_call(path, batch)))
-    return _table(models, _interleave([model.call for model in models], runs) / batch)
+    sources: list[Network | BareModel] = [
+        one for one in networks_of(classifier) if one.role != "finder"
+    ]
+    sources += [open_bare(path, classifier.runtime.threads) for path in baselines]
+    timings = _measure([_timed(source, batch) for source in sources], runs, batch)
+    throughput = _throughput(sources)
+    models = zip(timings.models, throughput, strict=True)
+    return replace(
+        timings, models=tuple(replace(model, throughput=rates) for model, rates in models)
+    )
 
 
-def time_enhancer(enhancer: Enhancer, runs: int) -> list[ModelTime]:
+def time_enhancer(enhancer: Enhancer, runs: int) -> Timings:
     """Times the network on one tile beside OpenCV's bicubic resize of the same tile, which comes
     first, on one thread.
     """
-    manifest, runtime = enhancer.bundle.manifest, enhancer.runtime
-    tile = enhancer.bundle.array(manifest.golden.input_file).astype(np.uint8)[:1]
-    models = [
-        _Timed("OpenCV bicubic", "bicubic", 0, lambda: _bicubic(tile[0])),
-        _Timed(
-            manifest.bundle_id, "enhancer", runtime.weights.bytes, lambda: runtime.enlarge(tile)
-        ),
-    ]
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        return _table(models, _interleave([model.call for model in models], runs))
-    finally:
-        cv2.setNumThreads(threads)
+    (network,) = networks_of(enhancer)
+    bicubic = _Timed("OpenCV bicubic", "bicubic", None, lambda: _bicubic(network.images[0]))
+    with _one_opencv_thread():
+        return _measure([bicubic, _timed(network, 1)], runs, 1)
+
+
+def _timed(source: Network | BareModel, batch: int) -> _Timed:
+    call, taken = source.caller(batch)
+    role = source.role if isinstance(source, Network) else "baseline"
+    return _Timed(source.name, role, source, _repeated(call, batch // taken), batch)
+
+
+def _repeated(call: Call, times: int) -> Call:
+    if times == 1:
+        return call
+
+    def calls() -> None:
+        for _ in range(times):
+            call()
+
+    return calls
+
+
+def _measure(timed: Sequence[_Timed], runs: int, batch: int) -> Timings:
+    took = take_turns([one.call for one in timed], -(-runs // BLOCK))
+    medians, ratios = median_intervals(took, batch), ratio_intervals(took)
+    rows = zip(timed, np.moveaxis(took, 2, 0), medians, ratios, strict=True)
+    models = tuple(_row(one, column, batch, *pair) for one, column, *pair in rows)
+    first = took[:, :, 0]
+    return Timings(models, round(drift_of(first), 4), round(unsteadiness_of(first), 4))
+
+
+def _row(one: _Timed, took: F64Array, batch: int, median: Interval, ratio: Interval) -> ModelTime:
+    source = one.source
+    opened = source if isinstance(source, BareModel) else None
+    return ModelTime(
+        one.name,
+        one.role,
+        len(one.content),
+        round(median.value, 4),
+        round(float(np.percentile(took, 95)) / batch, 4),
+        round(ratio.value, 2),
+        _sha256(source),
+        macs_of(one.content) if source else None,
+        median,
+        ratio,
+        spread_of(took.ravel()),
+        round(opened.init_ms, 3) if opened else None,
+        round(opened.first_ms, 3) if opened else None,
+    )
+
+
+def _sha256(source: Network | BareModel | None) -> str:
+    if isinstance(source, Network):
+        return source.runtime.weights.sha256
+    return source.sha256 if source else ""
+
+
+def _throughput(sources: Sequence[Network | BareModel]) -> list[tuple[Throughput, ...]]:
+    """Of each source, at each of BATCHES; all sources take turns."""
+    by_batch = []
+    for batch in BATCHES:
+        calls = [_timed(source, batch).call for source in sources]
+        took = take_turns(calls, _BATCH_BLOCKS, max(5, BLOCK // batch))
+        by_batch.append(
+            [
+                Throughput(batch, round(1000 / one.value, 1), one)
+                for one in median_intervals(took, batch)
+            ]
+        )
+    return list(zip(*by_batch, strict=True))
 
 
 def _bicubic(image: U8Array) -> Any:
     return cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
 
 
-def _table(models: Sequence[_Timed], took: np.ndarray) -> list[ModelTime]:
-    """Medians of milliseconds (calls, models), each beside that of the first model."""
-    medians = np.median(took, axis=0)
-    slowest = np.percentile(took, 95, axis=0)
-    return [
-        ModelTime(
-            model.name,
-            model.role,
-            model.bytes,
-            round(float(median), 4),
-            round(float(p95), 4),
-            round(float(median / medians[0]), 2),
-        )
-        for model, median, p95 in zip(models, medians, slowest, strict=True)
-    ]
-
-
-@dataclass(frozen=True, eq=False)
-class _Timed:
-    """What is called again and again."""
-
-    name: str
-    role: str
-    bytes: int
-    call: Callable[[], Any]
-
-
-def _run(runtime: Runtime, cells: U8Array) -> Callable[[], Any]:
-    return lambda: runtime.run(cells)
-
-
-def _bare_call(path: Path, batch: int) -> Callable[[], Any]:
-    interpreter, times = _open_baseline(path, batch)
-    details = interpreter.get_input_details()[0]
-    rng = np.random.default_rng(0)
-    cells = (rng.random(details["shape"]) * 255).astype(details["dtype"])
-    outputs = interpreter.get_output_details()
-
-    def call() -> Any:
-        for _ in range(times):
-            interpreter.set_tensor(details["index"], cells)
-            interpreter.invoke()
-            found = [interpreter.get_tensor(output["index"]) for output in outputs]
-        return found
-
-    return call
-
-
-def _open_baseline(path: Path, batch: int) -> tuple[Any, int]:
-    """An interpreter of that batch and 1, or of single cells and `batch`, how often to call it."""
-    from ai_edge_litert.interpreter import Interpreter
-
+@contextmanager
+def _one_opencv_thread() -> Iterator[None]:
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
     try:
-        interpreter = Interpreter(model_path=str(path), num_threads=1)
-        interpreter.allocate_tensors()
-    except (ValueError, RuntimeError) as error:
-        raise DataError(f"baseline {path} cannot be opened: {error}") from error
-    details = interpreter.get_input_details()[0]
-    try:
-        interpreter.resize_tensor_input(details["index"], [batch, *details["shape"][1:]])
-        interpreter.allocate_tensors()
-        interpreter.invoke()
-    except (ValueError, RuntimeError):
-        # Some networks have the batch of 1 built into a reshape.
-        single = Interpreter(model_path=str(path), num_threads=1)
-        single.allocate_tensors()
-        return single, batch
-    return interpreter, 1
-
-
-def _interleave(calls: Sequence[Callable[[], Any]], runs: int) -> np.ndarray:
-    """Milliseconds a call, (at least runs, models): each model in blocks in turn, as in a field."""
-    blocks = -(-runs // BLOCK)
-    took = np.empty((blocks, len(calls), BLOCK))
-    for block in range(blocks):
-        for column, call in enumerate(calls):
-            for _ in range(WARM_UP):
-                call()
-            for at in range(BLOCK):
-                started = time.perf_counter()
-                call()
-                took[block, column, at] = (time.perf_counter() - started) * 1000
-    return took.transpose(0, 2, 1).reshape(-1, len(calls))
-
-
-def time_fields(screener: Screener, fields: int) -> FieldTime:
-    """Screens drawn fields from JPEG bytes to calls."""
-    rows = []
-    for index in range(fields + 2):
-        jpeg = encode_image(draw_field(SmearSettings(), 1, index).image, ".jpg")
-        started = time.perf_counter()
-        frame = Frame(decode_image(jpeg), f"bench-{index}")
-        decode_ms = (time.perf_counter() - started) * 1000
-        result = screener.screen(frame)
-        rows.append({"decode": decode_ms, **result.timings_ms, "cells_found": len(result.cells)})
-    medians = {name: float(np.median([row[name] for row in rows[2:]])) for name in rows[-1]}
-    cells = medians.pop("cells_found")
-    stages = {name: round(value, 3) for name, value in medians.items()}
-    return FieldTime(cells, stages, round(sum(stages.values()), 3))
+        yield
+    finally:
+        cv2.setNumThreads(threads)
