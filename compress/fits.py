@@ -10,10 +10,11 @@ from typing import Any
 
 from compress.lab_recipe import LabRecipe
 from edge.contract.errors import ConfigError
-from train.fit import SCORES_FILE, claim, fit
+from train.fit import SCORES_FILE, fit
 from train.models.start_weights import KEPT_DIR, WEIGHTS_FILE
 from train.networks import load_network, read_recipe
 from train.recipe import Recipe, load_recipe
+from train.run_folder import claim
 
 # Everything but checkpoints and logs for TensorBoard.
 KEPT_FILES = ("recipe.json", "split.json", "log.csv", SCORES_FILE, WEIGHTS_FILE)

@@ -16,11 +16,12 @@ from compress.prune_channels import prune_channels, widths_for_budget, write_sta
 from compress.prune_magnitude import prune_magnitude
 from compress.quantise import quantise_int8
 from edge.contract.types import F32Array
-from train.fit import claim, fit
+from train.fit import fit
 from train.models.start_weights import WEIGHTS_FILE
 from train.networks import load_network
 from train.parts import FitData
 from train.recipe import ModelSpec
+from train.run_folder import claim
 from train.scores import Scores
 
 # What a file weighs hardly depends on its ranges.

@@ -12,14 +12,15 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from edge.contract.errors import ConfigError, ManifestError
-from edge.contract.records import from_plain, to_plain
+from edge.contract.errors import ConfigError
+from edge.contract.records import to_plain
 from train.batches import predict_logits
-from train.loop import Loop, check_finite, writing
+from train.loop import Loop, check_finite
 from train.networks import WEIGHTS_FILE, build_to_fit, mix_with_start
 from train.objectives import own_logit
 from train.parts import load_fit_data, n_classes_of
 from train.recipe import Recipe
+from train.run_folder import claim, writing
 from train.scores import Scores, write_scores
 
 SCORES_FILE = "held_out.npz"
@@ -72,24 +73,3 @@ def fit(
         (run_dir / "partial.weights.h5").replace(run_dir / WEIGHTS_FILE)
         write_scores(run_dir / SCORES_FILE, Scores.of(examples, logit))
     return run_dir / WEIGHTS_FILE
-
-
-def claim(run_dir: Path, recipe: Recipe) -> None:
-    """Writes the recipe into the folder, or checks that it is the one that is there.
-
-    Raises:
-        ConfigError: the folder holds a run of another recipe.
-    """
-    path, content = run_dir / "recipe.json", json.dumps(to_plain(recipe), indent=1) + "\n"
-    if path.is_file() and not _is_recipe(path, recipe):
-        raise ConfigError(f"{run_dir} holds a run of another recipe; give another --out")
-    run_dir.mkdir(parents=True, exist_ok=True)
-    path.write_text(content)
-
-
-def _is_recipe(path: Path, recipe: Recipe) -> bool:
-    # By value: a setting that came later and has its default is no other recipe.
-    try:
-        return from_plain(Recipe, json.loads(path.read_text()), path.name) == recipe
-    except (ValueError, ManifestError, ConfigError):
-        return False

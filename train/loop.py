@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from train.models.freezing import is_frozen_for_good
 from train.networks import reseed
 from train.objectives import class_weights_of, objective_of, own_logit
 from train.recipe import Recipe
+from train.run_folder import writing
 from train.schedule import best_epoch, is_frozen, learning_rate, stops_early
 
 BEST_FILE = "best.weights.h5"
@@ -183,21 +183,6 @@ class Loop:
             "validation_auc": macro_auc(logit, labels),
             "validation_accuracy": float(np.mean(called == labels)),
         }
-
-
-@contextmanager
-def writing(run_dir: Path) -> Iterator[None]:
-    """Turns what a full disk makes of writing below `run_dir` into a DataError."""
-    import tensorflow as tf
-
-    try:
-        yield
-    # h5py raises RuntimeError where a file cannot be closed.
-    except (OSError, RuntimeError, tf.errors.OpError) as error:
-        raise DataError(
-            f"{run_dir} cannot be written: {error}; free some space and run again, the fit goes on "
-            "from its last checkpoint"
-        ) from error
 
 
 def check_finite(logit: F32Array, where: str) -> None:

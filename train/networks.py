@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from edge.contract.errors import ConfigError, ManifestError
-from edge.contract.records import from_plain
+from edge.contract.errors import ConfigError
 from train.datasets.base import labels_of
 from train.models import build_model
 from train.models.start_weights import RUN_PREFIX, RUN_WEIGHTS, WEIGHTS_FILE, find_start
 from train.recipe import Recipe
+from train.run_folder import read_run_recipe
 
 
 def build_for(recipe: Recipe, n_classes: int) -> Any:
@@ -85,15 +84,7 @@ def read_recipe(run_dir: Path) -> Recipe:
     Raises:
         ConfigError: there is none, or it is of another version.
     """
-    path = run_dir / "recipe.json"
-    if not path.is_file():
-        raise ConfigError(
-            f"{run_dir} is no run of `clinicscope train fit`: it has no recipe.json; fit first"
-        )
-    try:
-        return from_plain(Recipe, json.loads(path.read_text()), str(path))
-    except (OSError, ValueError, ManifestError) as error:
-        raise ConfigError(f"{path} is no recipe: {error}") from error
+    return read_run_recipe(Recipe, run_dir, "clinicscope train fit")
 
 
 def load_network(run_dir: Path) -> tuple[Recipe, Any]:

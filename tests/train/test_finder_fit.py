@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,12 +64,12 @@ def run(data: Path, recipe: FinderRecipe, tmp_path_factory: pytest.TempPathFacto
 
 
 def squares(count: int = 6) -> BoxedField:
-    """White squares on black, 320 x 240 px, one of them `unknown`."""
+    """White squares on black, 320 x 240 px; the first infected, the last `unknown`."""
     rng = np.random.default_rng(count)
     corners = np.array([(20 + 50 * n, 30 + 30 * n) for n in range(count)], np.float32)
     boxes = np.concatenate([corners, corners + rng.integers(24, 44, (count, 2))], axis=1)
     image = paint_boxes(boxes, (320, 240))
-    return BoxedField("squares", "block0", image, boxes[:-1], boxes[-1:])
+    return BoxedField("squares", "block0", image, boxes[:-1], boxes[-1:], np.arange(count - 1) == 0)
 
 
 @given(seed=st.integers(0, 10_000))
@@ -107,7 +108,8 @@ def _rng(seed: int) -> np.random.Generator:
 def test_views_are_flipped_and_turned_every_way() -> None:
     image = np.zeros((40, 40, 3), np.uint8)
     image[:10, :5] = 255
-    field = BoxedField("corner", "block0", image, np.array([[0, 0, 5, 10]], np.float32), NONE)
+    box = np.array([[0, 0, 5, 10]], np.float32)
+    field = BoxedField("corner", "block0", image, box, NONE, np.array([False]))
     found = {
         tuple(draw_view(field, PLAIN, 40, (40, 40), _rng(seed)).boxes[0].round().tolist())
         for seed in range(60)
@@ -132,11 +134,12 @@ def test_whole_view_is_the_field_at_the_networks_size() -> None:
 
 
 def view_of(boxes: list[list[float]], unknown: list[list[float]] | None = None) -> View:
-    """96 x 64 px of nothing."""
+    """96 x 64 px of nothing; the first cell is infected."""
     of_unknown = np.array(unknown, np.float32) if unknown else NONE
     image = np.zeros((64, 96, 3), np.float32)
     cells = np.array(boxes, np.float32).reshape(-1, 4)
-    return View(image, cells, of_unknown, (0.0, 0.0, 96.0, 64.0), 16.0)
+    infected = np.arange(len(cells)) == 0
+    return View(image, cells, of_unknown, infected, (0.0, 0.0, 96.0, 64.0), 16.0)
 
 
 def test_targets_of_a_box_say_its_middle_and_its_sides() -> None:
@@ -187,6 +190,19 @@ def test_a_crowd_is_taught_each_place_by_its_nearest_cell() -> None:
         column = int((box[0] + 8) // 4)
         x, y = (column + 0.5) * 4, 30
         assert np.allclose(targets.reach[7, column] * 4, [x - box[0], y - 20, box[2] - x, 36 - y])
+
+
+def test_infected_cells_weigh_more_where_it_is_asked_for() -> None:
+    view = view_of([[10, 20, 26, 36], [60, 20, 76, 36]])
+    plain, weighted = make_targets(view, GRID), make_targets(view, GRID, infected_weight=3)
+    assert np.array_equal(plain.middle, weighted.middle)
+    assert np.array_equal(plain.reach, weighted.reach)
+    for one, other in ((plain.asked, weighted.asked), (plain.taught, weighted.taught)):
+        times = other[one > 0] / one[one > 0]
+        assert set(times.tolist()) == {1.0, 3.0}
+        assert np.array_equal(one[:, 12:], other[:, 12:])
+        first = plain.middle[:, :12] == 1
+        assert (other[:, :12][first] == 3 * one[:, :12][first]).all()
 
 
 def as_said(targets: Any) -> np.ndarray:
@@ -306,6 +322,23 @@ def test_a_folder_of_another_recipe_is_left_alone(
     assert read_finder_recipe(run) == recipe
 
 
+def test_a_fit_may_start_from_a_run_that_held_the_same_fold_out(
+    data: Path, recipe: FinderRecipe, run: Path, tmp_path: Path
+) -> None:
+    first = Path(shutil.copytree(run, tmp_path / "first" / "fold0"))
+    on = replace(
+        recipe,
+        model=replace(recipe.model, weights="run:first"),
+        fit=replace(recipe.fit, epochs=1, learning_rate=1e-9),
+    )
+    fit_finder(on, tmp_path / "on" / "fold0", data=data)
+    started, ended = (load_finder(f)[1] for f in (first, tmp_path / "on" / "fold0"))
+    of_both = zip(started.trainable_variables, ended.trainable_variables, strict=True)
+    assert all(np.allclose(one, other, atol=1e-4) for one, other in of_both)
+    with pytest.raises(ConfigError, match="no finished fit of first with fold 3 held out"):
+        fit_finder(replace(on, held_out_fold=3), tmp_path / "on" / "fold3", data=data)
+
+
 def test_a_damaged_checkpoint_is_named(data: Path, recipe: FinderRecipe, tmp_path: Path) -> None:
     short = replace(recipe, fit=replace(recipe.fit, epochs=1))
     fit_finder(short, tmp_path, data=data)
@@ -332,7 +365,7 @@ def test_folders_that_hold_no_run_are_refused(run: Path, tmp_path: Path) -> None
     content = json.loads((run / "recipe.json").read_text())
     for broken in ("{", json.dumps(content | {"mood": 1}), json.dumps([])):
         (tmp_path / "recipe.json").write_text(broken)
-        with pytest.raises(ConfigError, match="is no recipe of a finder"):
+        with pytest.raises(ConfigError, match="is no recipe of `clinicscope train finder fit`"):
             load_finder(tmp_path)
     (tmp_path / "recipe.json").write_text(json.dumps(content))
     (tmp_path / WEIGHTS_FILE).write_bytes(b"no weights")
@@ -346,6 +379,8 @@ def test_folders_that_hold_no_run_are_refused(run: Path, tmp_path: Path) -> None
         ("", "mood = 1\n", "mood"),
         ("model", "stem = 0\n", r"at least 1 each"),
         ("model", "dilations = []\n", "one dilation"),
+        ("model", "weights = 'first'\n", r"weights is 'first'; run:NAME, or none"),
+        ("", "infected_weight = 0.0\n", r"infected_weight is 0\.0; above 0"),
         ("model", "dilations = [1, 4]\n", r"dilations is \(1, 4\); at most 2 each"),
         ("model", "mood = 1\n", "mood"),
         ("views", "size = [1.5, 0.5]\n", r"views\.size is 1\.5 to 0\.5"),

@@ -82,7 +82,7 @@ def test_what_cannot_be_scored_is_refused(fitted: tuple[Path, Path], tmp_path: P
     with pytest.raises(ConfigError, match=r"has no model.weights.h5: .* fit the recipe again"):
         score(bare, "nih-cells", data=data)
     (bare / "recipe.json").write_text("{}")
-    with pytest.raises(ConfigError, match=r"recipe.json is no recipe: .* lacks"):
+    with pytest.raises(ConfigError, match=r"recipe.json is no recipe of .*: .* lacks"):
         score(bare, "nih-cells", data=data)
     (bare / "recipe.json").unlink()
     with pytest.raises(DataError, match=r"is no run: it has neither recipe.json nor folders"):

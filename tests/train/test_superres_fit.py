@@ -128,7 +128,7 @@ def test_no_run_is_no_enhancer(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"has no recipe\.json"):
         load_enhancer(tmp_path)
     (tmp_path / "recipe.json").write_text("{}")
-    with pytest.raises(ConfigError, match="no recipe of an enhancer"):
+    with pytest.raises(ConfigError, match="no recipe of `clinicscope train superres fit`"):
         load_enhancer(tmp_path)
 
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from edge.contract.errors import DataError
 from edge.contract.images import read_image
-from edge.contract.types import F32Array, U8Array
+from edge.contract.labels import STAGES
+from edge.contract.types import BoolArray, F32Array, U8Array
 from train.datasets import iml_fields
 from train.datasets.base import data_root
 from train.datasets.fields import LabelledBox, read_boxes
@@ -32,6 +33,7 @@ class BoxedField:
         image: (h,w,3) uint8 RGB.
         boxes: (N,4) float32 left, top, right, bottom of its cells, px of `image`.
         unknown: (M,4) of what may be a cell or not.
+        infected: (N,) of `boxes`.
     """
 
     name: str
@@ -39,6 +41,7 @@ class BoxedField:
     image: U8Array
     boxes: F32Array
     unknown: F32Array
+    infected: BoolArray
 
 
 def load_boxed_fields(
@@ -64,13 +67,15 @@ def _load(path: Path, boxes: list[LabelledBox]) -> BoxedField:
     frame = read_image(path)
     size = (round(frame.shape[1] * KEPT_SCALE), round(frame.shape[0] * KEPT_SCALE))
     image = np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8)
-    cells = [_corners(box) for box in boxes if _is_cell(box)]
+    cells = [box for box in boxes if _is_cell(box)]
     unknown = [_corners(box) for box in boxes if not _is_cell(box)]
     bar = iml_fields.SCALE_BAR
     unknown.append(
         (bar.left_px, bar.top_px, bar.left_px + bar.width_px, bar.top_px + bar.height_px)
     )
-    return BoxedField(path.stem, boxes[0].group, image, _scaled(cells), _scaled(unknown))
+    infected = np.array([box.label in STAGES for box in cells], bool)
+    corners = _scaled([_corners(box) for box in cells])
+    return BoxedField(path.stem, boxes[0].group, image, corners, _scaled(unknown), infected)
 
 
 def _is_cell(found: LabelledBox) -> bool:

@@ -6,7 +6,6 @@ A run folder holds `recipe.json`, `split.json`, `log.csv`, `checkpoint/` and, on
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,15 @@ from typing import Any
 import numpy as np
 
 from edge.contract.cell_grid import GridSettings
-from edge.contract.errors import ConfigError, DataError, ManifestError
-from edge.contract.records import from_plain, to_plain
+from edge.contract.errors import ConfigError, DataError
 from edge.contract.types import F32Array
 from train.finder.fields import FOLDS, BoxedField, load_boxed_fields
 from train.finder.recipe import FinderRecipe
 from train.finder.targets import make_targets
 from train.finder.views import draw_view
-from train.loop import writing
 from train.models.cell_finder import build_finder
-from train.models.start_weights import WEIGHTS_FILE
+from train.models.start_weights import WEIGHTS_FILE, find_start, load_run_weights
+from train.run_folder import claim, read_run_recipe
 from train.splits import fold_of
 from train.step_loop import Row, StepLoop
 
@@ -55,10 +53,12 @@ def fit_finder(
     import tf_keras
 
     blocks = training_blocks(recipe)
-    _claim(run_dir, recipe, blocks)
+    claim(run_dir, recipe, {"split.json": {"train": blocks}})
     fields = load_boxed_fields(blocks, data)
     tf_keras.utils.set_random_seed(recipe.seed)
     model = build_finder(recipe.model, recipe.grid)
+    if start := recipe.model.weights:
+        load_run_weights(model, find_start(start, run_dir, recipe.held_out_fold))
     steps = len(fields) // recipe.fit.batch_size
     if not steps:
         raise DataError(f"{len(fields)} fields fill no batch; lower fit.batch_size")
@@ -101,7 +101,7 @@ def _shown(
 ) -> tuple[F32Array, ...]:
     grid = recipe.grid
     view = draw_view(field, recipe.views, grid.cell_px, view_size(grid), rng)
-    return view.image, *make_targets(view, grid).parts()
+    return view.image, *make_targets(view, grid, recipe.infected_weight).parts()
 
 
 def finder_loss(grid: Any, middle: Any, asked: Any, reach: Any, taught: Any) -> Any:
@@ -129,27 +129,9 @@ def _area(reach: Any) -> Any:
     return (reach[..., 0] + reach[..., 2]) * (reach[..., 1] + reach[..., 3])
 
 
-def _claim(run_dir: Path, recipe: FinderRecipe, blocks: list[str]) -> None:
-    path = run_dir / "recipe.json"
-    if path.is_file() and read_finder_recipe(run_dir) != recipe:
-        raise ConfigError(f"{run_dir} holds a run of another recipe; give another --out")
-    with writing(run_dir):
-        run_dir.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(to_plain(recipe), indent=1) + "\n")
-        (run_dir / "split.json").write_text(json.dumps({"train": blocks}, indent=1) + "\n")
-
-
 def read_finder_recipe(run_dir: Path) -> FinderRecipe:
     """The recipe of a run folder. Raises ConfigError where there is none, or a broken one."""
-    path = run_dir / "recipe.json"
-    if not path.is_file():
-        raise ConfigError(
-            f"{run_dir} is no run of `clinicscope train finder fit`: it has no recipe.json"
-        )
-    try:
-        return from_plain(FinderRecipe, json.loads(path.read_text()), str(path))
-    except (OSError, ValueError, ManifestError) as error:
-        raise ConfigError(f"{path} is no recipe of a finder: {error}") from error
+    return read_run_recipe(FinderRecipe, run_dir, "clinicscope train finder fit")
 
 
 def load_finder(

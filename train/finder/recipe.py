@@ -10,6 +10,7 @@ from typing import Any
 from edge.contract.cell_grid import SIDE_STEP_PX, GridSettings
 from edge.contract.errors import ConfigError
 from train.models.cell_finder import STRIDE_PX
+from train.models.start_weights import RUN_PREFIX
 from train.recipe import FitSpec, read_recipe_file
 from train.step_loop import check_fit
 
@@ -24,13 +25,17 @@ class FinderSpec:
         stem: channels of the first convolution.
         width: channels of the others.
         dilations: of the 3x3 convolutions at a quarter of the size, one after another.
+        weights: "" (random), or "run:NAME" (the run of that name with the same fold held out).
     """
 
     stem: int = 16
     width: int = 32
     dilations: tuple[int, ...] = (1, 2, 1, 2)
+    weights: str = ""
 
     def __post_init__(self) -> None:
+        if self.weights and not self.weights.startswith(RUN_PREFIX):
+            raise ConfigError(f"model.weights is {self.weights!r}; {RUN_PREFIX}NAME, or none")
         most = SIDE_STEP_PX // STRIDE_PX
         if max(self.dilations, default=1) > most:
             raise ConfigError(f"model.dilations is {self.dilations}; at most {most} each")
@@ -79,6 +84,7 @@ class FinderRecipe:
     Attributes:
         held_out_fold: of the folds of iml-cells; its blocks are seen by no fit.
         grid: how the network's answer is read; it decides what the network is fitted to say.
+        infected_weight: of an infected cell in the loss, beside 1 of a healthy one.
     """
 
     held_out_fold: int
@@ -87,9 +93,12 @@ class FinderRecipe:
     grid: GridSettings
     model: FinderSpec = field(default_factory=FinderSpec)
     views: ViewSpec = field(default_factory=ViewSpec)
+    infected_weight: float = 1.0
 
     def __post_init__(self) -> None:
         check_fit(self.fit)
+        if self.infected_weight <= 0:
+            raise ConfigError(f"infected_weight is {self.infected_weight}; above 0")
 
 
 def load_finder_recipe(

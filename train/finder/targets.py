@@ -25,7 +25,7 @@ class Targets:
 
     Attributes:
         middle: 1 at a cell's middle, falling off around it.
-        asked: weight of each place for the middles, 0 or 1.
+        asked: weight of each place for the middles, 0 where nothing is asked.
         reach: (h,w,4) from the place to the left, top, right and bottom of its cell, in
             SIDE_UNIT cell diameters.
         taught: weight of each place for the reach.
@@ -41,14 +41,18 @@ class Targets:
         return self.middle, self.asked, self.reach, self.taught
 
 
-def make_targets(view: View, grid: GridSettings) -> Targets:
-    """The targets of a view whose sides are multiples of the stride."""
+def make_targets(view: View, grid: GridSettings, infected_weight: float = 1.0) -> Targets:
+    """The targets of a view whose sides are multiples of the stride.
+
+    Args:
+        infected_weight: of the places about the middle of an infected cell; others have 1.
+    """
     height, width = (side // grid.stride_px for side in view.image.shape[:2])
     at = (np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1) + 0.5) * grid.stride_px
     middle, taught = np.zeros((height, width), np.float32), np.zeros((height, width), np.float32)
     reach = np.zeros((height, width, 4), np.float32)
-    asked = _asked(at, view)
-    for box in view.boxes:
+    asked, weights = _asked(at, view), np.ones((height, width), np.float32)
+    for box, weight in zip(view.boxes, np.where(view.infected, infected_weight, 1.0), strict=True):
         rows, columns = (_span(box[[i, i + 2]], grid, n) for i, n in ((1, height), (0, width)))
         here = (rows, columns)
         if at[here].size == 0 or not _is_within((box[:2] + box[2:]) / 2, view.inside):
@@ -58,9 +62,10 @@ def make_targets(view: View, grid: GridSettings) -> Targets:
         sides = np.concatenate([at[here] - box[:2], box[2:] - at[here]], axis=-1)
         reach[here] = np.where(nearer[..., None], sides / (SIDE_UNIT * grid.cell_px), reach[here])
         taught[here] = np.where(nearer, bump, taught[here])
+        weights[here] = np.where(nearer, weight, weights[here])
         middle[here] = np.maximum(middle[here], bump)
         asked[here] = np.where(bump > _ASKED_NEAR_MIDDLE, 1, asked[here])
-    return Targets(middle, asked, reach, taught)
+    return Targets(middle, asked * weights, reach, taught * weights)
 
 
 def _asked(at: np.ndarray, view: View) -> F32Array:

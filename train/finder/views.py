@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from edge.contract.types import F32Array
+from edge.contract.types import BoolArray, F32Array
 from train.finder.fields import CELL_PX, KEPT_SCALE, BoxedField
 from train.finder.recipe import ViewSpec
 
@@ -23,6 +23,7 @@ class View:
         image: (H,W,3) float32, 0 to 1; black where the field ends.
         boxes: (N,4) float32 left, top, right, bottom, px of `image`; some lie outside.
         unknown: (M,4), as in `BoxedField`.
+        infected: (N,), as in `BoxedField`.
         inside: left, top, right, bottom of the field's part of the image.
         cell_px: width of a typical red cell.
     """
@@ -30,6 +31,7 @@ class View:
     image: F32Array
     boxes: F32Array
     unknown: F32Array
+    infected: BoolArray
     inside: tuple[float, float, float, float]
     cell_px: float
 
@@ -44,7 +46,8 @@ def whole_view(field: BoxedField, cell_px: int, size_px: tuple[int, int]) -> Vie
     image = cv2.resize(field.image, size_px, interpolation=cv2.INTER_AREA)
     inside = (0.0, 0.0, float(size_px[0]), float(size_px[1]))
     scaled = (field.boxes * np.float32(scale), field.unknown * np.float32(scale))
-    return View(np.float32(image) / np.float32(255), *scaled, inside, float(cell_px))
+    shown = np.float32(image) / np.float32(255)
+    return View(shown, *scaled, field.infected, inside, float(cell_px))
 
 
 def draw_view(
@@ -73,7 +76,7 @@ def draw_view(
         min(size_px[0], shift[0] + width * scale), min(size_px[1], shift[1] + height * scale),
     )  # fmt: skip
     shown = _shown_otherwise(np.float32(image) / np.float32(255), spec, rng)
-    return View(shown, moved[0], moved[1], inside, CELL_PX * KEPT_SCALE * scale)
+    return View(shown, *moved, field.infected, inside, CELL_PX * KEPT_SCALE * scale)
 
 
 def _turned(field: BoxedField, rng: np.random.Generator) -> BoxedField:
@@ -85,7 +88,8 @@ def _turned(field: BoxedField, rng: np.random.Generator) -> BoxedField:
             boxes = [_mirrored(one, axis, side) for one in boxes]
     if rng.integers(2):
         image, boxes = image.transpose(1, 0, 2), [one[:, [1, 0, 3, 2]] for one in boxes]
-    return BoxedField(field.name, field.block, np.ascontiguousarray(image), *boxes)
+    image = np.ascontiguousarray(image)
+    return BoxedField(field.name, field.block, image, *boxes, field.infected)
 
 
 def _mirrored(boxes: F32Array, axis: int, side_px: int) -> F32Array:

@@ -7,7 +7,6 @@ enlarged; nothing is chosen by what comes out, it is for a person to see.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,13 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from edge.contract.errors import ConfigError
-from edge.contract.records import to_plain
 from edge.contract.types import U8Array
-from train.loop import writing
 from train.models.superres import build_enhancer
+from train.run_folder import claim
 from train.step_loop import Row, StepLoop
-from train.superres.networks import INTERPOLATIONS, read_enhancer_recipe
+from train.superres.networks import INTERPOLATIONS
 from train.superres.pairs import Patches, load_fields, load_high_res
 from train.superres.recipe import EnhancerRecipe
 
@@ -50,7 +47,7 @@ def fit_enhancer(
     import tensorflow as tf
     import tf_keras
 
-    _claim(run_dir, recipe)
+    claim(run_dir, recipe)
     cells = [cell for part in recipe.parts for cell in load_high_res(recipe, part, data)]
     cells += load_fields(recipe, data)
     kept = load_high_res(recipe, "validation", data)
@@ -85,15 +82,6 @@ def loss_function(name: str) -> Callable[[Any], Any]:
         "psnr": log_of_each,
     }
     return known[name]
-
-
-def _claim(run_dir: Path, recipe: EnhancerRecipe) -> None:
-    path = run_dir / "recipe.json"
-    if path.is_file() and read_enhancer_recipe(run_dir) != recipe:
-        raise ConfigError(f"{run_dir} holds a run of another recipe; give another --out")
-    with writing(run_dir):
-        run_dir.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(to_plain(recipe), indent=1) + "\n")
 
 
 def _validation(cells: list[Any], recipe: EnhancerRecipe) -> list[tuple[U8Array, U8Array]]:

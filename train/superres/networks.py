@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,11 +10,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from edge.contract.errors import ConfigError, DataError, ManifestError
-from edge.contract.records import from_plain
+from edge.contract.errors import ConfigError, DataError
 from edge.contract.types import U8Array
 from train.models.start_weights import WEIGHTS_FILE
 from train.models.superres import FACTOR, STEP_PX, build_enhancer
+from train.run_folder import read_run_recipe
 from train.superres.recipe import EnhancerRecipe
 
 Enlarge = Callable[[U8Array], U8Array]
@@ -49,15 +48,7 @@ INTERPOLATIONS: dict[str, Enlarge] = {
 
 def read_enhancer_recipe(run_dir: Path) -> EnhancerRecipe:
     """The recipe of a run folder. Raises ConfigError where there is none, or a broken one."""
-    path = run_dir / "recipe.json"
-    if not path.is_file():
-        raise ConfigError(
-            f"{run_dir} is no run of `clinicscope train superres fit`: it has no recipe.json"
-        )
-    try:
-        return from_plain(EnhancerRecipe, json.loads(path.read_text()), str(path))
-    except (OSError, ValueError, ManifestError) as error:
-        raise ConfigError(f"{path} is no recipe of an enhancer: {error}") from error
+    return read_run_recipe(EnhancerRecipe, run_dir, "clinicscope train superres fit")
 
 
 def load_enhancer(run_dir: Path) -> tuple[EnhancerRecipe, Any]:
