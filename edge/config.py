@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,30 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class CameraConfig:
+    """The device's camera.
+
+    Attributes:
+        name: as it is registered (picamera2, v4l2, csi, network, simulated, replay); empty where
+            the device has none.
+        settings: of that camera; checked when it is opened, so that a wrong one is said on the
+            page and does not keep the device from starting. May hold a password.
+        wait_s: how long a specimen waits for a camera that has gone before it ends.
+        idle_s: how long a specimen waits for the slide to be moved on before it ends.
+    """
+
+    name: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    wait_s: float = 60.0
+    idle_s: float = 600.0
+
+    def __post_init__(self) -> None:
+        for what in ("wait_s", "idle_s"):
+            if not 1 <= getattr(self, what) <= 86_400:
+                raise ConfigError(f"{what} is {getattr(self, what)}; allowed: 1 to 86400")
+
+
+@dataclass(frozen=True)
 class DeviceConfig:
     """What a site sets.
 
@@ -34,6 +59,7 @@ class DeviceConfig:
         enhancer: path of the bundle that makes pictures larger; empty takes the newest installed.
         threads: of the network; 0 takes one for each core, at most 4.
         runtimes: in order of preference; empty tries all.
+        camera: the device's own camera, as a table `[camera]`.
         site: the site's operating point, from site.toml; None where the site has checked none.
     """
 
@@ -41,6 +67,7 @@ class DeviceConfig:
     enhancer: str = ""
     threads: int = 0
     runtimes: tuple[str, ...] = ()
+    camera: CameraConfig = field(default_factory=CameraConfig)
     protocol: Protocol = field(default_factory=Protocol)
     site: SiteCheck | None = None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from edge.cameras.device import device_camera
 from edge.config import data_home, load_config
 from edge.contract.errors import ClinicScopeError, ConfigError
 from edge.enhancement.enhancer import Enhancer
@@ -69,7 +70,9 @@ def open_service(home: Path) -> ScreeningService:
             leaves the service up, not ready, with the reason.
     """
     config = load_config(home)
-    return ScreeningService(Store(home), lambda: load_screener(home, config), config.protocol)
+    store = Store(home)
+    camera = device_camera(config.camera)
+    return ScreeningService(store, lambda: load_screener(home, config), config.protocol, camera)
 
 
 def open_enhancer(home: Path) -> Enhancer | None:

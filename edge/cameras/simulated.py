@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 from edge.cameras.base import Camera
 from edge.cameras.smear import DrawnField, SmearSettings, draw_field
+from edge.cameras.stream import shrink
 from edge.contract.errors import CameraError, ConfigError, EndOfSourceError, NotFoundError
-from edge.contract.types import Frame
+from edge.contract.types import Frame, U8Array
 
 _PREFIX, _SUFFIX = "simulated-", ".png"
 
@@ -38,6 +39,8 @@ class SimulatedCamera(Camera):
     """
 
     name = "simulated"
+    # A field of many cells takes a small device seconds to draw.
+    stall_s = 20.0
 
     def __init__(
         self,
@@ -58,24 +61,34 @@ class SimulatedCamera(Camera):
         self._fields = fields
         self._clock = clock
         self._next = 0
+        self._drawn: U8Array | None = None
         self._closed = False
 
     def capture(self) -> Frame:
         """The next field of the slide."""
-        if self._closed:
-            raise CameraError("simulated camera is closed; open it again")
-        if self._fields is not None and self._next >= self._fields:
-            raise EndOfSourceError(f"all {self._fields} fields of the slide have been read")
-        index = self._next
-        drawn = draw_field(self.settings, self.seed, index)
+        image, index = self._draw_next(), self._next
         self._next += 1
+        self._drawn = None
         return Frame(
-            drawn.image,
+            image,
             _frame_name(index),
             self._clock().isoformat(),
             self.settings.um_per_px,
             self.settings.exposure_ms,
         )
+
+    def preview(self) -> U8Array:
+        """The field that the next capture gives, small."""
+        return shrink(self._draw_next())
+
+    def _draw_next(self) -> U8Array:
+        if self._closed:
+            raise CameraError("simulated camera is closed; open it again")
+        if self._fields is not None and self._next >= self._fields:
+            raise EndOfSourceError(f"all {self._fields} fields of the slide have been read")
+        if self._drawn is None:
+            self._drawn = draw_field(self.settings, self.seed, self._next).image
+        return self._drawn
 
     def truth(self, name: str) -> DrawnField:
         """The field of this frame's name with all its cells, drawn anew: nothing is kept.

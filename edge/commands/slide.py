@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,19 +12,21 @@ from urllib.parse import parse_qsl
 import click
 
 from edge.analysis.explain import add_legend, annotate_field
-from edge.cameras.base import Camera, open_camera
+from edge.cameras.base import Camera, camera_class, open_camera, read_settings
 from edge.cameras.replay import ReplayCamera
+from edge.cameras.specimen import open_specimen
 from edge.commands.shared import model_options, open_screener, progress_bar, write_json
 from edge.config import data_home, load_config
+from edge.contract.errors import CameraError, ConfigError
 from edge.contract.images import encode_image
 from edge.contract.labels import ASEXUAL_STAGES
 from edge.contract.results import field_to_json
 from edge.contract.types import FieldResult, Frame, SlideReport
 from edge.protocol import Protocol, summarise
 from edge.screening.calls import field_point
+from edge.screening.reading import read_fields, unfinished
 from edge.screening.report import ReportWriter
 from edge.screening.screener import Screener
-from edge.screening.service import read_fields
 from edge.store.files import write_durably
 from edge.tally import Tally
 
@@ -80,8 +83,10 @@ def screen(
 ) -> None:
     """Screen the fields of one specimen.
 
-    SOURCE is a folder or files of field images, or camera:NAME. `camera:simulated` needs no
-    hardware and takes settings: camera:simulated?seed=3&parasitaemia_fraction=0.02&fields=10
+    SOURCE is a folder or files of field images or videos, or camera:NAME with settings, such as
+    'camera:v4l2?device=/dev/video0&width_px=1920&height_px=1080' or 'camera:network?url=rtsp://...'
+    (quoted, as a shell reads & and ?). `camera:simulated` needs no hardware:
+    camera:simulated?seed=3&parasitaemia_fraction=0.02&fields=10
     """
     protocol = load_config(data_home()).protocol
     if annotated:
@@ -89,19 +94,22 @@ def screen(
     outputs = Outputs(json_path, annotated, ReportWriter() if report else None)
     with open_source(sources) as camera:
         screener = open_screener(bundle, runtime, threads)
-        slide = screen_all(camera, screener, protocol, outputs)
+        slide, lost = screen_all(camera, screener, protocol, outputs)
     if json_path:
         write_json(json_path, {"slide": slide.to_json(), "fields": outputs.fields})
     if report and outputs.report:
         write_durably(report, outputs.report.render(slide).encode())
     print_slide(slide, to_stderr=str(json_path) == "-")
+    if lost:
+        raise lost
 
 
 def open_source(sources: tuple[str, ...]) -> Camera:
-    """A camera by name, or a replay of files.
+    """A camera by name, or a replay of files. A live camera is supervised.
 
     Raises:
-        click.UsageError: a camera beside other sources, or a setting that it does not know.
+        click.UsageError: a camera beside other sources, or a setting that does not fit.
+        CameraError: no such camera, or it cannot be opened.
     """
     cameras = [source for source in sources if source.startswith(CAMERA_PREFIX)]
     if not cameras:
@@ -110,34 +118,39 @@ def open_source(sources: tuple[str, ...]) -> Camera:
         raise click.UsageError(f"{cameras[0]} must be the only SOURCE")
     name, _, query = cameras[0].removeprefix(CAMERA_PREFIX).partition("?")
     try:
-        settings = {
-            key: _number(value) for key, value in parse_qsl(query, strict_parsing=bool(query))
-        }
-        return open_camera(name, **settings)
-    except (ValueError, TypeError) as error:
-        raise click.UsageError(f"settings of {cameras[0]!r} do not fit: {error}") from error
-
-
-def _number(text: str) -> int | float:
-    return int(text) if text.lstrip("-").isdigit() else float(text)
+        texts = dict(parse_qsl(query, strict_parsing=bool(query), keep_blank_values=True))
+        settings = read_settings(name, texts)
+    except (ValueError, ConfigError) as error:
+        raise click.UsageError(f"settings of camera:{name} do not fit: {error}") from error
+    if camera_class(name).live:
+        return open_specimen(name, partial(open_camera, name, **settings))
+    return open_camera(name, **settings)
 
 
 def screen_all(
     camera: Camera, screener: Screener, protocol: Protocol, outputs: Outputs
-) -> SlideReport:
-    """Reads every field of a finite source, or enough for the protocol of an endless one."""
-    tally = Tally()
-    finite = len(camera) if isinstance(camera, ReplayCamera) else None
+) -> tuple[SlideReport, CameraError | None]:
+    """Reads every field of a finite source, or enough for the protocol of an endless one.
+
+    Returns:
+        The report; and why the camera was lost on the way, None where it was not.
+    """
+    tally, lost = Tally(), None
+    finite = camera.most_fields if isinstance(camera, ReplayCamera) else None
     with progress_bar() as bar:
         task = bar.add_task("Screening", total=finite or protocol.minimum_rbc_count)
-        for result, frame in read_fields(camera, screener):
-            outputs.add(result, frame)
-            tally = tally.add(result)
-            bar.update(task, advance=1 if finite else result.rbc_count)
-            if finite is None and tally.rbc_count >= protocol.minimum_rbc_count:
-                break
+        try:
+            for result, frame in read_fields(camera, screener):
+                outputs.add(result, frame)
+                tally = tally.add(result)
+                bar.update(task, advance=1 if finite else result.rbc_count)
+                if camera.endless and tally.rbc_count >= protocol.minimum_rbc_count:
+                    break
+        except CameraError as error:
+            lost = error
     point = field_point(screener.bundle.manifest)
-    return summarise(tally, protocol, point, screener.ran_on)
+    report = summarise(tally, protocol, point, screener.ran_on)
+    return (unfinished(report, str(lost)) if lost else report), lost
 
 
 def print_slide(slide: SlideReport, *, to_stderr: bool) -> None:

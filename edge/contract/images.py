@@ -134,7 +134,7 @@ def encode_image(image: U8Array, suffix: str = ".png", *, quality: int = 92) -> 
     return data.tobytes()
 
 
-def list_images(folder: Path) -> list[Path]:
+def list_images(folder: Path, suffixes: frozenset[str] = IMAGE_SUFFIXES) -> list[Path]:
     """Image files below a folder, in the order of their paths; hidden files are left out."""
     found = []
     for root, folders, files in os.walk(folder):
@@ -142,6 +142,6 @@ def list_images(folder: Path) -> list[Path]:
         found += [
             Path(root, name)
             for name in files
-            if Path(name).suffix.lower() in IMAGE_SUFFIXES and not name.startswith(".")
+            if Path(name).suffix.lower() in suffixes and not name.startswith(".")
         ]
     return sorted(found)

@@ -8,26 +8,23 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 
-from edge.analysis.repeats import SeenFields
 from edge.cameras.base import Camera, open_camera
+from edge.cameras.specimen import SpecimenCamera
+from edge.cameras.supervised import SupervisedCamera
 from edge.contract.errors import (
     BusyError,
     ClinicScopeError,
     DataError,
-    EndOfSourceError,
-    FrameError,
 )
 from edge.contract.images import encode_image
-from edge.contract.types import FieldResult, Frame, SlideReport
+from edge.contract.types import FieldResult
 from edge.protocol import Protocol, summarise
 from edge.screening.calls import field_point
-from edge.screening.repeated import not_twice
-from edge.screening.screener import Screener, refused_field
+from edge.screening.reading import read_fields, unfinished
+from edge.screening.screener import Screener
 from edge.screening.state import Progress, ServiceState, SpecimenRequest
-from edge.screening.uncertain import NONE_FLAGGED, Flagged
 from edge.store.records import DONE, FAILED, STOPPED
 from edge.store.store import Store
 from edge.tally import Tally
@@ -35,41 +32,9 @@ from edge.tally import Tally
 log = logging.getLogger(__name__)
 
 IMAGE_SUFFIX = ".jpg"
-# A registered camera for each source that a request may name.
+# The device's own camera, and a registered one for each other source that a request may name.
+DEVICE = "camera"
 SOURCES = {"simulated": "simulated", "upload": "replay"}
-
-
-def read_fields(camera: Camera, screener: Screener) -> Iterator[tuple[FieldResult, Frame | None]]:
-    """Every field of a camera until it ends: its result, and its frame where one was read.
-
-    The camera shows one specimen: a place that it shows twice is refused the second time. What was
-    seen is kept here and dies with the specimen, as a specimen that a restart cuts off is never
-    gone on with.
-    """
-    flagged, seen = NONE_FLAGGED, SeenFields()
-    while True:
-        try:
-            frame = camera.capture()
-        except EndOfSourceError:
-            return
-        except FrameError as error:
-            yield refused_field(error.name, str(error)), None
-        else:
-            result = not_twice(_screen(screener, frame, flagged), frame, seen)
-            flagged = flagged.add(result.cells)
-            yield result, frame
-
-
-def _screen(screener: Screener, frame: Frame, flagged: Flagged) -> FieldResult:
-    """One field that cannot be read must not end the specimen."""
-    try:
-        return screener.screen(frame, flagged)
-    except DataError as error:
-        return refused_field(frame.name, str(error))
-
-
-def _inconclusive(report: SlideReport, why: str) -> SlideReport:
-    return replace(report, verdict="inconclusive", why=f"Screening did not finish: {why}")
 
 
 class ScreeningService:
@@ -79,12 +44,18 @@ class ScreeningService:
         store: where every field goes before anyone sees it.
         load: opens bundle and runtime and proves them; called once, here.
         protocol: decides when there is enough.
+        camera: the device's own, which the service closes; None where it has none.
     """
 
     def __init__(
-        self, store: Store, load: Callable[[], Screener], protocol: Protocol | None = None
+        self,
+        store: Store,
+        load: Callable[[], Screener],
+        protocol: Protocol | None = None,
+        camera: SupervisedCamera | None = None,
     ) -> None:
         self.store = store
+        self.camera = camera
         self._protocol = protocol or Protocol()
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -101,12 +72,13 @@ class ScreeningService:
 
     def state(self) -> ServiceState:
         """A snapshot; safe from any thread."""
+        camera = self.camera.status() if self.camera else None
         with self._lock:
-            screener = self._screener
+            screener, progress = self._screener, self._progress
             if screener is None:
-                return ServiceState(False, self._problem, None, self._progress)
+                return ServiceState(False, self._problem, None, progress, None, camera)
             manifest = screener.bundle.manifest
-            return ServiceState(True, self._problem, screener.ran_on, self._progress, manifest)
+            return ServiceState(True, self._problem, screener.ran_on, progress, manifest, camera)
 
     def start(self, request: SpecimenRequest) -> str:
         """Starts a specimen and returns its id at once.
@@ -118,10 +90,9 @@ class ScreeningService:
         with self._lock:
             screener = self._ready_screener()
             camera = self._open(request)
+            source = f"camera:{camera.name}" if request.source == DEVICE else request.source
             try:
-                specimen_id = self.store.start_specimen(
-                    request.label, request.source, request.settings
-                )
+                specimen_id = self.store.start_specimen(request.label, source, request.settings)
             except ClinicScopeError:
                 camera.close()
                 raise
@@ -132,7 +103,6 @@ class ScreeningService:
                 screener.ran_on,
             )
             self._progress = Progress(specimen_id, request.label, True, report)
-            self._stop.clear()
             self._worker = threading.Thread(
                 target=self._work, args=(specimen_id, camera, screener), name="screening"
             )
@@ -154,6 +124,8 @@ class ScreeningService:
         """Ends the specimen at work, then frees network and store."""
         self.stop()
         self.wait()
+        if self.camera:
+            self.camera.close()
         if self._screener:
             self._screener.close()
         self.store.close()
@@ -168,12 +140,25 @@ class ScreeningService:
         return self._screener
 
     def _open(self, request: SpecimenRequest) -> Camera:
+        self._stop.clear()
+        if request.source == DEVICE:
+            return self._lend_camera(request)
         if request.source not in SOURCES:
-            raise DataError(f"source is {request.source!r}; known: {', '.join(sorted(SOURCES))}")
+            known = ", ".join(sorted([DEVICE, *SOURCES]))
+            raise DataError(f"source is {request.source!r}; known: {known}")
         try:
             return open_camera(SOURCES[request.source], **request.settings)
         except TypeError as error:
             raise DataError(f"settings of {request.source} do not fit: {error}") from error
+
+    def _lend_camera(self, request: SpecimenRequest) -> Camera:
+        if self.camera is None:
+            raise DataError("this device has no camera; name one in config.toml, under [camera]")
+        if request.settings:
+            raise DataError(f"settings of the camera are the device's; given {request.settings}")
+        # A camera that is just starting is waited for; one that is not there is said at once.
+        self.camera.wait_until_live()
+        return SpecimenCamera(self.camera, self._stop)
 
     def _work(self, specimen_id: str, camera: Camera, screener: Screener) -> None:
         try:
@@ -202,8 +187,7 @@ class ScreeningService:
 
     def _enough(self, camera: Camera, tally: Tally) -> bool:
         """Stored fields are all read; a camera has no end but the protocol's count."""
-        endless = camera.name != "replay"
-        return endless and tally.rbc_count >= self._protocol.minimum_rbc_count
+        return camera.endless and tally.rbc_count >= self._protocol.minimum_rbc_count
 
     def _publish(self, tally: Tally, screener: Screener, result: FieldResult) -> None:
         report = summarise(
@@ -231,9 +215,7 @@ class ScreeningService:
         """Records the failure; what was stored stays, and the verdict is never negative."""
         with self._lock:
             before = self._current()
-            report = before.report
-            if report.verdict != "positive":
-                report = _inconclusive(report, why)
+            report = unfinished(before.report, why)
             self._progress = Progress(
                 before.specimen_id, before.label, False, report, before.last_refusal, why
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge.cameras.status import CameraStatus
 from edge.contract.manifest import Manifest
 from edge.contract.types import RanOn, SlideReport
 
@@ -15,9 +16,9 @@ class SpecimenRequest:
 
     Attributes:
         label: what is written on the slide; a pseudonym, never a name.
-        source: a camera's registered name ("simulated") or "upload".
-        settings: keyword arguments of that camera: `seed`, `parasitaemia_fraction`, `fields` for
-            "simulated"; for "upload" `sources`, a list of paths of field images.
+        source: "camera" for the device's own, "simulated", or "upload".
+        settings: none for "camera"; `seed`, `parasitaemia_fraction`, `fields` for "simulated"; for
+            "upload" `sources`, a list of paths of field images or videos.
     """
 
     label: str
@@ -51,6 +52,7 @@ class ServiceState:
     Attributes:
         ready: False when the bundle or its self-test failed; then `problem` says why.
         manifest: of the bundle that screens; None when not ready.
+        camera: the device's camera; None where the config names none.
     """
 
     ready: bool
@@ -58,3 +60,4 @@ class ServiceState:
     ran_on: RanOn | None
     progress: Progress | None
     manifest: Manifest | None = None
+    camera: CameraStatus | None = None

@@ -23,7 +23,7 @@ from edge.contract.types import RanOn, SlideReport
 from edge.installed import load_screener
 from edge.protocol import Protocol, summarise
 from edge.screening.calls import field_point
-from edge.screening.service import read_fields
+from edge.screening.reading import read_fields
 from edge.tally import Tally, tally_fields
 from tests.conftest import SHIPPED
 
