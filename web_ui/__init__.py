@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from flask import Flask
 from flask_wtf import CSRFProtect
 
-from web_ui import about, errors, evidence, specimens, today
+from web_ui import about, camera, errors, evidence, specimens, today
 from web_ui.context import Context, attach
 from web_ui.dress import dress
 from web_ui.forms import MAX_FILES
@@ -65,7 +65,7 @@ def create_app(
     protect_responses(app)
     dress(app)
     app.jinja_env.globals["enhancer"] = enhancer
-    for module in (today, specimens, evidence, about):
+    for module in (today, specimens, evidence, camera, about):
         app.register_blueprint(module.blueprint)
     errors.register(app)
     return app

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, current_app
 
+from web_ui.camera_picture import PreviewJpegs
 from web_ui.pictures import FieldImages
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Context:
 
     Attributes:
         enhancer: makes the sharper views; None where the device has none.
+        previews: what the camera sees, encoded.
         starting: held from the saving of an upload until its specimen has started.
     """
 
@@ -33,6 +35,7 @@ class Context:
     images: FieldImages
     enhancer: Enhancer | None = None
     starting: threading.Lock = field(default_factory=threading.Lock)
+    previews: PreviewJpegs = field(default_factory=PreviewJpegs)
 
     @property
     def store(self) -> Store:

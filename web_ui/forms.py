@@ -19,13 +19,18 @@ DEFAULTS = {
 }
 
 
+def defaults(has_camera: bool) -> dict[str, str]:
+    """What an empty form shows: the device's camera where it has one."""
+    return DEFAULTS | ({"source": "camera"} if has_camera else {})
+
+
 @dataclass(frozen=True)
 class FormResult:
     """What a form gave.
 
     Attributes:
         values: the text of each input, to be shown again.
-        settings: the simulated camera's settings; empty for an upload.
+        settings: the simulated camera's settings; empty for the others.
         errors: a message for each input that is wrong.
     """
 
@@ -39,12 +44,13 @@ def clean_label(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def read_form(form: Mapping[str, str], file_count: int) -> FormResult:
+def read_form(form: Mapping[str, str], file_count: int, has_camera: bool = False) -> FormResult:
     """Checks a new specimen.
 
     Args:
         form: the inputs as text.
         file_count: how many files came with it.
+        has_camera: the device has a camera of its own.
     """
     values = {name: form.get(name, default).strip() for name, default in DEFAULTS.items()}
     values["label"] = clean_label(values["label"])
@@ -57,7 +63,7 @@ def read_form(form: Mapping[str, str], file_count: int) -> FormResult:
         return FormResult(values, _read_simulated(values, errors), errors)
     if values["source"] == "upload":
         _check_files(file_count, errors)
-    else:
+    elif values["source"] != "camera" or not has_camera:
         errors["source"] = "Choose where the fields come from."
     return FormResult(values, {}, errors)
 

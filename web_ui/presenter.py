@@ -71,6 +71,11 @@ class SpecimenView:
         return source_words(self.record.source, self.record.source_settings)
 
     @property
+    def by_camera(self) -> bool:
+        """The fields come from the device's own camera."""
+        return self.record.source.startswith("camera:")
+
+    @property
     def list_badge(self) -> Badge | None:
         """The verdict in a word; None where there is none yet."""
         return VERDICT_BADGES.get(self.verdict)

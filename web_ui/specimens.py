@@ -8,8 +8,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from edge.contract.errors import BusyError, ClinicScopeError, StorageFullError
 from edge.screening.state import SpecimenRequest
+from web_ui.camera import view_camera
 from web_ui.context import context
-from web_ui.forms import DEFAULTS, MAX_FIELDS, FormResult, read_form
+from web_ui.forms import MAX_FIELDS, FormResult, defaults, read_form
 from web_ui.gallery import specimen_gallery
 from web_ui.presenter import SpecimenView, view_specimen, view_specimens
 from web_ui.uploads import remove_batches, save_batch
@@ -35,14 +36,18 @@ def history() -> str:
 @blueprint.get("/new")
 def new() -> Response:
     """The form."""
-    return _form(FormResult(dict(DEFAULTS), {}, {}))
+    return _form(FormResult(defaults(_has_camera()), {}, {}))
+
+
+def _has_camera() -> bool:
+    return context().service.camera is not None
 
 
 @blueprint.post("/new")
 def create() -> AnyResponse:
     """Starts a specimen and goes to its page; the form again where it cannot start."""
     files = [file for file in request.files.getlist("images") if file.filename]
-    result = read_form(request.form, len(files))
+    result = read_form(request.form, len(files), _has_camera())
     if result.errors:
         return _form(result, 422)
     try:
@@ -89,7 +94,8 @@ def show(specimen_id: str) -> str:
     """A specimen: its progress while it runs, then its result with the evidence."""
     view = view_specimen(context().service, specimen_id)
     if view.running:
-        return render_template("specimen_running.html", view=view)
+        camera = context().service.camera if view.by_camera else None
+        return render_template("specimen_running.html", view=view, camera=view_camera(camera))
     return _result(view, show_all="all" in request.args)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
+from web_ui.camera import view_camera
 from web_ui.context import context
 from web_ui.presenter import view_specimens
 
@@ -20,6 +21,7 @@ def show() -> str:
     return render_template(
         "today.html",
         state=state,
+        camera=view_camera(context().service.camera),
         running=next((view for view in views if view.running), None),
         latest=[view for view in views if not view.running][:LATEST],
     )

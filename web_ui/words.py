@@ -157,6 +157,9 @@ def stage_words(stage: str) -> str:
 
 def source_words(source: str, settings: dict[str, Any]) -> str:
     """Where the fields came from."""
+    kind, _, camera = source.partition(":")
+    if kind == "camera" and not settings:
+        return _CAMERA_WORDS.get(camera, source)
     if source.removeprefix("camera:") == "simulated":
         fraction = settings.get("parasitaemia_fraction")
         known = f", {percent(fraction)} drawn infected" if fraction is not None else ""
@@ -165,6 +168,21 @@ def source_words(source: str, settings: dict[str, Any]) -> str:
         files = len(settings.get("sources", ()))
         return f"Upload of {files} {'file' if files == 1 else 'files'}"
     return source
+
+
+_CAMERA_WORDS = {
+    "picamera2": "Pi camera",
+    "v4l2": "USB camera",
+    "csi": "Jetson camera",
+    "network": "Network camera",
+    "simulated": "Simulated camera",
+    "replay": "Stored fields",
+}
+
+
+def camera_words(name: str) -> str:
+    """A registered camera for a person."""
+    return _CAMERA_WORDS.get(name, name)
 
 
 def when(utc: str | None) -> str:
@@ -198,5 +216,6 @@ FILTERS = {
         stage_words,
         when,
         short_hash,
+        camera_words,
     )
 }

@@ -1,0 +1,76 @@
+"""The device's camera on the page: how it is, what it sees, how sharp that is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, jsonify, render_template
+
+from edge.cameras.status import CameraStatus
+from edge.cameras.supervised import SupervisedCamera
+from edge.contract.errors import NotFoundError
+from web_ui.context import context
+
+blueprint = Blueprint("camera", __name__, url_prefix="/camera")
+
+# A focus score on a bar whose middle is where a field can be read.
+_FOCUS_SPAN = 2.0
+
+
+@dataclass(frozen=True)
+class CameraView:
+    """What the templates read.
+
+    Attributes:
+        focus_share: of the focus bar, 0 to 1; half of it is sharp enough.
+    """
+
+    status: CameraStatus
+    tone: str
+    icon: str
+    focus_share: float | None
+
+
+def view_camera(camera: SupervisedCamera | None) -> CameraView | None:
+    """The camera as a page shows it, with its focus; None where the device has none."""
+    if camera is None:
+        return None
+    status = camera.status(judge=True)
+    share = None
+    if status.focus is not None:
+        share = min(1.0, status.focus / (_FOCUS_SPAN * status.focus_least))
+    tone, icon = ("busy", "pulse") if not status.problem else ("fault", "alert")
+    if status.live:
+        tone, icon = "negative", "check"
+    return CameraView(status, tone, icon, share)
+
+
+@blueprint.get("/state")
+def state() -> str:
+    """The part of a page that changes."""
+    return render_template("_camera.html", camera=view_camera(_camera()))
+
+
+@blueprint.get("/state.json")
+def state_json() -> Response:
+    """The same for programs."""
+    status = _camera().status(judge=True)
+    return jsonify(vars(status) | {"title": status.words.title, "advice": status.words.advice})
+
+
+@blueprint.get("/preview.jpg")
+def preview() -> Response:
+    """What the camera sees now, small; 404 while it sees nothing."""
+    found = _camera().desk.preview()
+    if found is None:
+        raise NotFoundError("the camera shows nothing now")
+    response = Response(context().previews.encode(found), mimetype="image/jpeg")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _camera() -> SupervisedCamera:
+    camera = context().service.camera
+    if camera is None:
+        raise NotFoundError("this device has no camera")
+    return camera
