@@ -6,8 +6,8 @@ here with the golden tensors. What fails later, while it serves, is replaced by 
 processor is the last; each step back is in the log and on the record.
 """
 
-from edge.accelerators.choose import Opened, choose, join
-from edge.accelerators.probe import Accelerator, probe
+from edge.accelerators.choosing import Opened, choose, join
+from edge.accelerators.probing import Accelerator, probe
 from edge.accelerators.settings import AcceleratorSettings
 
 __all__ = ["Accelerator", "AcceleratorSettings", "Opened", "choose", "join", "probe"]

@@ -25,8 +25,10 @@ LIBRARY_FOLDERS = (
 )
 EDGETPU_LIBRARIES = ("libedgetpu.so.1", "libedgetpu.so.1.0", "libedgetpu.so")
 GPU_LIBRARIES = (
-    "libtensorflowlite_gpu_delegate.so", "libLiteRtGpuAccelerator.so", "libLiteRtClGlAccelerator.so",
-)  # fmt: skip
+    "libtensorflowlite_gpu_delegate.so",
+    "libLiteRtGpuAccelerator.so",
+    "libLiteRtClGlAccelerator.so",
+)
 # libedgetpu's USB devices before and after they got their firmware, and the PCIe one.
 EDGETPU_USB = {("1a6e", "089a"): "USB, not yet started", ("18d1", "9302"): "USB"}
 EDGETPU_PCI = ("1ac1", "089a")

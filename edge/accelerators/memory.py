@@ -13,7 +13,8 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 MEMORY_FILE = "accelerators.json"
 HOUR_S = 3600.0
+_MOST_KEPT = 20
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -50,23 +52,21 @@ class Memory:
 
     def add_failure(self, key: str, why: str) -> None:
         """It failed while it served."""
-        with self._lock:
-            self._add_failure(key, why)
-            self._write()
+        with self._changing() as content:
+            self._add_failure(content, key, why)
 
     def starts_serving(self, key: str) -> None:
         """It serves in this process, until `ends_serving` or until the program ends in order."""
-        with self._lock:
-            self._content.setdefault("serving", {})[str(os.getpid())] = [key, _boot()]
-            self._write()
+        with self._changing() as content:
+            content.setdefault("serving", {})[str(os.getpid())] = [key, _boot()]
         atexit.register(self.ends_serving)
 
     def ends_serving(self) -> None:
         """Nothing serves in this process any more; may be called twice."""
         atexit.unregister(self.ends_serving)
-        with self._lock:
-            if self._content.get("serving", {}).pop(str(os.getpid()), None):
-                self._write()
+        if str(os.getpid()) in self._content.get("serving", {}):
+            with self._changing() as content:
+                content.get("serving", {}).pop(str(os.getpid()), None)
 
     def recall(self, what: str, key: str) -> dict[str, Any] | None:
         """What was measured and kept under that name; None where nothing was."""
@@ -77,25 +77,34 @@ class Memory:
     def keep(self, what: str, key: str, found: dict[str, Any]) -> None:
         """Keeps a measurement, with when."""
         measured = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(self._now()))
-        with self._lock:
-            self._content.setdefault(what, {})[key] = found | {"measured_utc": measured}
-            self._write()
+        with self._changing() as content:
+            content.setdefault(what, {})[key] = found | {"measured_utc": measured}
 
     def _find_crashes(self) -> None:
         """A process that is gone, in this boot, while an accelerator served, was brought down."""
-        serving = self._content.get("serving", {})
-        gone = [pid for pid in serving if not Path(f"/proc/{pid}").exists()]
-        for pid in gone:
-            key, boot = serving.pop(pid)
-            if boot == _boot():
-                self._add_failure(key, "the program was brought down while it served")
-        if gone:
-            self._write()
+        gone = [pid for pid in self._content.get("serving", {}) if not _is_running(pid)]
+        if not gone:
+            return
+        with self._changing() as content:
+            for pid in gone:
+                key, boot = content.get("serving", {}).pop(pid, ("", ""))
+                if key and boot == _boot():
+                    why = "the program was brought down while it served"
+                    self._add_failure(content, key, why)
 
-    def _add_failure(self, key: str, why: str) -> None:
-        kept = self._content.setdefault("failures", {}).setdefault(key, [])
+    def _add_failure(self, content: dict[str, Any], key: str, why: str) -> None:
+        kept = content.setdefault("failures", {}).setdefault(key, [])
         kept.append({"at": self._now(), "why": why})
-        del kept[:-20]
+        del kept[:-_MOST_KEPT]
+
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, Any]]:
+        """The content as it is now, which another process may have changed; then written."""
+        with self._lock:
+            if self._path is not None and self._path.is_file():
+                self._content = self._read()
+            yield self._content
+            self._write()
 
     def _read(self) -> dict[str, Any]:
         if self._path is None or not self._path.is_file():
@@ -111,10 +120,13 @@ class Memory:
         if self._path is None:
             return
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             write_durably(self._path, (json.dumps(self._content, indent=1) + "\n").encode())
-        except (OSError, StoreError) as error:
+        except StoreError as error:
             log.warning("%s cannot be written: %s", self._path, error)
+
+
+def _is_running(pid: str) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 def _boot() -> str:

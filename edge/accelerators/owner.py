@@ -48,9 +48,7 @@ class Owner:
             if future.done():
                 raise
             self.stuck = True
-            raise DeviceLostError(
-                f"{self._name} gave no answer within {timeout_s:g} s"
-            ) from error
+            raise DeviceLostError(f"{self._name} gave no answer within {timeout_s:g} s") from error
 
     def end(self) -> None:
         """Lets the thread end after its work."""
