@@ -18,7 +18,7 @@ from edge.cameras.smear import draw_field
 from edge.cameras.smear_settings import SmearSettings
 from edge.contract.errors import DataError
 from edge.contract.preprocess import prepare_cells
-from edge.contract.types import BoolArray, F32Array, Frame, U8Array
+from edge.contract.types import F32Array, Frame, U8Array
 from edge.enhancement.enhancer import Enhancer
 from edge.screening.calls import logit_at
 from edge.screening.classifier import Classifier
@@ -112,9 +112,9 @@ def _float_logits(
     return np.asarray(np.concatenate([found[0] for found in outputs]), np.float32).reshape(shape)
 
 
-def _calls(opened: Classifier, logits: F32Array) -> BoolArray | np.ndarray:
+def _calls(opened: Classifier, logits: F32Array) -> np.ndarray:
     manifest = opened.bundle.manifest
     if logits.ndim > 1 or manifest.operating_point is None:
-        return logits.argmax(axis=1)
+        return np.asarray(logits.argmax(axis=1))
     point = manifest.field_operating_point or manifest.operating_point
     return np.asarray(logits >= logit_at(point.threshold, manifest.score_calibration))

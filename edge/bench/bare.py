@@ -189,6 +189,10 @@ class BareOnnx(BareModel):
     def _single(self) -> Call:
         return self.caller(1)[0]
 
+    def noise(self) -> np.ndarray:
+        """One input at random."""
+        return self._noise(self.open().get_inputs()[0], 1)
+
     def _noise(self, tensor: Any, batch: int) -> np.ndarray:
         sides = tensor.shape[1:]
         if tensor.type not in _ONNX_TYPES or not all(isinstance(side, int) for side in sides):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from edge.bench.spread import Interval, median_intervals
-from edge.bench.turns import timed_ms
-from edge.cameras.base import open_camera
+from edge.cameras.base import Camera, open_camera
 from edge.contract.images import decode_image, encode_image
-from edge.contract.types import FieldResult, Frame
+from edge.contract.types import Frame
 from edge.protocol import Protocol
 from edge.screening.screener import Screener
 from edge.store.files import make_folder
@@ -23,6 +25,7 @@ from edge.store.store import Store
 
 SIMULATED = "simulated"
 _WARM_UP = 2
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class FieldTime:
     """Median milliseconds of each stage of a field.
 
     Attributes:
+        cells: objects found.
+        red_cells: of them the whole red cells, which a slide's count is of.
         stages_ms: from JPEG bytes to calls, decoding included; `total_ms` is their sum.
         total_interval: of the whole of it, field by field.
         beside_ms: capture and persist. A simulated camera draws its fields, which takes longer
@@ -38,6 +43,7 @@ class FieldTime:
     """
 
     cells: float
+    red_cells: float
     stages_ms: dict[str, float]
     total_ms: float
     total_interval: Interval
@@ -75,34 +81,24 @@ def time_fields(
     Raises:
         CameraError: the camera is absent.
     """
-    rows, totals = [], []
     with open_camera(camera) as source, _store(home) as store:
         specimen = store.start_specimen("bench", camera, {})
-        for index in range(fields + _WARM_UP):
-            frames: list[Frame] = []
-            capture_ms = timed_ms(lambda frames=frames: frames.append(source.capture()))
-            jpeg = encode_image(frames[0].image, ".jpg")
-            result, stages = _read(screener, jpeg, index)
-            persist_ms = timed_ms(
-                lambda at=index, result=result, jpeg=jpeg: store.save_field(
-                    specimen, at, result, jpeg, ".jpg"
-                )
-            )
-            totals.append(sum(stages.values()))
-            beside = {"capture": capture_ms, "persist": persist_ms}
-            rows.append({**stages, **beside, "cells_found": len(result.cells)})
-    medians = _medians(rows[_WARM_UP:])
-    cells = medians.pop("cells_found")
-    beside = {name: medians.pop(name) for name in ("capture", "persist")}
-    (interval,) = median_intervals(np.array(totals[_WARM_UP:])[:, None, None])
-    return FieldTime(cells, medians, round(sum(medians.values()), 3), interval, beside, camera)
+        save = partial(store.save_field, specimen)
+        rows = [_one_field(source, screener, save, at) for at in range(fields + _WARM_UP)]
+    kept = rows[_WARM_UP:]
+    beside, stages = _medians([row.beside for row in kept]), _medians([row.stages for row in kept])
+    totals = np.array([sum(row.stages.values()) for row in kept])
+    (interval,) = median_intervals(totals[:, None, None])
+    cells, red_cells = np.median([(row.cells, row.red_cells) for row in kept], axis=0).tolist()
+    total_ms = round(sum(stages.values()), 3)
+    return FieldTime(cells, red_cells, stages, total_ms, interval, beside, camera)
 
 
 def slides_of(field: FieldTime, protocol: Protocol) -> Slides | None:
-    """Slides an hour; None where no cell was found."""
-    if not field.cells:
+    """Slides an hour; None where no red cell was found."""
+    if not field.red_cells:
         return None
-    count = math.ceil(protocol.minimum_rbc_count / field.cells)
+    count = math.ceil(protocol.minimum_rbc_count / field.red_cells)
     counted = ["persist"] + ([] if field.camera == SIMULATED else ["capture"])
     each_ms = field.total_ms + sum(field.beside_ms[name] for name in counted)
     seconds = count * each_ms / 1000
@@ -117,15 +113,35 @@ def slides_of(field: FieldTime, protocol: Protocol) -> Slides | None:
     )
 
 
-def _read(screener: Screener, jpeg: bytes, index: int) -> tuple[FieldResult, dict[str, float]]:
-    images = []
-    decode_ms = timed_ms(lambda: images.append(decode_image(jpeg)))
-    result = screener.screen(Frame(images[0], f"bench-{index}"))
-    return result, {"decode": decode_ms, **result.timings_ms}
+@dataclass(frozen=True)
+class _Row:
+    """One field: milliseconds of each stage, and what was found."""
+
+    stages: dict[str, float]
+    beside: dict[str, float]
+    cells: int
+    red_cells: int
+
+
+def _one_field(source: Camera, screener: Screener, save: Callable[..., None], index: int) -> _Row:
+    frame, capture_ms = _timed(source.capture)
+    jpeg = encode_image(frame.image, ".jpg")
+    image, decode_ms = _timed(partial(decode_image, jpeg))
+    result = screener.screen(Frame(image, f"bench-{index}"))
+    _, persist_ms = _timed(partial(save, index, result, jpeg, ".jpg"))
+    stages = {"decode": decode_ms, **result.timings_ms}
+    beside = {"capture": capture_ms, "persist": persist_ms}
+    return _Row(stages, beside, len(result.cells), result.rbc_count)
+
+
+def _timed(call: Callable[[], T]) -> tuple[T, float]:
+    started = time.perf_counter()
+    found = call()
+    return found, (time.perf_counter() - started) * 1000
 
 
 def _medians(rows: list[dict[str, float]]) -> dict[str, float]:
-    """Of each stage; one that a field did not come to, as where it is refused, is left out of it."""
+    """Of each stage, over the fields that came to it; a refused one does not come to all."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {
         name: round(float(np.median([row[name] for row in rows if name in row])), 3)

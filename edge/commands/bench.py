@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from edge.bench.models import time_enhancer, time_fields, time_models
 from edge.commands.joined import joined_points, load_joined, missing_extra
-from edge.commands.shared import model_options, open_any, write_json
-from edge.enhancement.enhancer import Enhancer
-from edge.screening.screener import Screener
+from edge.commands.shared import model_options, open_any, progress_bar, write_json
+from edge.config import data_home, load_config
+
+if TYPE_CHECKING:
+    from edge.bench.record import Plan, Record
+    from edge.enhancement.enhancer import Enhancer
+    from edge.screening.classifier import Classifier
 
 # Name here -> the entry point whose group has it, and its name there.
-JOINED = {"fields": ("compress", "bench-fields")}
+JOINED = {"fields": ("compress", "bench-fields"), "predict": ("compress", "bench-predict")}
 
 
 class Bench(click.Group):
@@ -49,14 +53,35 @@ class Bench(click.Group):
     "baselines",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Another TFLite model to time in the same run; may be given again.",
+    help="Another TFLite or ONNX model to time in the same run; may be given again.",
 )
 @click.option(
     "--batch", default=1, show_default=True, type=click.IntRange(1, 1024), help="Cells a call."
 )
-@click.option("--runs", default=300, show_default=True, type=click.IntRange(20))
+@click.option("--runs", default=1000, show_default=True, type=click.IntRange(20))
 @click.option("--fields", default=20, show_default=True, type=click.IntRange(3))
+@click.option("--camera", default="simulated", show_default=True, help="Where fields come from.")
+@click.option(
+    "--float",
+    "float_file",
+    type=click.Path(path_type=Path),
+    help="The float parent, TFLite or ONNX, to compare answers with.",
+)
+@click.option(
+    "--minutes", default=0.0, type=click.FloatRange(0), help="Also work as long without a pause."
+)
+@click.option("--mlperf", is_flag=True, help="Also time by the rules of MLPerf's SingleStream.")
+@click.option("--mlperf-queries", default=1024, show_default=True, type=click.IntRange(1))
+@click.option("--mlperf-seconds", default=600.0, show_default=True, type=click.FloatRange(0))
+@click.option(
+    "--sensors-root",
+    default="/",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Root that /sys and /proc are read below.",
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write JSON here.")
+@click.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a page here.")
 @model_options
 @click.pass_context
 def bench(
@@ -65,7 +90,15 @@ def bench(
     batch: int,
     runs: int,
     fields: int,
+    camera: str,
+    float_file: Path | None,
+    minutes: float,
+    mlperf: bool,
+    mlperf_queries: int,
+    mlperf_seconds: float,
+    sensors_root: Path,
     json_path: Path | None,
+    html_path: Path | None,
     bundle: Path | None,
     runtime: str | None,
     threads: int | None,
@@ -74,33 +107,80 @@ def bench(
 
     One thread by default. Times are of one cell, also where a call has many; the ratio is to the
     bundle's classifier. An enhancer is timed on one tile; the ratio is to OpenCV's bicubic resize.
+    The record says whether its figures may be compared with another's, and why not where not.
     """
     if context.invoked_subcommand:
         return
+    from edge.bench.lines import record_lines
+    from edge.bench.record import Plan
+    from edge.bench.single_stream import Rules
+    from edge.store.files import make_folder, write_durably
+
     opened = open_any(bundle, runtime, threads or 1)
-    if isinstance(opened, Enhancer):
-        if baselines or batch > 1:
-            raise click.UsageError("an enhancer is timed alone: leave out --baseline and --batch")
-        models = time_enhancer(opened, runs)
-    else:
-        models = time_models(opened, baselines, runs, batch)
-    field = time_fields(opened, fields) if isinstance(opened, Screener) else None
+    if opened.bundle.manifest.enhancer and (baselines or batch > 1):
+        raise click.UsageError("an enhancer is timed alone: leave out --baseline and --batch")
+    home = data_home()
+    make_folder(home)
+    plan = Plan(
+        baselines, runs, batch, fields, camera, home, load_config(home).protocol, float_file,
+        minutes, Rules(mlperf_queries, mlperf_seconds) if mlperf else None, sensors_root,
+    )  # fmt: skip
+    record = _measure(opened, plan)
+    if html_path:
+        from edge.bench.page import render_page
+
+        write_durably(html_path, render_page(record).encode())
     if json_path:
-        content = {
-            "models": [vars(model) for model in models],
-            "batch": batch,
-            "field": vars(field) if field else None,
-            "ran_on": vars(opened.ran_on),
-        }
-        write_json(json_path, content)
+        from edge.contract.records import to_plain
+
+        write_json(json_path, to_plain(record))
+    else:
+        _print(record, record_lines(record), as_json=False)
+
+
+def _measure(opened: Classifier | Enhancer, plan: Plan) -> Record:
+    from edge.bench.record import make_record
+
+    with progress_bar() as bar:
+        task = bar.add_task("measuring", total=None)
+        return make_record(opened, plan, lambda what: bar.update(task, description=what))
+
+
+@bench.command("compare")
+@click.argument("first", type=click.Path(path_type=Path))
+@click.argument("second", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def compare_records(first: Path, second: Path, as_json: bool) -> None:
+    """Lay two records side by side: what changed, what differs, and what may not be said."""
+    from edge.bench.compare import compare, read_record
+    from edge.bench.lines import comparison_lines
+
+    found = compare(read_record(first), read_record(second))
+    _print(found, comparison_lines(found), as_json)
+
+
+@bench.command("check")
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--runs", default=300, show_default=True, type=click.IntRange(20))
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(2))
+@click.option("--threads", default=1, show_default=True, type=click.IntRange(1, 64))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check_models(
+    models: tuple[Path, ...], runs: int, rounds: int, threads: int, as_json: bool
+) -> None:
+    """Time TFLite and ONNX models as the benchmark does, beside the library's own tool."""
+    from edge.bench.lines import check_lines
+    from edge.bench.reference import check_against_reference
+
+    found = [check_against_reference(path, runs, rounds, threads) for path in models]
+    _print(found, check_lines(found), as_json)
+
+
+def _print(content: object, lines: Iterable[str], as_json: bool) -> None:
+    from edge.contract.records import to_plain
+
+    if as_json:
+        write_json(Path("-"), to_plain(content))
         return
-    click.echo(f"{'model':40} {'bytes':>10} {'median ms':>10} {'p95 ms':>8} {'ratio':>7}")
-    for model in models:
-        click.echo(
-            f"{model.name:40} {model.bytes:>10,} {model.median_ms:>10.4f} "
-            f"{model.p95_ms:>8.4f} {model.ratio:>6.2f}x"
-        )
-    if field:
-        click.echo(
-            f"field of {field.cells:.0f} cells: {field.total_ms} ms {json.dumps(field.stages_ms)}"
-        )
+    for line in lines:
+        click.echo(line)
