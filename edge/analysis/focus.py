@@ -89,11 +89,12 @@ def edge_slope(stain: U8Array, glass: int, cell: int) -> float:
     if contrast <= 0:
         return 0.0
     low, high = (glass + share * contrast for share in _EDGE_RANGE)
-    rows, columns = np.nonzero(cv2.inRange(stain, low, high)[::_EDGE_ROWS])
-    if rows.size == 0:
+    mask = np.asarray(cv2.inRange(np.ascontiguousarray(stain[::_EDGE_ROWS]), low, high))
+    at = np.flatnonzero(mask.view(bool))
+    if at.size == 0:
         return 0.0
-    step = max(1, rows.size // _ENOUGH_EDGE_PX)
-    places = rows[::step] * _EDGE_ROWS, columns[::step]
+    rows, columns = np.divmod(at[:: max(1, at.size // _ENOUGH_EDGE_PX)], stain.shape[1])
+    places = rows * _EDGE_ROWS, columns
     across = cv2.Sobel(stain, cv2.CV_16S, 1, 0, ksize=3)[places].astype(np.float32)
     down = cv2.Sobel(stain, cv2.CV_16S, 0, 1, ksize=3)[places].astype(np.float32)
     # A Sobel kernel of side 3 gives eight times the slope per px.

@@ -5,10 +5,13 @@ Owns the estimate of the background; knows nothing of single cells.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
-from edge.contract.types import U8Array
+from edge.analysis.histograms import histogram
+from edge.contract.types import F64Array, U8Array
 
 GREEN = 1
 _GRID_PX = 10
@@ -50,20 +53,42 @@ def background_surface(channel: U8Array) -> U8Array:
     rows, cols = max(1, height // 40), max(1, width // 40)
     small = cv2.resize(channel, (cols * _GRID_PX, rows * _GRID_PX), interpolation=cv2.INTER_AREA)
     blocks = small.reshape(rows, _GRID_PX, cols, _GRID_PX).swapaxes(1, 2).reshape(rows * cols, -1)
-    bright = np.percentile(blocks, _BACKGROUND_PERCENTILE, axis=1)
+    bright = _bright(blocks)
     terms = _quadratic_terms(rows, cols)
     weights = np.where(bright >= np.median(bright), 1.0, _CELL_BLOCK_WEIGHT)
+    # Of two rows no curve can be told.
+    solve = _least_squares if min(rows, cols) > 2 else _least_norm
     fitted = bright
     for _ in range(_SURFACE_ROUNDS):
-        root = np.sqrt(weights)
-        solution = np.linalg.lstsq(terms * root[:, None], bright * root, rcond=None)[0]
-        fitted = terms @ solution
+        fitted = terms @ solve(terms, bright, weights)
         weights = np.where(bright >= fitted - 3.0, 1.0, _CELL_BLOCK_WEIGHT)
     grid = np.clip(np.rint(fitted), 1.0, 255.0).reshape(rows, cols).astype(np.uint8)
     return np.asarray(cv2.resize(grid, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _quadratic_terms(rows: int, cols: int) -> np.ndarray:
+def _bright(blocks: U8Array) -> F64Array:
+    """The bright percentile of each row; sorting bytes takes less than `np.percentile`."""
+    ordered = np.sort(blocks, axis=1)
+    at = _BACKGROUND_PERCENTILE / 100 * (blocks.shape[1] - 1)
+    low = int(at)
+    below, above = ordered[:, low].astype(np.float64), ordered[:, low + 1].astype(np.float64)
+    return np.asarray(below + (at - low) * (above - below))
+
+
+def _least_squares(terms: F64Array, values: F64Array, weights: F64Array) -> F64Array:
+    """Weighted, by the normal equations: a quarter of the time where they have one solution."""
+    weighted = terms.T * weights
+    return np.asarray(np.linalg.solve(weighted @ terms, weighted @ values))
+
+
+def _least_norm(terms: F64Array, values: F64Array, weights: F64Array) -> F64Array:
+    """The same where there are many."""
+    root = np.sqrt(weights)
+    return np.asarray(np.linalg.lstsq(terms * root[:, None], values * root, rcond=None)[0])
+
+
+@lru_cache(maxsize=16)
+def _quadratic_terms(rows: int, cols: int) -> F64Array:
     y, x = np.mgrid[0:rows, 0:cols].astype(np.float64)
     y = (y.ravel() + 0.5) / rows - 0.5
     x = (x.ravel() + 0.5) / cols - 0.5
@@ -80,7 +105,7 @@ def stain_levels(stain: U8Array) -> tuple[int, int] | None:
         stain: (H,W) uint8 from `stain_map`.
     """
     first, _ = cv2.threshold(stain, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    counts = np.bincount(stain.ravel(), minlength=256)
+    counts = histogram(stain)
     cell = _median_of(counts, int(first) + 1, 256)
     if cell is None:
         return None

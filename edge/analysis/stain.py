@@ -15,8 +15,9 @@ from edge.analysis.histograms import histogram, level_at
 from edge.contract.types import BoolArray, F64Array, U8Array
 
 _RED, _GREEN, _BLUE = range(3)
-# Sides of the boxes between whose means lies the grain of a cell in a frame of some 320 px.
-_FINE_PX, _COARSE_PX = 1, 7
+# Side of the boxes between whose means and the pixels lies the grain of a cell in a frame of some
+# 320 px.
+_COARSE_PX = 7
 # What a camera's rounding alone gives; keeps the ratio of two clean drawings at 1.
 _LEAST_SPREAD, _LEAST_GRAIN = 1.0, 0.3
 # Edges between cells and glass belong to neither.
@@ -185,7 +186,7 @@ def glass_evenness(green: U8Array, stain: U8Array, stained: BoolArray | U8Array)
     if min(cv2.countNonZero(cells), cv2.countNonZero(glass)) < _LEAST_INSIDE_PX:
         return 1.0
     grain = cv2.subtract(
-        cv2.blur(green, (_FINE_PX, _FINE_PX)),
+        green,
         cv2.blur(green, (_COARSE_PX, _COARSE_PX)),
         dtype=cv2.CV_16S,
     )

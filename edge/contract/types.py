@@ -91,7 +91,8 @@ class CellCall:
         label: one of `labels.CELL_LABELS`; of an infected cell its stage, or `parasitised` where
             that is not named.
         score: P(positive label), 0 to 1; None for what is no red cell or is cut by the border.
-        novelty: anomaly score, 0 to 1; None where the bundle has no novelty network.
+        novelty: anomaly score, 0 to 1; None where the bundle has no novelty network, and of a cell
+            that the classifier finds confidently healthy, where it is not asked.
         counted: a whole red cell, so part of the count.
         cam: (h,w) float32 activation in logit units of the network that suspects the cell, kept
             for suspect and disputed cells only.
@@ -117,7 +118,7 @@ class FieldResult:
 
     Attributes:
         stages_read: a network looked at the stages of its infected cells.
-        ran_on: what computed all of it; None of a field that no network saw.
+        ran_on: what computed all of it; None of a field that could not be decoded.
     """
 
     name: str

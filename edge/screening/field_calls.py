@@ -54,7 +54,8 @@ def call_cells(
     Args:
         boxes: all objects of the field.
         scores: of the red cells among them, in the same order.
-        opinion: on the same red cells; None where the bundle has no novelty network.
+        opinion: on the same red cells or some of them; None where the bundle has no novelty
+            network.
         site_shift: added to the logit that cells are called at.
 
     Raises:
@@ -68,7 +69,10 @@ def call_cells(
             calls.append(CellCall(box, box.kind))
             continue
         call = _first_call(box, float(values[at]), scores.cams[at], threshold)
-        calls.append(call if opinion is None else _with_opinion(call, opinion, at, manifest))
+        row = opinion.row_of(at) if opinion else None
+        calls.append(
+            _with_opinion(call, opinion, row, manifest) if opinion and row is not None else call
+        )
         at += 1
     return tuple(calls)
 
@@ -79,17 +83,17 @@ def _first_call(box: CellBox, score: float, cam: F32Array, threshold: float) -> 
     return CellCall(box, label, score, counted=not box.at_border, cam=seen)
 
 
-def _with_opinion(call: CellCall, opinion: Opinion, at: int, manifest: Manifest) -> CellCall:
+def _with_opinion(call: CellCall, opinion: Opinion, row: int, manifest: Manifest) -> CellCall:
     settings, threshold = novelty_of(manifest)
     infected = is_infected(call.label)
-    novelty, foreign = float(opinion.novelty[at]), float(opinion.foreign[at])
+    novelty, foreign = float(opinion.novelty[row]), float(opinion.foreign[row])
     call = replace(call, novelty=novelty)
     if foreign >= settings.foreign_threshold:
         # Half a cell is no red cell to the network, and at the border the frame has cut it.
         return call if call.box.at_border else _refuse(call, foreign, settings.foreign_threshold)
     if (novelty >= threshold) == infected:
         return call
-    return replace(call, disagrees=True, cam=call.cam if infected else opinion.maps[at])
+    return replace(call, disagrees=True, cam=call.cam if infected else opinion.maps[row])
 
 
 def _refuse(call: CellCall, foreign: float, limit: float) -> CellCall:
@@ -110,6 +114,9 @@ def field_refusal(calls: Sequence[CellCall], opinion: Opinion, manifest: Manifes
     candidates = [call for call in calls if call.novelty is not None]
     if not candidates:
         return EMPTY
+    if opinion.asked is not None:
+        # All would have been asked, had there been doubt.
+        return ""
     settings, _ = novelty_of(manifest)
     foreign = opinion.foreign >= settings.foreign_threshold
     whole = np.array([not call.box.at_border for call in candidates])

@@ -71,7 +71,7 @@ class ReportWriter:
     def __init__(self) -> None:
         self._fields: list[FieldRow] = []
         self._suspects, self._disputed = Gallery(), Gallery()
-        self._has_second_opinion = False
+        self._red, self._asked = 0, 0
 
     def add(self, result: FieldResult, frame: Frame) -> None:
         """Takes one field's evidence."""
@@ -84,7 +84,8 @@ class ReportWriter:
         )
         infected = [cell for cell in result.cells if is_infected(cell.label)]
         novel = [cell for cell in result.cells if cell.disagrees and not is_infected(cell.label)]
-        self._has_second_opinion |= any(cell.novelty is not None for cell in result.cells)
+        self._red += sum(cell.box.kind == "rbc" for cell in result.cells)
+        self._asked += sum(cell.novelty is not None for cell in result.cells)
         self._suspects.add([_suspect(result.name, frame, cell) for cell in infected])
         self._disputed.add([_disputed(result.name, frame, cell) for cell in novel])
 
@@ -97,7 +98,8 @@ class ReportWriter:
             fields=self._fields,
             suspects=self._suspects,
             disputed=self._disputed,
-            has_second_opinion=self._has_second_opinion,
+            red=self._red,
+            asked=self._asked,
         )
 
 

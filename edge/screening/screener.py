@@ -20,6 +20,7 @@ from edge.contract.preprocess import Preprocessing, prepare_cells
 from edge.contract.reference import LogitReference
 from edge.contract.site import SiteCheck, shift_in_force
 from edge.contract.types import (
+    BoolArray,
     CellBox,
     CellCall,
     F32Array,
@@ -29,6 +30,8 @@ from edge.contract.types import (
     RanOn,
     U8Array,
 )
+from edge.runtimes.base import Runtime
+from edge.screening.asking import healthy_below
 from edge.screening.calls import check_reads_fields, field_threshold, logit_at
 from edge.screening.classifier import Classifier
 from edge.screening.field_calls import call_cells, field_logits, field_refusal
@@ -86,6 +89,12 @@ class Screener(Classifier):
             stages_bundle_sha256=named.sha256,
         )
 
+    def networks_beside(self) -> dict[str, Runtime | None]:
+        """See `Classifier.networks_beside`."""
+        others = {"finder": self.finder, "stages": self.stages}
+        beside = {role: found.runtime if found else None for role, found in others.items()}
+        return super().networks_beside() | beside
+
     @property
     def site_shift(self) -> float | None:
         """What the site's check moves the threshold by; None where none is in force."""
@@ -107,9 +116,22 @@ class Screener(Classifier):
     def screen(self, frame: Frame, flagged: Flagged = NONE_FLAGGED) -> FieldResult:
         """Reads one field; a field that is not usable has no cells.
 
+        Where an accelerator fails meanwhile and another one takes over, the field is read again: a
+        record names what computed all of it.
+
         Args:
             flagged: cells of the specimen's earlier fields that a reviewer is asked about.
+
+        Raises:
+            HardwareError: nothing on this device can compute the networks any more.
         """
+        while True:
+            ran_on = self.ran_on
+            result = self._screen_once(frame, flagged)
+            if self.ran_on == ran_on:
+                return replace(result, ran_on=ran_on)
+
+    def _screen_once(self, frame: Frame, flagged: Flagged) -> FieldResult:
         timings: dict[str, float] = {}
         with self._timed(timings, "quality"):
             quality = assess_quality(frame)
@@ -156,8 +178,9 @@ class Screener(Classifier):
             scores = self.runtime.run(batch)
         if self.novelty:
             with self._timed(timings, "novelty"):
-                whole = np.array([not box.at_border for box in boxes if box.kind == "rbc"], bool)
-                opinion = self.novelty.read_field(batch, whole)
+                red = [box for box in boxes if box.kind == "rbc"]
+                whole = np.array([not box.at_border for box in red], bool)
+                opinion = self.novelty.read_field(batch, whole, self._asked(scores.logits))
         with self._timed(timings, "call"):
             logits = field_logits(scores, opinion, self.reference)
             calls = call_cells(
@@ -167,15 +190,24 @@ class Screener(Classifier):
             calls = self._ask(calls, logits, flagged)
         return calls, refusal
 
+    def _asked(self, logits: F32Array) -> BoolArray | None:
+        """Of which red cells the second opinion matters; None of all."""
+        limit = healthy_below(self.reference, self._threshold_logit, self.site_shift or 0.0)
+        return None if limit is None else np.asarray(logits >= limit)
+
+    @property
+    def _threshold_logit(self) -> float:
+        manifest = self.bundle.manifest
+        threshold = field_threshold(manifest, self.site_shift or 0.0)
+        return logit_at(threshold, manifest.score_calibration)
+
     def _ask(
         self, calls: tuple[CellCall, ...], logits: F32Array, flagged: Flagged
     ) -> tuple[CellCall, ...]:
         """The calls, with those flagged that a reviewer should look at."""
         if self.reference is None or self.reference.uncertain is None:
             return calls
-        manifest = self.bundle.manifest
-        threshold = field_threshold(manifest, self.site_shift or 0.0)
-        at = logit_at(threshold, manifest.score_calibration)
+        at = self._threshold_logit
         return mark_uncertain(calls, logits, at, self.reference.uncertain, flagged)
 
     @contextmanager
