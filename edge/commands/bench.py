@@ -35,12 +35,15 @@ class Bench(click.Group):
         ]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """A measurement of a package above.
+        """An own measurement, or one of a package above.
 
         Raises:
             click.UsageError: its extra is not installed.
         """
+        own = super().get_command(ctx, name)
         group_name, inner = JOINED.get(name, ("", ""))
+        if own is not None:
+            return own
         if group_name not in joined_points():
             return None
         group = load_joined(group_name, f"bench {name}")
