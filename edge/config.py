@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import platformdirs
 
+from edge.accelerators.settings import AcceleratorSettings
 from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.records import from_plain
 from edge.contract.site import SiteCheck
@@ -57,8 +58,9 @@ class DeviceConfig:
     Attributes:
         bundle: path of the bundle to use; empty takes the newest installed one.
         enhancer: path of the bundle that makes pictures larger; empty takes the newest installed.
-        threads: of the network; 0 takes one for each core, at most 4.
+        threads: of the network; 0 takes the number that is measured best.
         runtimes: in order of preference; empty tries all.
+        accelerators: what computes the networks, as a table `[accelerators]`.
         camera: the device's own camera, as a table `[camera]`.
         site: the site's operating point, from site.toml; None where the site has checked none.
     """
@@ -67,6 +69,7 @@ class DeviceConfig:
     enhancer: str = ""
     threads: int = 0
     runtimes: tuple[str, ...] = ()
+    accelerators: AcceleratorSettings = field(default_factory=AcceleratorSettings)
     camera: CameraConfig = field(default_factory=CameraConfig)
     protocol: Protocol = field(default_factory=Protocol)
     site: SiteCheck | None = None
@@ -74,10 +77,6 @@ class DeviceConfig:
     def __post_init__(self) -> None:
         if not 0 <= self.threads <= 64:
             raise ConfigError(f"threads is {self.threads}; allowed: 0 (automatic) to 64")
-
-    def network_threads(self) -> int:
-        """Threads to run the network on."""
-        return self.threads or min(os.cpu_count() or 1, 4)
 
 
 def data_home() -> Path:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from edge.accelerators import probe
+from edge.accelerators.libraries import RUNTIME_MODULES
 from edge.config import DeviceConfig
 from edge.contract.errors import ClinicScopeError
 from edge.contract.site import shift_in_force
@@ -18,6 +20,8 @@ from edge.store.files import write_durably
 from edge.store.store import Store
 
 OK, WARNING, FAILED = "ok", "warning", "failed"
+# Of an accelerator: a device need not have it.
+PRESENT, ABSENT = "present", "absent"
 # A 12-megapixel field as JPEG is 4 MB and a specimen has about 40 of them.
 LOW_DISK_BYTES = 2 * 1024**3
 FULL_DISK_BYTES = 256 * 1024**2
@@ -30,7 +34,7 @@ RUNTIME_PACKAGES = {
 
 @dataclass(frozen=True)
 class Check:
-    """One check's outcome. `advice` is empty when the state is ok."""
+    """One check's outcome. `advice` is empty where there is nothing to do."""
 
     name: str
     state: str
@@ -101,6 +105,16 @@ def check_runtime(packages: Mapping[str, str] = RUNTIME_PACKAGES) -> Check:
     )
 
 
+def list_accelerators(home: Path, config: DeviceConfig) -> list[Check]:
+    """Every runtime, delegate and provider: present with its version, or why it is absent."""
+    found = []
+    for one in probe(config.accelerators, home):
+        version_ = f"{RUNTIME_MODULES[one.runtime][0]} {one.version}".strip()
+        told = "; ".join(filter(None, (version_, one.detail))) if one.present else one.why
+        found.append(Check(one.key, PRESENT if one.present else ABSENT, told))
+    return found
+
+
 def check_bundle(home: Path, config: DeviceConfig) -> Check:
     """The bundle is intact and its golden tensors come out right on this device."""
     try:
@@ -115,6 +129,9 @@ def check_bundle(home: Path, config: DeviceConfig) -> Check:
         f"{ran_on.bundle_id} ({ran_on.bundle_sha256[:12]}) passes its {tensors} on "
         f"{ran_on.runtime}/{ran_on.accelerator}, {ran_on.threads} threads"
     )
+    if ran_on.fallback:
+        advice = "repair what was preferred, or choose another accelerator"
+        return Check("bundle", WARNING, f"{detail}; a fallback: {ran_on.fallback_why}", advice)
     return Check("bundle", OK, detail)
 
 
@@ -175,13 +192,15 @@ def check_all(home: Path, config: DeviceConfig) -> list[Check]:
     python = Check("python", OK, sys.version.split()[0])
     writable = check_home(home)
     if writable.state == FAILED:
-        return [python, writable, check_runtime(), *_check_bundles(home, config)]
+        found = list_accelerators(home, config)
+        return [python, writable, check_runtime(), *found, *_check_bundles(home, config)]
     return [
         python,
         writable,
         check_disk(home),
         check_records(home),
         check_runtime(),
+        *list_accelerators(home, config),
         *_check_bundles(home, config),
     ]
 

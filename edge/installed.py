@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.accelerators import choose, join
 from edge.config import DeviceConfig
 from edge.contract.bundle import MANIFEST, Bundle, open_bundle
 from edge.contract.errors import BundleError, ClinicScopeError
 from edge.contract.labels import MALARIA_CELLS, MALARIA_STAGES, MALARIA_SUPERRES
 from edge.contract.manifest_json import parse_manifest
 from edge.enhancement.enhancer import Enhancer, enhancer_of
-from edge.runtimes.base import Runtime, open_runtime, open_runtimes
+from edge.runtimes.base import Runtime
 from edge.screening.calls import check_reads_fields
 from edge.screening.classifier import Classifier
 from edge.screening.finder import LearnedFinder
@@ -115,15 +116,13 @@ def load_enhancer(home: Path, config: DeviceConfig) -> Enhancer:
     Raises:
         BundleError, HardwareError: there is none, or it must not be used.
     """
-    return prove_enhancer(find_bundle(home, config.enhancer, MALARIA_SUPERRES), config)
+    return prove_enhancer(find_bundle(home, config.enhancer, MALARIA_SUPERRES), config, home)
 
 
-def prove_enhancer(bundle: Bundle, config: DeviceConfig) -> Enhancer:
-    """See `load_enhancer`; the bundle is open already."""
+def prove_enhancer(bundle: Bundle, config: DeviceConfig, home: Path | None = None) -> Enhancer:
+    """See `load_enhancer`; the bundle is open already. `home` is for `prove_screener`."""
     enhancer_of(bundle)
-    runtime = open_runtime(
-        bundle, "enhancer", threads=config.network_threads(), names=config.runtimes
-    )
+    (runtime,) = _choose(bundle, ("enhancer",), config, home)
     return Enhancer(bundle, runtime)
 
 
@@ -141,7 +140,7 @@ def prove_any(
 ) -> Classifier | Enhancer:
     """See `load_any`; the bundle is open already. `home` is for `prove_screener`."""
     if bundle.manifest.enhancer:
-        return prove_enhancer(bundle, config)
+        return prove_enhancer(bundle, config, home)
     return prove_classifier(bundle, config, home)
 
 
@@ -164,7 +163,7 @@ def prove_classifier(bundle: Bundle, config: DeviceConfig, home: Path | None = N
     try:
         check_reads_fields(bundle.manifest)
     except BundleError:
-        networks = _open_networks(bundle, config)
+        networks = _open_networks(bundle, config, home)
         return Classifier(bundle, networks.classifier, novelty=networks.novelty)
     return prove_screener(bundle, config, home)
 
@@ -182,13 +181,14 @@ def prove_screener(bundle: Bundle, config: DeviceConfig, home: Path | None = Non
     """See `load_screener`; the bundle is open already.
 
     Args:
-        home: where the bundle of stages is looked for, beside the shipped one; None opens none.
+        home: where the bundle of stages is looked for, beside the shipped one, and where is kept
+            what was measured of accelerators; None opens no stages and keeps nothing.
     """
     check_reads_fields(bundle.manifest)
-    networks = _open_networks(bundle, config)
+    networks = _open_networks(bundle, config, home)
     stages, problem = None, NOT_ASKED
     if home is not None:
-        stages, problem = open_stages(home, config, networks.classifier.name)
+        stages, problem = open_stages(home, config, networks.classifier)
     return Screener(
         bundle,
         networks.classifier,
@@ -202,20 +202,22 @@ def prove_screener(bundle: Bundle, config: DeviceConfig, home: Path | None = Non
 
 
 def open_stages(
-    home: Path, config: DeviceConfig, runtime: str = ""
+    home: Path, config: DeviceConfig, beside: Runtime | None = None
 ) -> tuple[StageNetwork | None, str]:
     """The active network of stages, or None and why: screening goes on without.
 
     Args:
-        runtime: the one to open it on, since a record names one; empty takes the first that can.
+        beside: the classifier, which it must be served with, since a record names one runtime;
+            None takes what serves it best.
     """
     path = _active_path(home, MALARIA_STAGES)
     if not path:
         return None, f"no bundle for {MALARIA_STAGES!r} is installed"
-    names = (runtime,) if runtime else config.runtimes
     try:
         bundle = open_bundle(Path(path))
-        opened = open_runtime(bundle, threads=config.network_threads(), names=names)
+        if beside is not None:
+            return StageNetwork(bundle, join(beside, bundle, "classifier")), ""
+        (opened,) = _choose(bundle, ("classifier",), config, home)
         return StageNetwork(bundle, opened), ""
     except ClinicScopeError as error:
         log.warning("stages are not told apart: %s", error)
@@ -224,25 +226,34 @@ def open_stages(
 
 @dataclass(frozen=True, eq=False)
 class _Networks:
-    """A bundle's networks on one runtime."""
+    """A bundle's networks, served together."""
 
     classifier: Runtime
     novelty: NoveltyNetwork | None
     finder: LearnedFinder | None
 
 
-def _open_networks(bundle: Bundle, config: DeviceConfig) -> _Networks:
+def _open_networks(bundle: Bundle, config: DeviceConfig, home: Path | None) -> _Networks:
     """The classifier and, where the bundle has them, second opinion and finder."""
     manifest = bundle.manifest
     beside = {"novelty": manifest.novelty, "finder": manifest.finder}
     roles = [role for role, section in beside.items() if section]
-    runtime, *others = open_runtimes(
-        bundle,
-        ("classifier", *roles),
-        threads=config.network_threads(),
-        names=config.runtimes,
-    )
+    runtime, *others = _choose(bundle, ("classifier", *roles), config, home)
     opened = dict(zip(roles, others, strict=True))
     novelty = NoveltyNetwork(bundle, opened["novelty"]) if "novelty" in opened else None
     finder = LearnedFinder(bundle, opened["finder"]) if "finder" in opened else None
     return _Networks(runtime, novelty, finder)
+
+
+def _choose(
+    bundle: Bundle, roles: Sequence[str], config: DeviceConfig, home: Path | None
+) -> tuple[Runtime, ...]:
+    """The networks on what serves them best of what the config allows."""
+    return choose(
+        bundle,
+        roles,
+        config.accelerators,
+        runtimes=config.runtimes,
+        threads=config.threads,
+        home=home,
+    ).runtimes

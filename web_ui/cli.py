@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from edge.cameras.device import device_camera
-from edge.config import data_home, load_config
+from edge.commands.shared import accelerator_options, device_config
+from edge.config import data_home
 from edge.contract.errors import ClinicScopeError, ConfigError
 from edge.enhancement.enhancer import Enhancer
 from edge.installed import has_enhancer, load_enhancer, load_screener
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@accelerator_options
 def run(host: str, port: int) -> None:
     """Start the appliance: screening service and web page."""
     home = data_home()
@@ -69,7 +71,7 @@ def open_service(home: Path) -> ScreeningService:
         ClinicScopeError: the records cannot be opened or the config is wrong. A bundle that fails
             leaves the service up, not ready, with the reason.
     """
-    config = load_config(home)
+    config = device_config(home)
     store = Store(home)
     camera = device_camera(config.camera)
     return ScreeningService(store, lambda: load_screener(home, config), config.protocol, camera)
@@ -80,7 +82,7 @@ def open_enhancer(home: Path) -> Enhancer | None:
 
     Screening does not need it, so a broken one is said in the log and by `doctor`.
     """
-    config = load_config(home)
+    config = device_config(home)
     if not has_enhancer(home, config):
         return None
     try:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from edge.commands.shared import model_options, open_any
-from edge.config import data_home, load_config
+from edge.commands.shared import accelerator_options, device_config, model_options, open_any
+from edge.config import data_home
 from edge.contract.errors import ClinicScopeError
 from edge.enhancement.enhancer import Enhancer
 from edge.health import FAILED, check_all
@@ -49,11 +49,12 @@ def self_tests_beside(opened: Classifier | Enhancer) -> dict[str, SelfTest]:
 
 
 @click.command()
+@accelerator_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> int:
     """Check the device, and say what to do about each problem. Exit code 3 if one failed."""
     home = data_home()
-    checks = check_all(home, load_config(home))
+    checks = check_all(home, device_config(home))
     if as_json:
         click.echo(json.dumps([vars(check) for check in checks], indent=1))
     else:

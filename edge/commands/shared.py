@@ -18,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from edge.accelerators.settings import with_flags
 from edge.config import DeviceConfig, data_home, load_config
 from edge.enhancement.enhancer import Enhancer
 from edge.installed import load_any, load_classifier, load_enhancer, load_screener
@@ -28,8 +29,44 @@ from edge.store.files import write_durably
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+_ACCELERATOR, _DELEGATE = "clinicscope.accelerator", "clinicscope.delegate"
+
+
+def _remember(key: str) -> Callable[[click.Context, click.Parameter, str | None], None]:
+    """An option's value goes where `device_config` finds it, not to each command."""
+
+    def callback(context: click.Context, _: click.Parameter, value: str | None) -> None:
+        context.meta[key] = value
+
+    return callback
+
+
+def accelerator_options(command: F) -> F:
+    """--accelerator and --delegate, which `device_config` reads."""
+    for option in (
+        click.option(
+            "--delegate",
+            metavar="PATH[?KEY=VALUE&...]",
+            expose_value=False,
+            callback=_remember(_DELEGATE),
+            help="Library of an external TFLite delegate, with its options.",
+        ),
+        click.option(
+            "--accelerator",
+            metavar="NAME",
+            expose_value=False,
+            callback=_remember(_ACCELERATOR),
+            help="What computes, as `doctor` names it (edgetpu, onnx/cuda, cpu); the processor "
+            "where it fails, and the result says so.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def model_options(command: F) -> F:
-    """--bundle, --runtime and --threads."""
+    """--bundle, --runtime, --threads, --accelerator and --delegate."""
+    command = accelerator_options(command)
     for option in (
         click.option("--threads", type=click.IntRange(1, 64), help="Threads of the network."),
         click.option("--runtime", help="Runtime to use, instead of the first that works."),
@@ -68,12 +105,25 @@ def open_enhancer(bundle: Path | None, runtime: str | None, threads: int | None)
 
 
 def _config(bundle: Path | None, runtime: str | None, threads: int | None) -> DeviceConfig:
-    return load_config(
+    return device_config(
         data_home(),
         bundle=str(bundle) if bundle else None,
         runtimes=(runtime,) if runtime else None,
         threads=threads,
     )
+
+
+def device_config(home: Path, **flags: object) -> DeviceConfig:
+    """The config of the data directory with flags, --accelerator and --delegate among them.
+
+    Raises:
+        ConfigError: see `load_config` and `with_flags`.
+    """
+    config = load_config(home, **flags)
+    context = click.get_current_context(silent=True)
+    meta = context.meta if context else {}
+    wanted = with_flags(config.accelerators, meta.get(_ACCELERATOR), meta.get(_DELEGATE))
+    return replace(config, accelerators=wanted)
 
 
 def write_json(path: Path, content: Any) -> None:

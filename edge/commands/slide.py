@@ -170,10 +170,16 @@ def print_slide(slide: SlideReport, *, to_stderr: bool) -> None:
     click.echo(
         f"{slide.verdict.upper()}: {slide.why}{interval}{_stages_line(slide)}{second}\n"
         f"{slide.fields_read} fields read, {slide.fields_refused} refused; "
-        f"{slide.ran_on.bundle_id} on {slide.ran_on.runtime}/{slide.ran_on.accelerator}\n"
+        f"{slide.ran_on.bundle_id} on {slide.ran_on.runtime}/{slide.ran_on.accelerator}"
+        f"{_fallback_line(slide)}\n"
         "For research and screening support, not for diagnosis.",
         err=to_stderr,
     )
+
+
+def _fallback_line(slide: SlideReport) -> str:
+    """That and why something else computed than what was preferred."""
+    return f"\nfallback: {slide.ran_on.fallback_why}" if slide.ran_on.fallback else ""
 
 
 def _stages_line(slide: SlideReport) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.contract.bundle import Bundle
 from edge.contract.errors import BundleError
 from edge.contract.types import RanOn
-from edge.runtimes.base import Runtime, describe_run
+from edge.runtimes.base import Runtime, describe_run, name_accelerators
 from edge.screening.novelty import NoveltyNetwork
 from edge.selftest import self_test
 
@@ -40,7 +40,13 @@ class Classifier:
     @property
     def ran_on(self) -> RanOn:
         """What really runs, for the record."""
-        return describe_run(self.bundle, self.runtime, self.fallback)
+        ran_on = describe_run(self.bundle, self.runtime, self.fallback)
+        named = name_accelerators(ran_on.accelerator, self.networks_beside())
+        return replace(ran_on, accelerator=named)
+
+    def networks_beside(self) -> dict[str, Runtime | None]:
+        """The runtimes of the networks beside the classifier, by role; None where it has none."""
+        return {"novelty": self.novelty.runtime if self.novelty else None}
 
     def close(self) -> None:
         """Frees its networks; may be called twice."""

@@ -47,6 +47,8 @@ class FieldRecord:
             told stages apart.
         image_file: path relative to the store's folder; None where no image could be read.
         cells: dicts as `screen --json` writes them.
+        ran_on: runtime, accelerator, threads, fallback and fallback_why of what computed this
+            field; None where none did, and in records from before it was kept.
     """
 
     specimen_id: str
@@ -62,6 +64,7 @@ class FieldRecord:
     quality: dict[str, Any]
     timings_ms: dict[str, float]
     cells: list[dict[str, Any]]
+    ran_on: dict[str, Any] | None
     image_file: str | None
     image_sha256: str | None
 

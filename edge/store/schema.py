@@ -29,6 +29,8 @@ from edge.tally import count_disagreements, count_positive, count_refused, count
 _CAM_DTYPE = np.dtype("<f4")
 # How Python spells the bytes of a file name that are not UTF-8.
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# Of what really ran, what may change within a specimen.
+OF_FIELDS = ("runtime", "accelerator", "threads", "fallback", "fallback_why")
 _NOT_ASKED_THEN = {"refused": "", "disagrees": False, "uncertain": False}
 
 
@@ -148,6 +150,7 @@ class FieldRow(Base):
     quality: Mapped[dict[str, Any]]
     timings_ms: Mapped[dict[str, float]]
     cells: Mapped[list[dict[str, Any]]] = mapped_column(PackedJson)
+    ran_on: Mapped[dict[str, Any] | None]
     image_file: Mapped[str | None]
     image_sha256: Mapped[str | None]
 
@@ -223,9 +226,17 @@ def field_row(
         quality=plain["quality"],
         timings_ms=plain["timings_ms"],
         cells=plain["cells"],
+        ran_on=_what_ran(result),
         image_file=image_file,
         image_sha256=sha256,
     )
+
+
+def _what_ran(result: FieldResult) -> dict[str, Any] | None:
+    """What may change from field to field of a specimen; the report has the rest."""
+    if result.ran_on is None:
+        return None
+    return {name: getattr(result.ran_on, name) for name in OF_FIELDS}
 
 
 def suspect_rows(specimen_id: str, index: int, result: FieldResult) -> list[SuspectCellRow]:
