@@ -8,33 +8,38 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import click
 
-from edge.commands.bench import bench
-from edge.commands.bundle import bundle
-from edge.commands.crops import classify
-from edge.commands.device import doctor, selftest
 from edge.commands.joined import joined_points, load_joined, missing_extra
-from edge.commands.pictures import enhance
-from edge.commands.site import site
-from edge.commands.slide import screen
 from edge.contract.errors import ClinicScopeError
 
 NOTICE = "For research and screening support, not for diagnosis."
+# Module and name of each command: only the one that runs is imported, so that a device starts fast.
+OWN = {
+    "bench": ("edge.commands.bench", "bench"),
+    "bundle": ("edge.commands.bundle", "bundle"),
+    "classify": ("edge.commands.crops", "classify"),
+    "doctor": ("edge.commands.device", "doctor"),
+    "enhance": ("edge.commands.pictures", "enhance"),
+    "screen": ("edge.commands.slide", "screen"),
+    "selftest": ("edge.commands.device", "selftest"),
+    "site": ("edge.commands.site", "site"),
+}
 
 
 class Program(click.Group):
-    """Adds commands that packages above this one bring (the page, training, compression).
+    """Own commands, and those that packages above bring (the page, training, compression).
 
-    They are found by entry point and loaded when used, so a device without them has a smaller
-    program, not a broken one.
+    All are imported when used. Those of packages above are found by entry point, so a device
+    without them has a smaller program, not a broken one.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Own commands, and those of installed extras."""
         joined = {name for name in joined_points() if not missing_extra(name)}
-        return sorted({*super().list_commands(ctx), *joined})
+        return sorted({*super().list_commands(ctx), *OWN, *joined})
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """An own command, or one that a package above brings.
@@ -42,10 +47,13 @@ class Program(click.Group):
         Raises:
             click.UsageError: its extra is not installed.
         """
-        own = super().get_command(ctx, name)
-        if own is not None or name not in joined_points():
+        if name in OWN:
+            module, attribute = OWN[name]
+            own: click.Command = getattr(import_module(module), attribute)
             return own
-        return load_joined(name, name)
+        if name in joined_points():
+            return load_joined(name, name)
+        return super().get_command(ctx, name)
 
 
 @click.group(cls=Program, epilog=NOTICE)
@@ -55,10 +63,6 @@ def program(verbose: bool) -> None:
     """Offline blood-smear screening, and the toolchain that ships models to it."""
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-
-
-for _command in (screen, classify, enhance, selftest, doctor, bundle, site, bench):
-    program.add_command(_command)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
