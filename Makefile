@@ -1,6 +1,8 @@
 # make run    set up and start the appliance with the shipped bundle and the simulated camera
 # make test   set up and pass every test
 # make check  linters, types
+# make test-arm64  the program, its networks' answers and the suite of runtimes on arm64
+# make soak   20,000 captures with faults: memory, records, states
 # make legacy an environment with NumPy 1, in which tests try tflite-runtime
 # make lock   resolve the dependencies again
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -12,13 +14,17 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test check format legacy lock browser screenshots clean
+.PHONY: run test test-arm64 soak check format legacy lock browser screenshots clean
 
 run: $(DEVICE)/.ready
 	$(DEVICE)/bin/clinicscope run --host $(HOST) --port $(PORT)
 
 test: $(ALL)/.ready $(LEGACY)/.ready browser
 	$(ALL)/bin/python -m pytest
+
+# Under QEMU where this is no arm64 machine; the Debian root is kept in build/ for the next time.
+test-arm64: $(ALL)/.ready
+	bash tests/arm64/run.sh build/arm64 $(CURDIR)/$(ALL)/bin/python
 
 check: $(ALL)/.ready
 	$(ALL)/bin/ruff check .

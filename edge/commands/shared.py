@@ -6,17 +6,9 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from edge.accelerators.settings import with_flags
 from edge.config import DeviceConfig, data_home, load_config
@@ -26,8 +18,10 @@ from edge.screening.classifier import Classifier
 from edge.screening.screener import Screener
 from edge.store.files import write_durably
 
-F = TypeVar("F", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
+F = TypeVar("F", bound=Callable[..., Any])
 
 _ACCELERATOR, _DELEGATE = "clinicscope.accelerator", "clinicscope.delegate"
 
@@ -137,6 +131,16 @@ def write_json(path: Path, content: Any) -> None:
 
 def progress_bar() -> Progress:
     """A bar on standard error, with count and time left; silent where that is no terminal."""
+    # The appliance shares this module, and shows none.
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -15,8 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlalchemy.exc import DBAPIError, StatementError
-
 from edge.contract.errors import StorageFullError, StoreError
 
 TEMP_SUFFIX = ".tmp"
@@ -112,6 +110,9 @@ def disk_errors(path: Path, size_bytes: int) -> Iterator[None]:
 @contextmanager
 def database_errors(path: Path) -> Iterator[None]:
     """Turns every error of the database at `path` into a StoreError that says what to do."""
+    # Who writes files alone need not wait for SQLAlchemy.
+    from sqlalchemy.exc import DBAPIError, StatementError
+
     try:
         yield
     except DBAPIError as error:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 # "package:folder" is found in a wheel, too, and needs no escaping of odd paths.
 _MIGRATIONS = "edge.store:migrations"
+_MIGRATION_FILE = re.compile(r"(\d{4})_\w+\.py$")
 _VERSION_TABLE = "alembic_version"
 _BUSY_TIMEOUT_MS = 10_000
 _PRAGMAS = (
@@ -136,10 +139,14 @@ def upgrade(connection: Connection) -> None:
 
 
 def _known_revisions() -> list[str]:
-    """The migrations of this program, newest first."""
-    from alembic.script import ScriptDirectory
+    """The migrations of this program, newest first, by their files' names.
 
-    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
+    Alembic would say the same, and take a third of a device's start to be imported for it.
+    """
+    files = (resources.files("edge.store") / "migrations" / "versions").iterdir()
+    return sorted(
+        (found[1] for file in files if (found := _MIGRATION_FILE.match(file.name))), reverse=True
+    )
 
 
 def _config() -> Config:

@@ -1,0 +1,132 @@
+# What the scripts beside it share: Debian for arm64, wheels for arm64, running in a root.
+# Sourced from the top of the project, under `set -euo pipefail`.
+as_root=()
+[ "$(id -u)" = 0 ] || as_root=(sudo)
+BINFMT=/proc/sys/fs/binfmt_misc
+
+native() { [ "$(uname -m)" = aarch64 ]; }
+
+# mmdebstrap, and QEMU where this is no arm64 machine.
+install_tools() {
+  local wanted=(mmdebstrap)
+  native || wanted+=(qemu-user-static)
+  dpkg -s "${wanted[@]}" >/dev/null 2>&1 && return
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
+}
+
+# The kernel must hand arm64 programs to QEMU. Debian's package sees to it where systemd runs.
+register_arm64() {
+  native && return
+  [ -e $BINFMT/register ] || "${as_root[@]}" mount -t binfmt_misc binfmt_misc $BINFMT || {
+    echo "this kernel has no binfmt_misc, so it cannot run programs for arm64" >&2
+    return 4
+  }
+  [ -e $BINFMT/qemu-aarch64 ] && return
+  "${as_root[@]}" tee $BINFMT/register < /usr/lib/binfmt.d/qemu-aarch64.conf >/dev/null
+}
+
+# Debian's own sources of this machine, one a line; of another release where one is given.
+debian_sources() {
+  local release=${1:-}
+  local found
+  found=$(apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' \
+    'Origin: Debian' 'Created-By: Packages' | sort -u)
+  [ -n "$found" ] || { echo "apt has no source of Debian here: nothing to build from" >&2; return 3; }
+  if [ -z "$release" ]; then printf '%s\n' "$found"; return; fi
+  printf '%s\n' "$found" | grep -Ev -- '-(security|updates) ' | awk -v to="$release" '{$3 = to} 1'
+}
+
+# unpack_debian LIST ROOT PACKAGE...: those packages and what they need, not configured.
+unpack_debian() {
+  local list=$1 root=$2 release
+  shift 2
+  release=$(awk '$3 !~ /-/ {print $3; exit}' "$list")
+  "${as_root[@]}" mmdebstrap --quiet --architectures=arm64 --variant=extract \
+    --include="$(IFS=,; echo "$*")" --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
+    "$release" "$root" "$list" > "$work/debian.log" 2>&1 || { cat "$work/debian.log" >&2; return 3; }
+  "${as_root[@]}" chown -R "$(id -u)" "$root"
+  mkdir -p "$root"/{dev,proc,sys,tmp,root,clinicscope}
+}
+
+# The entries of all.lock with those names, hashes and all.
+pick_locked() {
+  awk -v names="$*" '
+    BEGIN { split(names, list, " "); for (i in list) wanted[list[i]] = 1 }
+    /^[a-z0-9]/ { split($0, parts, "=="); on = parts[1] in wanted }
+    on' requirements/all.lock
+}
+
+# What pip must be told to choose for arm64 and that Python instead of for itself.
+for_arm64() {
+  local python=${1#python}
+  printf '%s\n' --only-binary=:all: --implementation cp --python-version "$python" \
+    --abi "cp${python/./}" --abi abi3 --abi none --platform any
+  for minor in $(seq 17 36) ; do printf -- '--platform\nmanylinux_2_%s_aarch64\n' "$minor"; done
+  printf -- '--platform\nmanylinux2014_aarch64\n'
+}
+
+# fetch_wheels PYTHON FOLDER PIP-ARGUMENT...
+fetch_wheels() {
+  local options folder=$2
+  mapfile -t options < <(for_arm64 "$1")
+  shift 2
+  "$PIP" download --quiet --no-deps --dest "$folder" "${options[@]}" "$@"
+}
+
+# unpack_wheels PYTHON FOLDER WHEEL...
+unpack_wheels() {
+  local options folder=$2
+  mapfile -t options < <(for_arm64 "$1")
+  shift 2
+  "$PIP" install --quiet --no-deps --no-index --no-compile --upgrade --target "$folder" \
+    "${options[@]}" "$@"
+}
+
+# Byte code, where this machine has the root's version of Python: emulated, it takes minutes.
+compile_python() {
+  command -v "$2" >/dev/null || return 0
+  "$2" -m compileall -q -j 0 -s "$1" "$1/usr/lib/$2" "$1/usr/lib/python3" \
+    "$1/usr/local/lib/$2" >/dev/null || true
+}
+
+# What Linux says of that processor, as four cores: QEMU 7 shows this machine's own, and libraries
+# that look for an arm core there end in a segmentation fault.
+cpuinfo_of() {
+  local part core
+  case $1 in
+    cortex-a53) part=0xd03 ;;
+    cortex-a72) part=0xd08 ;;
+    cortex-a76) part=0xd0b ;;
+    *) echo "no part number of processor $1 is known here" >&2; return 2 ;;
+  esac
+  for core in 0 1 2 3; do
+    printf 'processor\t: %s\nBogoMIPS\t: 108.00\n' "$core"
+    printf 'Features\t: fp asimd evtstrm aes pmull sha1 sha2 crc32 cpuid\n'
+    printf 'CPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x0\n'
+    printf 'CPU part\t: %s\nCPU revision\t: 3\n\n' "$part"
+  done
+}
+
+# inside ROOT COMMAND...: runs it in the root on PROCESSOR, a Pi 4's if not set, with this project
+# read-only at /clinicscope. What is mounted is seen by that command alone and gone with it.
+inside() {
+  local root=$1 processor=${PROCESSOR:-cortex-a72} settings=()
+  shift
+  if ! native; then
+    cpuinfo_of "$processor" > "$root/cpuinfo"
+    settings=("QEMU_CPU=$processor")
+  fi
+  "${as_root[@]}" unshare --mount --propagation private bash -c '
+    set -e
+    root=$1; shift
+    mount --rbind /dev "$root/dev"
+    mount -t proc proc "$root/proc"
+    [ ! -e "$root/cpuinfo" ] || mount --bind "$root/cpuinfo" "$root/proc/cpuinfo"
+    mount --rbind /sys "$root/sys"
+    mount --bind . "$root/clinicscope"
+    mount -o remount,bind,ro "$root/clinicscope"
+    exec env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin HOME=/root LANG=C.UTF-8 "$@"
+  ' inside "$root" PYTHONDONTWRITEBYTECODE=1 "${settings[@]}" chroot "$root" "$@"
+}
