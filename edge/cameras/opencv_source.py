@@ -13,6 +13,10 @@ from edge.contract.errors import CameraError, ImageError
 from edge.contract.types import U8Array
 
 
+# Between two pictures of a stream; other differences of their stamps are jumps of its clock.
+_SHORTEST_S, _LONGEST_S = 0.008, 2.0
+
+
 def has_backend(backend: int) -> bool:
     """Whether this OpenCV was built with a backend (`cv2.CAP_...`)."""
     return backend in cv2.videoio_registry.getBackends()
@@ -42,6 +46,7 @@ class OpenCvSource(FrameSource):
     ) -> None:
         flat = [number for pair in params.items() for number in pair]
         self._lost = lost
+        self._stamp_s = 0.0
         try:
             self._capture: Any = cv2.VideoCapture(address, backend, flat)
             opened = self._capture.isOpened()
@@ -59,6 +64,14 @@ class OpenCvSource(FrameSource):
             raise CameraError(f"{self._lost} ({error.err})") from error
         if not came:
             raise CameraError(self._lost)
+        self._learn_pace()
+
+    def _learn_pace(self) -> None:
+        """Of some backends grabbing is decoding, too, and takes time whether queued or not."""
+        stamp_s = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+        interval_s, self._stamp_s = stamp_s - self._stamp_s, stamp_s
+        if _SHORTEST_S < interval_s < _LONGEST_S:
+            self.queued_s = interval_s / 2
 
     def decode(self) -> U8Array:
         """OpenCV's BGR as RGB."""

@@ -18,15 +18,20 @@ from edge.cameras.base import PREVIEW_SIDE_PX, Camera
 from edge.contract.errors import CameraError, ImageError
 from edge.contract.types import Frame, U8Array
 
-# A picture that took longer to come was not in the queue.
-_WAITED_S = 0.004
 _MOST_QUEUED = 12
 # Of pictures in a row that cannot be decoded, after which the stream is no use.
 _MOST_DAMAGED = 5
 
 
 class FrameSource(ABC):
-    """A stream of pictures, one after the other."""
+    """A stream of pictures, one after the other.
+
+    Attributes:
+        queued_s: a grab that takes longer had to wait, so its picture is new; a shorter one found
+            its picture in a queue.
+    """
+
+    queued_s: float = 0.004
 
     @abstractmethod
     def grab(self) -> None:
@@ -117,7 +122,7 @@ class StreamCamera(Camera):
         for _ in range(_MOST_QUEUED):
             before = time.monotonic()
             self._grab()
-            if time.monotonic() - before > _WAITED_S:
+            if time.monotonic() - before > self._source.queued_s:
                 return
 
     def _decoded(self) -> U8Array:
