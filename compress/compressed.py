@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.contract.errors import ConfigError, DataError, ManifestError
+from compress.folder_record import read_record, write_record
 from edge.contract.manifest import (
     ErrorRate,
     Evaluation,
@@ -16,11 +15,12 @@ from edge.contract.manifest import (
     ScoreCalibration,
     Weights,
 )
-from edge.contract.records import from_plain, to_plain
 from edge.contract.reference import LogitReference
 from train.recipe import Recipe
 
 RECORD_FILE = "compressed.json"
+# The command that leaves it.
+MADE_BY = "compress run"
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,7 @@ class Compressed:
 
 def write_compressed(folder: Path, compressed: Compressed) -> None:
     """Writes the record whole."""
-    partial = folder / f"{RECORD_FILE}.part"
-    partial.write_text(json.dumps(to_plain(compressed), indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / RECORD_FILE)
+    write_record(folder / RECORD_FILE, compressed)
 
 
 def read_compressed(folder: Path) -> Compressed:
@@ -78,10 +76,4 @@ def read_compressed(folder: Path) -> Compressed:
         ConfigError: there is none.
         DataError: it is broken, or of another version.
     """
-    path = folder / RECORD_FILE
-    if not path.is_file():
-        raise ConfigError(f"{folder} holds no {RECORD_FILE}; run `clinicscope compress run`")
-    try:
-        return from_plain(Compressed, json.loads(path.read_text(encoding="utf-8")), RECORD_FILE)
-    except (OSError, ValueError, ManifestError) as error:
-        raise DataError(f"{path} cannot be packed: {error}; run `compress run` again") from error
+    return read_record(Compressed, folder / RECORD_FILE, MADE_BY)

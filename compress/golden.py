@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -135,10 +136,10 @@ class _Kernels(LiteRTRuntime):
         super().__init__(model, weights)
 
     def _import(self) -> Any:
-        from ai_edge_litert.interpreter import OpResolverType
-
-        kind = OpResolverType[self._resolver]
-        return partial(super()._import(), experimental_op_resolver_type=kind)
+        library = super()._import()
+        kind = library.OpResolverType[self._resolver]
+        made = partial(library.Interpreter, experimental_op_resolver_type=kind)
+        return SimpleNamespace(Interpreter=made)
 
 
 def other_kernels(

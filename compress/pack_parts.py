@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compress.compressed import RECORD_FILE, Compressed, read_compressed
+from compress.compressed import MADE_BY, RECORD_FILE, Compressed, read_compressed
 from compress.parity import FIRST_RUNTIME, check_parity
 from compress.variants import VARIANTS
 from edge.contract.errors import ConfigError, DataError
@@ -101,23 +101,26 @@ def _check_weights(record: Compressed, weights: Weights, variant: str) -> None:
         )
 
 
-def read_weights(folder: Path, weights: Weights, record_file: str = RECORD_FILE) -> bytes:
+def read_weights(
+    folder: Path, weights: Weights, record_file: str = RECORD_FILE, command: str = MADE_BY
+) -> bytes:
     """The file, as it was when it was measured; never one outside the folder.
 
     Args:
         record_file: whose entry `weights` is, for the message.
+        command: that leaves both, for the message.
 
     Raises:
         DataError: it is missing, or another one.
     """
     path = folder / weights.file
     if Path(weights.file).name != weights.file or not path.is_file():
-        raise DataError(f"{folder} holds no file {weights.file!r}; run `compress run` again")
+        raise DataError(f"{folder} holds no file {weights.file!r}; run `{command}` again")
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != weights.sha256:
         raise DataError(
             f"{path} is not the file that {record_file} was written for (sha256 differs), so its "
-            "figures are of another network; run `compress run` again"
+            f"figures are of another network; run `{command}` again"
         )
     return content
 

@@ -20,7 +20,7 @@ from edge.contract.preprocess import Preprocessing
 from edge.contract.types import F64Array
 from train.models import build_model
 from train.models.start_weights import RUN_WEIGHTS
-from train.recipe import ModelSpec
+from train.recipe_parts import ModelSpec
 
 # Convolution kernels of INT8 work on blocks of output channels; a width between two blocks costs as
 # much time as the larger one.

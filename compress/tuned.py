@@ -20,7 +20,7 @@ from train.fit import fit
 from train.models.start_weights import WEIGHTS_FILE
 from train.networks import load_network
 from train.parts import FitData
-from train.recipe import ModelSpec
+from train.recipe_parts import ModelSpec
 from train.run_folder import claim
 from train.scores import Scores
 

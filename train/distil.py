@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edge.contract.errors import ConfigError
 
 if TYPE_CHECKING:
-    from train.recipe import TeacherSpec
+    from train.recipe_parts import TeacherSpec
 
 
 def with_teacher(hard: Any, logit: Any, teacher: Any, spec: TeacherSpec) -> Any:

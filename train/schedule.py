@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from train.recipe import FitSpec
+from train.recipe_parts import FitSpec
 
 History = Sequence[Mapping[str, float]]
 

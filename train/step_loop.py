@@ -17,7 +17,7 @@ import numpy as np
 from edge.contract.errors import ConfigError, DataError
 from train.log import as_logged, read_log, write_log
 from train.models.start_weights import WEIGHTS_FILE
-from train.recipe import FitSpec
+from train.recipe_parts import FitSpec
 from train.run_folder import writing
 from train.schedule import learning_rate
 

@@ -17,7 +17,8 @@ from edge.contract.errors import ConfigError, DataError
 from edge.contract.types import F32Array
 from train.datasets.base import Example
 from train.evaluate import auc
-from train.recipe import Recipe, TeacherSpec
+from train.recipe import Recipe
+from train.recipe_parts import TeacherSpec
 
 OOF_DIR = Path(__file__).parent / "oof"
 

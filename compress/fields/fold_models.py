@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
+from compress.folder_record import write_record
 from edge.contract.errors import ConfigError, DataError, ManifestError
 from edge.contract.manifest import Weights
 from edge.contract.preprocess import Preprocessing
-from edge.contract.records import from_plain, to_plain
+from edge.contract.records import from_plain
 from edge.runtimes.litert import LiteRTRuntime
 from train.fields.callers import PLUS
 from train.models.start_weights import KEPT_DIR
@@ -173,9 +174,7 @@ def write_fold_models(folder: Path, made: Sequence[MadeModel]) -> FoldModels:
             write_scores(path.with_suffix(".npz"), _rounded(one.scores))
     models = [*kept, *(one.model for one in made)]
     models.sort(key=lambda model: (model.family, model.fold))
-    partial = folder / f"{INDEX_FILE}.part"
-    partial.write_text(json.dumps(to_plain(models), indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / INDEX_FILE)
+    write_record(folder / INDEX_FILE, models)
     return FoldModels(folder, tuple(models))
 
 

@@ -14,10 +14,11 @@ import numpy as np
 from compress.fields.finders import FinderKind
 from compress.fields.fold_models import MODELS_DIR
 from compress.finder.export import describe, int8_tflite
+from compress.folder_record import write_record
 from edge.contract.cell_grid import GridSettings
 from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.manifest import Weights
-from edge.contract.records import from_plain, to_plain
+from edge.contract.records import from_plain
 from edge.contract.types import U8Array
 from edge.runtimes.litert import LiteRTRuntime
 from edge.screening.finder import FinderNetwork
@@ -123,9 +124,7 @@ def _write_index(folder: Path, made: list[FoldFinder]) -> None:
     before = read_fold_finders(folder) if (folder / INDEX_FILE).is_file() else []
     kept = [one for one in before if one.fold not in anew]
     listed = sorted(kept + made, key=lambda one: one.fold)
-    partial = folder / f"{INDEX_FILE}.part"
-    partial.write_text(json.dumps(to_plain(listed), indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / INDEX_FILE)
+    write_record(folder / INDEX_FILE, listed)
 
 
 def read_fold_finders(folder: Path = MODELS_DIR) -> list[FoldFinder]:

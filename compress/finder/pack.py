@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from compress.finder.record import RECORD_FILE, FinderRecord, read_finder
+from compress.finder.record import MADE_BY, RECORD_FILE, FinderRecord, read_finder
 from compress.golden import make_golden
 from compress.pack_parts import npy, read_weights
 from edge.analysis.cell_size import RBC_DIAMETER_UM
@@ -67,7 +67,9 @@ def read_finder_part(folder: Path) -> FinderPart:
         DataError: a file was altered, or kernels part.
     """
     record = read_finder(folder)
-    weights = [(entry, read_weights(folder, entry, RECORD_FILE)) for entry in record.weights]
+    weights = [
+        (entry, read_weights(folder, entry, RECORD_FILE, MADE_BY)) for entry in record.weights
+    ]
     images = draw_input(record.grid)
     golden = make_golden(images, weights, _grids)
     files = {entry.file: content for entry, content in weights}

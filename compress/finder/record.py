@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from compress.folder_record import read_record, write_record
 from edge.contract.cell_grid import GridSettings
-from edge.contract.errors import ConfigError, DataError, ManifestError
 from edge.contract.manifest import Evaluation, FinderParity, RepresentativeSet, Weights
-from edge.contract.records import from_plain, to_plain
 
 RECORD_FILE = "finder.json"
+# The command that leaves it.
+MADE_BY = "compress finder"
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,7 @@ class FinderRecord:
 
 def write_finder(folder: Path, record: FinderRecord) -> None:
     """Writes the record whole."""
-    partial = folder / f"{RECORD_FILE}.part"
-    partial.write_text(json.dumps(to_plain(record), indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / RECORD_FILE)
+    write_record(folder / RECORD_FILE, record)
 
 
 def read_finder(folder: Path) -> FinderRecord:
@@ -44,10 +42,4 @@ def read_finder(folder: Path) -> FinderRecord:
         ConfigError: there is none.
         DataError: it is broken, or of another version.
     """
-    path = folder / RECORD_FILE
-    if not path.is_file():
-        raise ConfigError(f"{folder} holds no {RECORD_FILE}; run `clinicscope compress finder`")
-    try:
-        return from_plain(FinderRecord, json.loads(path.read_text("utf-8")), RECORD_FILE)
-    except (OSError, ValueError, ManifestError) as error:
-        raise DataError(f"{path} cannot be packed: {error}; run `compress finder` again") from error
+    return read_record(FinderRecord, folder / RECORD_FILE, MADE_BY)

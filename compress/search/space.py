@@ -13,7 +13,8 @@ from typing import Any
 from compress.devices import Device
 from compress.prune_channels import step_width, uniform_widths
 from edge.contract.errors import ConfigError
-from train.recipe import FitSpec, ModelSpec, Recipe
+from train.recipe import Recipe
+from train.recipe_parts import FitSpec, ModelSpec
 
 # In the order of a device's preference; where INT8 alone runs, the first.
 _VARIANTS = {

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.contract.errors import ConfigError, DataError, ManifestError
+from compress.folder_record import read_record, write_record
 from edge.contract.manifest import Enhancer, Evaluation, RepresentativeSet, Weights
-from edge.contract.records import from_plain, to_plain
 from train.superres.recipe import EnhancerRecipe
 
 RECORD_FILE = "compressed_enhancer.json"
+# The command that leaves it.
+MADE_BY = "compress run"
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,7 @@ class CompressedEnhancer:
 
 def write_enhancer(folder: Path, record: CompressedEnhancer) -> None:
     """Writes the record whole."""
-    partial = folder / f"{RECORD_FILE}.part"
-    partial.write_text(json.dumps(to_plain(record), indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / RECORD_FILE)
+    write_record(folder / RECORD_FILE, record)
 
 
 def read_enhancer(folder: Path) -> CompressedEnhancer:
@@ -67,10 +65,4 @@ def read_enhancer(folder: Path) -> CompressedEnhancer:
         ConfigError: there is none.
         DataError: it is broken, or of another version.
     """
-    path = folder / RECORD_FILE
-    if not path.is_file():
-        raise ConfigError(f"{folder} holds no {RECORD_FILE}; run `clinicscope compress run`")
-    try:
-        return from_plain(CompressedEnhancer, json.loads(path.read_text("utf-8")), RECORD_FILE)
-    except (OSError, ValueError, ManifestError) as error:
-        raise DataError(f"{path} cannot be packed: {error}; run `compress run` again") from error
+    return read_record(CompressedEnhancer, folder / RECORD_FILE, MADE_BY)

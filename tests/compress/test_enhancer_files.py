@@ -28,7 +28,7 @@ from edge.contract.residual import bicubic
 from edge.contract.types import U8Array
 from tests.support.drawn_enhancer import draw_pictures
 from train.models.superres import build_enhancer, opencv_bicubic, to_pixels
-from train.recipe import FitSpec
+from train.recipe_parts import FitSpec
 from train.superres.measures import psnr
 from train.superres.pairs import HighRes, Patches
 from train.superres.recipe import EnhancerRecipe, EnhancerSpec

@@ -242,10 +242,10 @@ def changed(made: Path, folder: Path, **changes: Any) -> Path:
 def test_what_was_altered_is_not_packed(made: Path, record: FinderRecord, tmp_path: Path) -> None:
     other = changed(made, tmp_path / "a")
     (other / record.weights[0].file).write_bytes(b"another")
-    with pytest.raises(DataError, match=r"finder\.json was written for"):
+    with pytest.raises(DataError, match=r"finder\.json was .* run `compress finder` again"):
         read_finder_part(other)
     away = replace(record.weights[0], file="../finder.int8.tflite")
-    with pytest.raises(DataError, match="holds no file"):
+    with pytest.raises(DataError, match=r"holds no file .*; run `compress finder` again"):
         read_finder_part(changed(made, tmp_path / "b", weights=(away,)))
     with pytest.raises(DataError, match="there are no tflite weights"):
         read_finder_part(changed(made, tmp_path / "c", weights=record.weights[1:]))

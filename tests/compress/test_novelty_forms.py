@@ -24,7 +24,7 @@ from tests.support.tiny_networks import SCALE, float_outputs
 from train.fit import fit
 from train.models import build_model
 from train.models.residuals import ResidualSpec
-from train.recipe import ModelSpec
+from train.recipe_parts import ModelSpec
 from train.report.studies import read_study
 
 # tf_keras and the converter warn about their own deprecations.

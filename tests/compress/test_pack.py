@@ -43,7 +43,8 @@ from edge.runtimes.base import open_runtime
 from edge.selftest import self_test
 from tests.support.tiny_networks import SCALE, SIZE_PX, tiny_crops, tiny_network
 from train.datasets.base import labels_of
-from train.recipe import FitSpec, ModelSpec, Recipe
+from train.recipe import Recipe
+from train.recipe_parts import FitSpec, ModelSpec
 
 # tf_keras and the converter warn about their own deprecations.
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]

@@ -29,7 +29,8 @@ from train.models import build_model
 from train.models.cost import cost_of
 from train.models.heads import cam_head
 from train.models.units import grouped_convolution
-from train.recipe import FitSpec, ModelSpec, Recipe, load_recipe
+from train.recipe import Recipe, load_recipe
+from train.recipe_parts import FitSpec, ModelSpec
 
 # tf_keras and the converter warn about their own deprecations.
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]

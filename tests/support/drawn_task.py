@@ -17,7 +17,8 @@ from tests.support.drawn_dataset import write_dataset
 from train import splits
 from train.augment import Augmentation
 from train.datasets.base import list_examples
-from train.recipe import FitSpec, ModelSpec, NoveltySpec, Recipe
+from train.recipe import Recipe
+from train.recipe_parts import FitSpec, ModelSpec, NoveltySpec
 
 ROOT = Path(__file__).parents[2]
 PLAIN = ModelSpec("plain_cnn", widths=(8, 16), strides=(2, 2))

@@ -11,7 +11,7 @@ from edge.cameras.smear import draw_cell
 from edge.contract.preprocess import Preprocessing, prepare_batch
 from edge.contract.types import U8Array
 from train.models import build_model
-from train.recipe import ModelSpec
+from train.recipe_parts import ModelSpec
 from train.scores import Scores
 
 SIZE_PX = 24

@@ -21,7 +21,7 @@ def tiny_network(n_outputs: int = 1, *, patch: int = 1) -> Any:
     import tf_keras
 
     from train.models import build_model
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
     # As `train.networks.build_for` does: else the weights depend on whether it ran before.
     tf_keras.backend.experimental.enable_tf_random_generator()

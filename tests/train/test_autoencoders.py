@@ -24,7 +24,7 @@ from train.models.cost import cost_of
 from train.models.residuals import ResidualSpec, grey_target, inside, residual_map
 from train.networks import load_network
 from train.objectives import objective_of
-from train.recipe import FitSpec, ModelSpec
+from train.recipe_parts import FitSpec, ModelSpec
 from train.scores import read_npz_scores
 
 pytestmark = pytest.mark.train

@@ -17,7 +17,8 @@ from train.datasets.base import Example, list_examples
 from train.evaluate import auc
 from train.fit import fit
 from train.oof import write_oof
-from train.recipe import Recipe, TeacherSpec, load_recipe
+from train.recipe import Recipe, load_recipe
+from train.recipe_parts import TeacherSpec
 from train.scores import read_npz_scores
 from train.splits import fold_of
 from train.teacher import teacher_features, teacher_logits

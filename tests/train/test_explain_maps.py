@@ -232,7 +232,7 @@ def classes_of_three(name: str, size_px: int = 32) -> Network:
     """An unfitted network of three classes, without masks."""
     from edge.contract.preprocess import Preprocessing
     from train.models import build_model
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
     wide = {"widths": (8, 8), "strides": (2, 1)} if name == "plain_cnn" else {}
     model = build_model(ModelSpec(name, **wide), Preprocessing(size_px), 3)

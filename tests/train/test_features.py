@@ -16,7 +16,7 @@ from train.datasets.base import list_examples
 from train.features import write_features
 from train.fit import fit
 from train.networks import load_network
-from train.recipe import ModelSpec
+from train.recipe_parts import ModelSpec
 from train.scores import read_npz_scores
 
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]

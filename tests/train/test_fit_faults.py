@@ -21,7 +21,8 @@ from train.log import LOG_COLUMNS, read_log, write_log
 from train.loop import Loop
 from train.models import build_model
 from train.networks import build_for
-from train.recipe import ModelSpec, load_recipe
+from train.recipe import load_recipe
+from train.recipe_parts import ModelSpec
 
 pytestmark = pytest.mark.train
 # More than a log or the weights need, less than a checkpoint.

@@ -19,7 +19,7 @@ from train.log import read_log
 from train.loop import Loop
 from train.networks import build_for
 from train.objectives import class_weights_of
-from train.recipe import FitSpec, ModelSpec
+from train.recipe_parts import FitSpec, ModelSpec
 from train.schedule import best_epoch, is_frozen, learning_rate, stops_early
 
 pytestmark = pytest.mark.train

@@ -18,7 +18,8 @@ from train.models import HEAD_LAYERS, MODELS, NOVELTY_MODELS, build_model
 from train.models.cost import cost_of, ms_per_image
 from train.models.units import grouped_convolution
 from train.networks import build_for
-from train.recipe import RECIPES_DIR, ModelSpec, load_recipe
+from train.recipe import RECIPES_DIR, load_recipe
+from train.recipe_parts import ModelSpec
 
 pytestmark = pytest.mark.train
 SMALL = Preprocessing(size_px=32)

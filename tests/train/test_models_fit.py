@@ -15,7 +15,7 @@ from train.fit import fit
 from train.log import LOG_COLUMNS, read_log
 from train.models import MODELS, NOVELTY_MODELS
 from train.networks import build_for
-from train.recipe import ModelSpec
+from train.recipe_parts import ModelSpec
 from train.scores import read_npz_scores
 from train.splits import load_split
 

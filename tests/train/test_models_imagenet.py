@@ -120,9 +120,10 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
+    from edge.contract.preprocess import Preprocessing
     from train.models import build_model
     from train.models.efficientnet_lite0 import _weights_path
-    from train.recipe import ModelSpec, Preprocessing
+    from train.recipe_parts import ModelSpec
 
     path = write(tmp_path / "a.pth", {"_conv_stem.weight": tensor((3, 4), (4, 1))})
     with pytest.raises(DataError, match="stem has shapes"):
@@ -142,7 +143,7 @@ def test_pretrained_network_recognises_photographs(picture: str, expected: set[i
     from sklearn.datasets import load_sample_image
 
     from train.models.efficientnet_lite0 import _weights_path, build
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
     model = build(224, 1000, ModelSpec("efficientnet_lite0", weights="imagenet"))
     state = read_state_dict(_weights_path("imagenet"))

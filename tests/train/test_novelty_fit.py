@@ -21,7 +21,8 @@ from train.networks import load_network
 from train.objectives import own_logit
 from train.parasites import paint_cell
 from train.parts import load_fit_data
-from train.recipe import ModelSpec, NoveltySpec, Recipe, TeacherSpec, load_recipe
+from train.recipe import Recipe, load_recipe
+from train.recipe_parts import ModelSpec, NoveltySpec, TeacherSpec
 from train.scores import read_npz_scores
 
 NETWORK = ModelSpec("novelty_cnn", widths=(8, 16), strides=(2, 2))

@@ -35,7 +35,7 @@ from train.novelty.curves import (
 )
 from train.novelty.study import at_threshold
 from train.novelty.systems import Sources, System, networks_of
-from train.recipe import ModelSpec
+from train.recipe_parts import ModelSpec
 from train.report.studies import read_study
 
 Run = Callable[..., tuple[int, str, str]]

@@ -18,7 +18,7 @@ from train.fit import fit
 from train.log import read_log
 from train.networks import build_for
 from train.pretrain import TEMPERATURE, _contrast, _save, pretrain
-from train.recipe import ModelSpec
+from train.recipe_parts import ModelSpec
 
 pytestmark = pytest.mark.train
 Run = Callable[..., tuple[int, str, str]]

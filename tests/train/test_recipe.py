@@ -10,7 +10,8 @@ import pytest
 
 from edge.contract.errors import ConfigError
 from tests.support.drawn_dataset import TINY_RECIPE
-from train.recipe import load_recipe, parse_setting
+from train.recipe import load_recipe
+from train.recipe_file import parse_setting
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -13,7 +13,7 @@ from edge.contract.images import encode_image
 from edge.contract.types import U8Array
 from tests.support.dataset_layouts import write_iml
 from tests.support.drawn_dataset import write_dataset
-from train.recipe import FitSpec
+from train.recipe_parts import FitSpec
 from train.superres.degrade import halve
 from train.superres.evaluate import (
     CELLS_PER_PATIENT,

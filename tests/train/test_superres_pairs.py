@@ -14,7 +14,7 @@ from edge.contract.errors import ConfigError, DataError
 from edge.contract.images import encode_image
 from edge.contract.types import U8Array
 from tests.support.drawn_enhancer_lab import DrawnEnhancerLab, drawn_enhancer_lab
-from train.recipe import FitSpec
+from train.recipe_parts import FitSpec
 from train.splits import load_split
 from train.superres.degrade import DegradeSpec, degrade, halve
 from train.superres.pairs import (

@@ -16,7 +16,7 @@ from edge.contract.types import U8Array
 from tests.support.drawn_task import drawn_task
 from train.bootstrap import curve_rows, draw_weights
 from train.datasets.base import Example, list_examples
-from train.recipe import FitSpec
+from train.recipe_parts import FitSpec
 from train.report.studies import read_study
 from train.splits import load_split
 from train.superres import leaks
@@ -218,7 +218,7 @@ def test_enlarged_pictures_are_cached_by_network(tmp_path: Path) -> None:
 def test_each_network_builds_at_half_the_size(network: str) -> None:
     from edge.contract.preprocess import Preprocessing
     from train.models import build_model
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
     model = build_model(ModelSpec(network), Preprocessing(24))
     assert model.output_shape["logit"] == (None, 1)

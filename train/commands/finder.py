@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from train.commands.shared import data_option
-from train.recipe import parse_setting
+from train.recipe_file import parse_setting
 
 
 @click.group()

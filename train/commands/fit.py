@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from train.commands.shared import data_option
-from train.recipe import load_recipe, parse_setting
+from train.recipe import load_recipe
+from train.recipe_file import parse_setting
 
 
 @click.command()

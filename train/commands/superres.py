@@ -9,7 +9,7 @@ import click
 from train.commands.shared import data_option
 from train.commands.superres_measure import evaluate, report, sheet
 from train.commands.superres_study import study
-from train.recipe import parse_setting
+from train.recipe_file import parse_setting
 
 
 @click.group()

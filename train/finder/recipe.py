@@ -11,7 +11,8 @@ from edge.contract.cell_grid import SIDE_STEP_PX, GridSettings
 from edge.contract.errors import ConfigError
 from train.models.cell_finder import STRIDE_PX
 from train.models.start_weights import RUN_PREFIX
-from train.recipe import FitSpec, read_recipe_file
+from train.recipe_file import read_recipe_file
+from train.recipe_parts import FitSpec
 from train.step_loop import check_fit
 
 RECIPES_DIR = Path(__file__).parent / "recipes"

@@ -18,7 +18,7 @@ from edge.contract.preprocess import Preprocessing
 from train.models.start_weights import RUN_WEIGHTS, load_run_weights
 
 if TYPE_CHECKING:
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 MODELS = {
     "colour_autoencoder": "train.models.colour_autoencoder",

@@ -12,7 +12,7 @@ from train.models.grey_autoencoder import check_side
 from train.models.residuals import anomaly_head, computed, inside, residual_map
 
 if TYPE_CHECKING:
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 WIDTHS = (16, 24, 32)
 

@@ -14,7 +14,7 @@ from train.models.heads import cam_head
 from train.models.units import unit
 
 if TYPE_CHECKING:
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 KERNELS = (3, 7)
 WIDTHS = (64, 128, 256)

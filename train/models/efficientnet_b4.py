@@ -14,7 +14,7 @@ from train.models.heads import dense_logit
 from train.models.units import MOMENTUM, normalised
 
 if TYPE_CHECKING:
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 # Dense widths of the head, each with the dropout before it; the last dropout is `spec.dropout`.
 HEAD = ((512, 0.5), (256, 0.3))

@@ -17,7 +17,7 @@ from train.models.heads import cam_head
 from train.models.torch_weights import read_state_dict
 
 if TYPE_CHECKING:
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 # Expansion, channels, kernel, first stride, repeats: table 1 of arXiv:1905.11946.
 BLOCKS = (

@@ -18,7 +18,7 @@ from train.models.plain_cnn import features
 from train.models.residuals import anomaly_head, computed, inside, residual_map
 
 if TYPE_CHECKING:
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 WIDTHS, STRIDES, PATCH = (24, 32, 48, 64), (2, 1, 2, 1), 2
 # The last block whose maps are an eighth of the side, (N,S/8,S/8,40).

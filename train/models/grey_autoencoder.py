@@ -21,7 +21,7 @@ from train.models.residuals import (
 
 if TYPE_CHECKING:
     from train.models.residuals import ResidualSpec
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 WIDTHS = (16, 8, 8)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from train.models.heads import dense_logit
 
 if TYPE_CHECKING:
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 WIDTHS = (32, 64, 128)
 HIDDEN = 128

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from train.models.plain_cnn import convolution, features
 
 if TYPE_CHECKING:
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 # Of the branch that sees everything; each halves the map.
 _FAR_WIDTHS = (32, 32)

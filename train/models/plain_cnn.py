@@ -12,7 +12,7 @@ from edge.contract.errors import ConfigError
 from train.models.heads import cam_head
 
 if TYPE_CHECKING:
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 
 def build(size_px: int, n_outputs: int, spec: ModelSpec) -> Any:

@@ -12,7 +12,7 @@ from train.models.heads import cam_head
 from train.models.units import unit
 
 if TYPE_CHECKING:
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 STEM_WIDTH = 32
 # Width and blocks of each stage; every stage halves the map. The bottleneck ratio is 1.

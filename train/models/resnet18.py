@@ -8,7 +8,7 @@ from train.models.heads import cam_head
 from train.models.units import unit
 
 if TYPE_CHECKING:
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 WIDTHS = (64, 128, 256, 512)
 STRIDES = (1, 2, 2, 2)

@@ -8,7 +8,7 @@ from train.models.heads import cam_head
 from train.models.units import normalised, unit
 
 if TYPE_CHECKING:
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 # Output channels and blocks of stages 2 to 4; then a 1x1 convolution.
 STAGES = ((116, 4), (232, 8), (464, 4))

@@ -16,7 +16,7 @@ from train.models.residuals import anomaly_head, computed, grey_target, inside, 
 
 if TYPE_CHECKING:
     from edge.contract.types import F32Array
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 PATCH, WIDTH, HEADS, BLOCKS = 8, 48, 4, 2
 

@@ -13,7 +13,7 @@ from train.models.grey_autoencoder import check_grey, check_side, decoder, encod
 from train.models.residuals import anomaly_head, computed, grey_target, inside, residual_map
 
 if TYPE_CHECKING:
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 WIDTHS = (16, 16, 16)
 # Standard deviation of a pixel round its reconstruction: it says what the divergence weighs beside

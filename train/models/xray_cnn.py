@@ -10,7 +10,7 @@ from train.models.heads import dense_logit
 from train.models.units import normalised
 
 if TYPE_CHECKING:
-    from train.recipe import ModelSpec
+    from train.recipe_parts import ModelSpec
 
 WIDTHS = (32, 64, 128, 128)
 HIDDEN = 128

@@ -18,7 +18,7 @@ from edge.contract.preprocess import Preprocessing
 from edge.contract.types import F32Array, U8Array
 from train.batches import predict_logits
 from train.models import build_model
-from train.recipe import FitSpec, ModelSpec
+from train.recipe_parts import FitSpec, ModelSpec
 from train.schedule import learning_rate
 
 _SCALE = 1 / 255

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from train.models.start_weights import WEIGHTS_FILE
-from train.recipe import FitSpec
+from train.recipe_parts import FitSpec
 from train.splits import BY_PATIENT
 from train.superres.arms import AS_JPEG, LEAKING, ORIGINAL, SUPER
 from train.superres.fit import fit_enhancer

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edge.contract.errors import ConfigError
-from train.recipe import FitSpec, read_recipe_file
+from train.recipe_file import read_recipe_file
+from train.recipe_parts import FitSpec
 from train.step_loop import check_fit
 from train.superres.degrade import DegradeSpec
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edge.contract.errors import ConfigError
-from train.recipe import FitSpec
+from train.recipe_parts import FitSpec
 from train.splits import BY_PATIENT
 from train.superres.arms import (
     ARMS,
