@@ -12,10 +12,12 @@ from pathlib import Path
 
 from edge.accelerators import probe
 from edge.accelerators.libraries import RUNTIME_MODULES
+from edge.accelerators.proof import list_edgetpus
 from edge.config import DeviceConfig
 from edge.contract.errors import ClinicScopeError
 from edge.contract.site import shift_in_force
 from edge.installed import find_bundle, has_enhancer, load_enhancer, load_screener, open_stages
+from edge.screening.screener import Screener
 from edge.store.files import write_durably
 from edge.store.store import Store
 
@@ -111,8 +113,19 @@ def list_accelerators(home: Path, config: DeviceConfig) -> list[Check]:
     for one in probe(config.accelerators, home):
         version_ = f"{RUNTIME_MODULES[one.runtime][0]} {one.version}".strip()
         told = "; ".join(filter(None, (version_, one.detail))) if one.present else one.why
+        if one.present and one.device and one.name == "edgetpu":
+            told += f"; {_edgetpus(one.device.entry)}"
         found.append(Check(one.key, PRESENT if one.present else ABSENT, told))
     return found
+
+
+def _edgetpus(library: str) -> str:
+    """What the library itself says of its devices, asked in another process."""
+    try:
+        version_, devices = list_edgetpus(library)
+    except ClinicScopeError as error:
+        return str(error)
+    return f"{version_}; it finds {', '.join(devices) or 'no device'}"
 
 
 def check_bundle(home: Path, config: DeviceConfig) -> Check:
@@ -127,12 +140,23 @@ def check_bundle(home: Path, config: DeviceConfig) -> Check:
     tensors = f"golden tensors of {', '.join(['classifier', *beside])}"
     detail = (
         f"{ran_on.bundle_id} ({ran_on.bundle_sha256[:12]}) passes its {tensors} on "
-        f"{ran_on.runtime}/{ran_on.accelerator}, {ran_on.threads} threads"
+        f"{ran_on.runtime}/{ran_on.accelerator}, {ran_on.threads} threads{_shares(screener)}"
     )
     if ran_on.fallback:
         advice = "repair what was preferred, or choose another accelerator"
         return Check("bundle", WARNING, f"{detail}; a fallback: {ran_on.fallback_why}", advice)
     return Check("bundle", OK, detail)
+
+
+def _shares(screener: Screener) -> str:
+    """How much of each network a device computes; empty where none does."""
+    runtimes = {"classifier": screener.runtime, **screener.networks_beside()}
+    told = [
+        f"{runtime.operations.on_device} of {runtime.operations.total} of {role}"
+        for role, runtime in runtimes.items()
+        if runtime and runtime.operations
+    ]
+    return f"; operations on the device: {', '.join(told)}" if told else ""
 
 
 def check_stages(home: Path, config: DeviceConfig) -> Check:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -75,8 +75,13 @@ def networks_of(bundle: Bundle, roles: Sequence[str]) -> tuple[Network, ...]:
     return tuple(Network(bundle, role) for role in roles)
 
 
-def open_proven(networks: Sequence[Network], way: Way) -> tuple[Runtime, ...]:
+def open_proven(
+    networks: Sequence[Network], way: Way, plain: Sequence[Network] = ()
+) -> tuple[Runtime, ...]:
     """The networks, each warm and true to its golden tensors.
+
+    Args:
+        plain: those of them that belong on the processor, since the device computes nothing there.
 
     Raises:
         RuntimeUnavailableError: one could not be opened, or the device takes none of them.
@@ -86,7 +91,7 @@ def open_proven(networks: Sequence[Network], way: Way) -> tuple[Runtime, ...]:
     opened: list[Runtime] = []
     try:
         for network in networks:
-            opened.append(network.open(way))
+            opened.append(network.open(replace(way, device=None) if network in plain else way))
         device = way.device
         if device and not any(runtime.accelerator == device.name for runtime in opened):
             raise RuntimeUnavailableError(_why_none(networks, way))

@@ -127,8 +127,11 @@ def automatic() -> list[str]:
     return keys
 
 
-def _probe_edgetpu(name: str, runtime: str, _: AcceleratorSettings) -> Accelerator:
-    library, devices = library_path(EDGETPU_LIBRARIES), edgetpu_devices()
+def _probe_edgetpu(name: str, runtime: str, settings: AcceleratorSettings) -> Accelerator:
+    named, devices = settings.edgetpu_library, edgetpu_devices()
+    if named and not Path(named).is_file():
+        return Accelerator(name, runtime, False, f"no library at {named}")
+    library = named or library_path(EDGETPU_LIBRARIES)
     if not library:
         why = f"{EDGETPU_LIBRARIES[0]} is not installed"
         return Accelerator(name, runtime, False, f"{why}; attached: {', '.join(devices) or 'none'}")

@@ -29,7 +29,7 @@ from edge.contract.errors import (
     ManifestError,
     RuntimeUnavailableError,
 )
-from edge.runtimes.base import Runtime
+from edge.runtimes.base import Operations, Runtime
 
 log = logging.getLogger(__name__)
 
@@ -101,9 +101,9 @@ class Serving:
             if self._owner is None:
                 (runtime,) = open_proven((network,), way)
             else:
-                prove((network,), way, self._timeout_s(self.step))
+                operations = self._prove_networks((network,), self.step, way)
                 (runtime,) = self._owner.call(
-                    lambda: open_proven((network,), way), self._timeout_s(self.step)
+                    lambda: _open_counted((network,), way, operations), self._timeout_s(self.step)
                 )
             guarded = GuardedRuntime(self)
             guarded.take(Served(runtime, self._owner, self._generation), self.fallback_why)
@@ -194,15 +194,17 @@ class Serving:
         if way.device is None:
             runtimes = open_proven(self._networks, way)
         else:
-            self._prove(step, way)
+            operations = self._prove(step, way)
             owner = Owner(step.key)
-            runtimes = owner.call(lambda: open_proven(self._networks, way), self._timeout_s(step))
+            runtimes = owner.call(
+                lambda: _open_counted(self._networks, way, operations), self._timeout_s(step)
+            )
             self._memory.starts_serving(step.key)
         self.step, self._owner, self._restarted = step, owner, ""
         return runtimes
 
-    def _prove(self, step: Step, way: Way) -> None:
-        """In a child process, the networks of each bundle."""
+    def _prove(self, step: Step, way: Way) -> list[Operations]:
+        """In a child process, the networks of each bundle; what of each runs on the device."""
         failures = self._memory.failures(step.key)
         if len(failures) > self._settings.restarts:
             raise RuntimeUnavailableError(
@@ -211,12 +213,19 @@ class Serving:
             )
         first = self._networks[0].bundle
         own = [network for network in self._networks if network.bundle is first]
-        proof = prove(own, way, self._timeout_s(step))
-        for network in self._networks:
-            if network.bundle is not first:
-                prove((network,), way, self._timeout_s(step))
-        if not step.asked and proof.batch_ms is not None:
+        operations = self._prove_networks(own, step, way)
+        for network in self._networks[len(own) :]:
+            operations += self._prove_networks((network,), step, way)
+        return operations
+
+    def _prove_networks(
+        self, networks: Sequence[Network], step: Step, way: Way
+    ) -> list[Operations]:
+        """The same of networks of one bundle."""
+        proof = prove(networks, way, self._timeout_s(step))
+        if not step.asked and proof.batch_ms is not None and networks[0] is self._networks[0]:
             self._check_faster(way, proof.batch_ms)
+        return [Operations(*proof.operations[network.role]) for network in networks]
 
     def _check_faster(self, way: Way, batch_ms: float) -> None:
         """Unasked, an accelerator has to be faster than the processor."""
@@ -241,6 +250,17 @@ class Serving:
     def _timeout_s(self, step: Step) -> float:
         settings = self._settings
         return settings.build_timeout_s if step.builds else settings.proof_timeout_s
+
+
+def _open_counted(
+    networks: Sequence[Network], way: Way, operations: Sequence[Operations]
+) -> tuple[Runtime, ...]:
+    """Opened and proven; each says what of it runs on the device, as the child counted."""
+    plain = [one for one, of in zip(networks, operations, strict=True) if not of.on_device]
+    runtimes = open_proven(networks, way, plain)
+    for runtime, found in zip(runtimes, operations, strict=True):
+        runtime.operations = found if found.on_device else None
+    return runtimes
 
 
 def _is_fallback(step: Step, error: Exception) -> bool:

@@ -15,6 +15,7 @@ class AcceleratorSettings:
     Attributes:
         names: to try first, in order, as `clinicscope doctor` names them; the processor follows.
             Empty takes what is there and faster than the processor.
+        edgetpu_library: path of libedgetpu, where it is in none of the system's folders.
         delegate: path of an external delegate's library, for the accelerator "delegate".
         delegate_options: that the library knows.
         provider_options: of ONNX Runtime's providers, "tensorrt.trt_fp16_enable" = "1".
@@ -25,6 +26,7 @@ class AcceleratorSettings:
     """
 
     names: tuple[str, ...] = ()
+    edgetpu_library: str = ""
     delegate: str = ""
     delegate_options: dict[str, str] = field(default_factory=dict)
     provider_options: dict[str, str] = field(default_factory=dict)

@@ -67,7 +67,8 @@ __all__ = [
 
 SCHEMA_VERSION = 1
 ROLES = ("classifier", "stages", "novelty", "enhancer", "finder")
-FORMATS = ("tflite", "onnx")
+# The last is a TFLite file that was compiled for Coral's Edge TPU.
+FORMATS = ("tflite", "onnx", "edgetpu")
 # Along the last axis of its `logit` and `cam`: novelty, foreign.
 NOVELTY_LOGITS = 2
 # Every bundle with labels says the first; an enhancer, which calls nothing, says none of them.

@@ -7,7 +7,8 @@
  *   after   calls that succeed before (0)
  *   calls   a file whose bytes count the calls of all processes
  *
- * It takes every QUANTIZE of uint8 to int8, whose arithmetic is a flipped bit.
+ * It takes every QUANTIZE of uint8 to int8, whose arithmetic is a flipped bit, and what a drawn
+ * compiler put in its place. It lists devices as libedgetpu does: one, "drawn-tpu".
  * The structures are those of tensorflow/lite/core/c/common.h, as far as they are used here.
  */
 #include <stdbool.h>
@@ -17,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OK = 0, ERROR = 1, QUANTIZE = 114, UINT8 = 3, INT8 = 9 };
+enum { OK = 0, ERROR = 1, QUANTIZE = 114, UINT8 = 3, INT8 = 9, USB = 1 };
 
 typedef struct { int size; int data[]; } IntArray;
 
@@ -120,7 +121,8 @@ static int prepare(Context *context, Delegate *delegate) {
     Node *node;
     Registration *found;
     if (context->get_node(context, nodes->data[at], &node, &found)) return ERROR;
-    if (found->builtin_code != QUANTIZE || !strcmp(fault, "idle")) continue;
+    bool compiled = found->custom_name && !strcmp(found->custom_name, "edgetpu-custom-op");
+    if ((found->builtin_code != QUANTIZE && !compiled) || !strcmp(fault, "idle")) continue;
     if (context->tensors[node->inputs->data[0]].type != UINT8) continue;
     if (context->tensors[node->outputs->data[0]].type != INT8) continue;
     taken->data[taken->size++] = nodes->data[at];
@@ -155,3 +157,17 @@ Delegate *tflite_plugin_create_delegate(const char *const *keys, const char *con
 }
 
 void tflite_plugin_destroy_delegate(Delegate *delegate) { free(delegate); }
+
+typedef struct { int type; const char *path; } Device;
+
+Device *edgetpu_list_devices(size_t *count) {
+  Device *found = calloc(1, sizeof(Device));
+  found->type = USB;
+  found->path = "drawn-tpu";
+  *count = 1;
+  return found;
+}
+
+void edgetpu_free_devices(Device *devices) { free(devices); }
+
+const char *edgetpu_version(void) { return "Drawn 1.0"; }
