@@ -165,24 +165,26 @@ class ChunkedRuntime(Runtime):
 
     def _compute(self, batch: np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, ...]:
         """All raw outputs of a batch that goes through in chunks of these sizes."""
-        parts = [[_no_rows(spec)] for spec in self._outputs]
-        at = 0
         with self._lock:
             if self._closed:
                 raise RuntimeUnavailableError(
                     f"{self.weights.file} on {self.name} was closed; open the bundle again"
                 )
             try:
+                if len(sizes) == 1:
+                    # Nothing to cut and nothing to join: for one cell either takes time that shows.
+                    return self._invoke(batch)
+                found, at = [], 0
                 for size in sizes:
-                    for part, found in zip(parts, self._invoke(batch[at : at + size]), strict=True):
-                        part.append(found)
+                    found.append(self._invoke(batch[at : at + size]))
                     at += size
             except self.failures as error:
                 raise DeviceLostError(
                     f"{self.weights.file} failed on {self.name}/{self.accelerator}: {error}"
                 ) from error
-        # The only chunk is there already; of a large picture a copy would take time.
-        return tuple(part[1] if len(part) == 2 else np.concatenate(part) for part in parts)
+        if not found:
+            return tuple(_no_rows(spec) for spec in self._outputs)
+        return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
 
     def close(self) -> None:
         """See `Runtime.close`."""

@@ -24,6 +24,7 @@ class _Opened:
     """An interpreter of one input shape, and its tensors' indexes: asking each time costs 10 us."""
 
     interpreter: Any
+    shape: tuple[int, ...]
     image: int
     outputs: tuple[int, ...]
 
@@ -64,6 +65,7 @@ class TFLiteRuntime(ChunkedRuntime):
         first = (1, *sides)
         single = self._open(first)
         self._opened = {first: single}
+        self._newest: _Opened | None = single
         own = "cpu-xnnpack" if _is_delegated(single.interpreter) else "cpu"
         self.accelerator = device.name if device else own
 
@@ -76,17 +78,25 @@ class TFLiteRuntime(ChunkedRuntime):
             ) from error
 
     def _invoke(self, chunk: np.ndarray) -> tuple[np.ndarray, ...]:
+        opened = self._newest
+        if opened is None or opened.shape != chunk.shape:
+            opened = self._newest = self._of_shape(chunk.shape)
+        interpreter = opened.interpreter
+        interpreter.set_tensor(opened.image, chunk)
+        interpreter.invoke()
+        return tuple(map(interpreter.get_tensor, opened.outputs))
+
+    def _of_shape(self, shape: tuple[int, ...]) -> _Opened:
         # Put last again, so that the shape that was not asked for longest goes first.
-        opened = self._opened.pop(chunk.shape, None) or self._open(chunk.shape)
-        self._opened[chunk.shape] = opened
+        opened = self._opened.pop(shape, None) or self._open(shape)
+        self._opened[shape] = opened
         if len(self._opened) > _MOST_SHAPES:
             del self._opened[next(iter(self._opened))]
-        opened.interpreter.set_tensor(opened.image, chunk)
-        opened.interpreter.invoke()
-        return tuple(opened.interpreter.get_tensor(index) for index in opened.outputs)
+        return opened
 
     def _free(self) -> None:
         self._opened.clear()
+        self._newest = None
 
     def _interpreter(self) -> Any:
         make = self._library.Interpreter
@@ -126,7 +136,7 @@ class TFLiteRuntime(ChunkedRuntime):
         self._check_input(spec)
         outputs = interpreter.get_output_details()
         indexes = tuple(outputs[output.index]["index"] for output in self._outputs)
-        return _Opened(interpreter, spec["index"], indexes)
+        return _Opened(interpreter, shape, spec["index"], indexes)
 
     def _refusal(self, error: Exception) -> str:
         if self._device is None:
