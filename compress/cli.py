@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from compress.commands.edgetpu import edgetpu
 from compress.commands.evaluate import evaluate
 from compress.commands.fields import bench_fields
 from compress.commands.finder import finder
@@ -36,5 +37,6 @@ for command in (
     finder,
     fold_finders,
     bench_fields,
+    edgetpu,
 ):
     compress.add_command(command)

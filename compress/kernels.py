@@ -77,18 +77,17 @@ def _unreadable() -> tuple[type[Exception], ...]:
 def _tflite_kernels(content: bytes) -> tuple[Kernel, ...]:
     from ai_edge_litert import schema_py_generated as schema
 
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if name[0] != "_"}
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]
     # float16 kernels come through a DEQUANTIZE; what it reads is what is stored.
     stored = {
         int(op.outputs[0]): int(op.inputs[0])
         for op in graph.operators
-        if _op_name(model, op, names) == "DEQUANTIZE"
+        if operation_name(model, op) == "DEQUANTIZE"
     }
     found = []
     for op in graph.operators:
-        kind = _op_name(model, op, names)
+        kind = operation_name(model, op)
         if kind in _CONVOLUTIONS or kind == "FULLY_CONNECTED":
             index = int(op.inputs[1])
             kernel = graph.tensors[stored.get(index, index)]
@@ -99,7 +98,11 @@ def _tflite_kernels(content: bytes) -> tuple[Kernel, ...]:
     return tuple(found)
 
 
-def _op_name(model: Any, op: Any, names: dict[int, str]) -> str:
+def operation_name(model: Any, op: Any) -> str:
+    """An operation's kind in TFLite's spelling, of the objects that the schema unpacks to."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if name[0] != "_"}
     code = model.operatorCodes[op.opcodeIndex]
     # Old files keep the code in a byte of its own.
     return names[max(code.builtinCode, code.deprecatedBuiltinCode)]
