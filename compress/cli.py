@@ -12,6 +12,7 @@ from compress.commands.fold_finders import fold_finders
 from compress.commands.fold_models import fold_models
 from compress.commands.novelty import novelty
 from compress.commands.pack import pack
+from compress.commands.predict import bench_predict
 from compress.commands.refusal import refusal
 from compress.commands.report import report
 from compress.commands.run import run
@@ -37,6 +38,7 @@ for command in (
     finder,
     fold_finders,
     bench_fields,
+    bench_predict,
     edgetpu,
 ):
     compress.add_command(command)
