@@ -15,6 +15,7 @@ from typing import Any
 
 from edge.bench.bare import BareTFLite
 from edge.bench.profile import OpTime
+from edge.runtimes.base import Operations
 
 # The first bytes of a TFLite file are an offset; then comes this.
 _TFLITE = b"TFL3"
@@ -33,6 +34,8 @@ class Proof:
         partitions: parts that a delegate took; of ONNX Runtime, providers beside the CPU's own.
         delegated_ops: operations inside them.
         left_ops: kinds of those that stay with the library's own kernels, and how many.
+        on_device: operations that an accelerator took, as counted when the network that serves was
+            opened; None on the processor.
         how: where this was read.
     """
 
@@ -42,6 +45,7 @@ class Proof:
     partitions: int
     delegated_ops: int
     left_ops: tuple[str, ...]
+    on_device: int | None
     how: str
 
 
@@ -70,7 +74,15 @@ def prove_tflite(role: str, content: bytes, threads: int, shape: Sequence[int]) 
     left = _counted([op["op_name"] for op in stored if op["index"] not in taken])
     library = f"ai-edge-litert {version('ai-edge-litert')}"
     how = "the interpreter's nodes after allocation; an operation between a part's edges is inside"
-    return Proof(role, library, len(stored), len(parts), len(taken), left, how)
+    return Proof(role, library, len(stored), len(parts), len(taken), left, None, how)
+
+
+def prove_device(role: str, library: str, accelerator: str, found: Operations) -> Proof:
+    """From the count that the runtime took when it opened the network on an accelerator."""
+    how = "counted when the network that serves was opened; what is left runs on the processor"
+    return Proof(
+        role, f"{library}/{accelerator}", found.total, 1, found.on_device, (), found.on_device, how
+    )
 
 
 def prove_onnx(role: str, nodes: Sequence[OpTime]) -> Proof:
@@ -79,7 +91,9 @@ def prove_onnx(role: str, nodes: Sequence[OpTime]) -> Proof:
     how = "provider of each node in the session's profile, after its own fusion of operations"
     parts = len({node.provider for node in nodes} - {_ONNX_CPU})
     library = f"onnxruntime {version('onnxruntime')}"
-    return Proof(role, library, len(nodes), parts, len(nodes) - len(left), _counted(left), how)
+    return Proof(
+        role, library, len(nodes), parts, len(nodes) - len(left), _counted(left), None, how
+    )
 
 
 def _counted(names: Sequence[str]) -> tuple[str, ...]:

@@ -40,6 +40,11 @@ class Network:
         return self.bundle.manifest.bundle_id + beside
 
     @property
+    def on_processor(self) -> bool:
+        """Whether the plain processor computes it, with or without its library's own delegate."""
+        return self.runtime.accelerator.startswith("cpu")
+
+    @property
     def content(self) -> bytes:
         """The weights file."""
         return self.bundle.weights_bytes(self.runtime.weights)

@@ -39,7 +39,7 @@ def measure_overhead(network: Network, runs: int) -> tuple[Overhead, ...]:
     """Of single cells and of many; empty where the runtime is not on the processor, or the network
     no classifier's.
     """
-    if network.role != "classifier" or not network.runtime.accelerator.startswith("cpu"):
+    if network.role != "classifier" or not network.on_processor:
         return ()
     return tuple(_of_batch(network, batch, runs) for batch in TARGETS)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -16,7 +16,7 @@ from edge.bench.bare import BareOnnx
 from edge.bench.cold import Cold, measure_cold
 from edge.bench.energy import Energy, measure_energy
 from edge.bench.fields import SIMULATED, FieldTime, Slides, slides_of, time_fields
-from edge.bench.graph import Proof, prove_onnx, prove_tflite
+from edge.bench.graph import Proof, prove_device, prove_onnx, prove_tflite
 from edge.bench.machine import Load, LoadMeter, Machine, read_machine
 from edge.bench.models import ModelTime, Timings, time_enhancer, time_models
 from edge.bench.networks import Network, networks_of
@@ -73,6 +73,7 @@ class Record:
     Attributes:
         schema: of this record; 1.
         field: of a bundle that reads fields.
+        cold, overhead, profiles: on the processor; empty where an accelerator serves.
     """
 
     schema: int
@@ -132,9 +133,9 @@ def make_record(
     # What follows is no timing of calls, so that others' load during it does not count.
     after, load = read_sensors(plan.root), meter.stop()
     told("cold starts")
-    cold = tuple(measure_cold(network) for network in networks)
+    cold = tuple(measure_cold(network) for network in networks if network.on_processor)
     told("operations")
-    proof, profiles = zip(*(_look_into(network) for network in networks), strict=True)
+    proof, profiles = _look_into(networks)
     agreement = measure_agreement(opened, plan.float_file)
     facts = Facts(
         timings.models[0].spread.runs, timings.drift, timings.unsteadiness, before, after, load,
@@ -153,8 +154,8 @@ def make_record(
         slides_of(fields, plan.protocol) if fields else None,
         cold,
         overhead,
-        proof,
-        profiles,
+        tuple(proof),
+        tuple(profiles),
         agreement,
         tuple(one for one in energy if one),
         sustained,
@@ -192,15 +193,27 @@ def _samples(network: Network) -> list[Call]:
     return [partial(run, images[at : at + 1]) for at in range(len(images))]
 
 
-def _look_into(network: Network) -> tuple[Proof, Profile]:
-    """What ran, and how long each operation took."""
-    runtime, shape = network.runtime, (1, *network.images.shape[1:])
-    if runtime.weights.format == "tflite":
+def _look_into(networks: Sequence[Network]) -> tuple[list[Proof], list[Profile]]:
+    """What ran; and on the processor how long each operation took."""
+    proof, profiles = [], []
+    for network in networks:
+        runtime, shape = network.runtime, (1, *network.images.shape[1:])
         words = (network.role, network.content, runtime.threads, shape)
-        return prove_tflite(*words), profile_tflite(*words)
-    model = BareOnnx(network.content, network.name, runtime.threads)
+        if runtime.operations:
+            where = (network.role, runtime.name, runtime.accelerator)
+            proof.append(prove_device(*where, runtime.operations))
+        elif network.on_processor and runtime.weights.format == "tflite":
+            proof.append(prove_tflite(*words))
+            profiles.append(profile_tflite(*words))
+        elif network.on_processor:
+            profiles.append(_profile_onnx(network))
+            proof.append(prove_onnx(network.role, profiles[-1].ops))
+    return proof, profiles
+
+
+def _profile_onnx(network: Network) -> Profile:
+    model = BareOnnx(network.content, network.name, network.runtime.threads)
     image = network.images[:1]
-    if runtime.weights.inputs[0].dtype == "int8":
+    if network.runtime.weights.inputs[0].dtype == "int8":
         image = (image ^ np.uint8(0x80)).view(np.int8)
-    profile = profile_onnx(network.role, model, image)
-    return prove_onnx(network.role, profile.ops), profile
+    return profile_onnx(network.role, model, image)

@@ -3,7 +3,7 @@
 LiteRT's Python package ships `benchmark_litert_model`, the twin of its C++ tool; it runs in a
 process of its own, through LiteRT's CompiledModel instead of the interpreter, copies neither input
 nor output, and rounds to a hundredth of a millisecond. No package ships onnxruntime_perf_test; what
-it times, runs of a session whose tensors are bound beforehand, is timed in its stead. ONNX Runtime's
+it times, runs of a session whose tensors are bound beforehand, is timed in its stead. The library's
 profile will not do: writing an event for each operation makes a small network twice as slow.
 """
 
