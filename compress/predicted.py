@@ -11,11 +11,13 @@ from pathlib import Path
 
 from compress.devices import PREDICTED, Device, Prediction, predict_ms
 from compress.kernels import cost_of_kernels, kernels_of
+from edge.bench.bare import bare_of
+from edge.bench.graph import macs_of, multiplies_floats
 from edge.contract.bundle import Bundle
 from edge.contract.errors import DataError
 from edge.protocol import Protocol
 
-# INT8 takes a byte a parameter and what describes the graph, float four.
+# An ONNX file: INT8 takes a byte a parameter and what describes the graph, float four.
 _FLOAT_BYTES = 3
 
 
@@ -25,7 +27,7 @@ class Predicted:
 
     Attributes:
         macs: multiply-accumulates of one image, counted in the file.
-        bits: "int8" or "float32", by what the file weighs for its parameters.
+        bits: "int8" or "float32", of its kernels.
         ms, slow_ms: of one image, at best and at worst.
         slide_s, slow_slide_s: of the protocol's minimum of red cells, by this network alone:
             decoding, finding cells and everything else come on top and are not predicted.
@@ -75,18 +77,18 @@ def predict_content(
     name: str, format_: str, content: bytes, device: Device, protocol: Protocol
 ) -> Predicted:
     """Of a file's content; see `predict_file`."""
-    cost = cost_of_kernels(kernels_of(format_, content, name))
-    if not cost.macs:
+    macs, is_float = _count(name, format_, content)
+    if not macs:
         raise DataError(f"{name} does not say the sizes of its images; its MACs are not counted")
-    bits = "float32" if len(content) > _FLOAT_BYTES * cost.parameters else "int8"
-    found: Prediction = predict_ms(device, cost.macs, len(content), bits)
+    bits = "float32" if is_float else "int8"
+    found: Prediction = predict_ms(device, macs, len(content), bits)
     slide_s, slow_slide_s = (
         round(protocol.minimum_rbc_count * ms / 1000, 2) for ms in (found.ms, found.slow_ms)
     )
     return Predicted(
         name,
         device.title,
-        cost.macs,
+        macs,
         len(content),
         bits,
         round(found.ms, 4),
@@ -94,3 +96,13 @@ def predict_content(
         slide_s,
         slow_slide_s,
     )
+
+
+def _count(name: str, format_: str, content: bytes) -> tuple[int, bool]:
+    """Multiply-accumulates of one image, and whether they are of floats."""
+    if format_ == "tflite":
+        # Says what is wrong with a file that is none.
+        bare_of(format_, content, name)
+        return macs_of(content) or 0, multiplies_floats(content)
+    cost = cost_of_kernels(kernels_of(format_, content, name))
+    return cost.macs, len(content) > _FLOAT_BYTES * cost.parameters

@@ -42,8 +42,8 @@ def bench_predict(
         return
     for one in found:
         click.echo(
-            f"{one.name} on {one.device}: {one.ms:.3g} to {one.slow_ms:.3g} ms a cell "
+            f"{one.name} on {one.device}: {one.ms:.3g} to {one.slow_ms:.3g} ms an image "
             f"({one.kind}; {one.macs / 1e6:.1f} MMAC, {one.bits}); {one.slide_s:.3g} to "
-            f"{one.slow_slide_s:.3g} s for the {config.protocol.minimum_rbc_count:,} cells of a "
-            "slide by this network alone"
+            f"{one.slow_slide_s:.3g} s for {config.protocol.minimum_rbc_count:,} of them, as many "
+            "as a slide has cells, by this network alone"
         )

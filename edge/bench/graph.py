@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
+import numpy as np
+
 from edge.bench.bare import BareTFLite
 from edge.bench.profile import OpTime
 from edge.runtimes.base import Operations
@@ -20,6 +22,7 @@ from edge.runtimes.base import Operations
 # The first bytes of a TFLite file are an offset; then comes this.
 _TFLITE = b"TFL3"
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+_MULTIPLYING = (*_CONVOLUTIONS, "FULLY_CONNECTED")
 _DELEGATE = "DELEGATE"
 _ONNX_CPU = "CPUExecutionProvider"
 
@@ -62,6 +65,14 @@ def macs_of(content: bytes) -> int | None:
         return None
     shapes = {one["index"]: one["shape"] for one in graph.get_tensor_details()}
     return sum(_macs(op, shapes) for op in graph._get_ops_details())
+
+
+def multiplies_floats(content: bytes) -> bool:
+    """Whether any convolution or dense layer of a TFLite file has kernels in float."""
+    graph = _plain_graph(content)
+    kinds = {one["index"]: one["dtype"] for one in graph.get_tensor_details()}
+    ops = [op for op in graph._get_ops_details() if op["op_name"] in _MULTIPLYING]
+    return any(np.dtype(kinds[op["inputs"][1]]).kind == "f" for op in ops)
 
 
 def prove_tflite(role: str, content: bytes, threads: int, shape: Sequence[int]) -> Proof:
@@ -110,7 +121,7 @@ def _plain_graph(content: bytes) -> Any:
 
 
 def _macs(op: dict[str, Any], shapes: dict[int, Any]) -> int:
-    if op["op_name"] not in (*_CONVOLUTIONS, "FULLY_CONNECTED"):
+    if op["op_name"] not in _MULTIPLYING:
         return 0
     kernel, made = shapes[op["inputs"][1]], shapes[op["outputs"][0]]
     places = math.prod(int(side) for side in made[1:-1]) if op["op_name"] in _CONVOLUTIONS else 1
