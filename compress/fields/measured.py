@@ -10,7 +10,15 @@ from compress.fields.fold_models import FoldModels
 from compress.fields.reading import OTHERS_FOLD
 from compress.fields.table import Section, rows_of
 from train.datasets import bccd_fields, chula_cells, iml_cells
-from train.fields.callers import PLUS, Caller, Field, Normalisation, call_fields, normalised_logits
+from train.fields.callers import (
+    PLUS,
+    Caller,
+    Field,
+    Normalisation,
+    call_fields,
+    call_rightly,
+    normalised_logits,
+)
 from train.fields.calling import calling_figures
 from train.fields.cells import cell_figures, false_call_figures, stage_figures
 from train.fields.finding import finding_figures, object_figures
@@ -137,6 +145,7 @@ def sections(collections: Mapping[str, Collection], callers: Sequence[Caller]) -
     found = [_finding(collections[IML], table.FINDING, (_FAIR, _UNBOXED, _LABELLED))]
     for caller in callers:
         found += _iml_sections(iml, caller, new="new microscope" in caller.name)
+    found.append(_reachable(iml))
     for name, notes in ((CHULA, (_CENTRES, _LABELLED)), (BCCD, (_LABELLED,))):
         found += _elsewhere(collections[name], callers, notes)
     return found
@@ -157,6 +166,12 @@ def _iml_sections(fields: Sequence[Field], caller: Caller, *, new: bool) -> list
     if new:
         called, staged = _without_targets(called), ()
     return [Section(f"{IML}: {caller.name}", (*called, *staged, *rows), (_thresholds(caller),))]
+
+
+def _reachable(fields: Sequence[Field]) -> Section:
+    """What is left to be reached once the cells have been found: no target, a ceiling."""
+    rows = rows_of(calling_figures(fields, call_rightly(fields)), table.CALLING)
+    return Section(f"{IML}: were every cell that is found called rightly", _without_targets(rows))
 
 
 def _without_targets(rows: Sequence[table.Row]) -> tuple[table.Row, ...]:

@@ -170,3 +170,21 @@ def normalised_logits(
         for row, part in zip(rows, np.split(joined, ends), strict=True):
             out[row] = part
     return out
+
+
+def call_rightly(fields: Sequence[Field]) -> list[Calls]:
+    """What a caller without fault would say of the cells found: as the truth of each has it.
+
+    What no infected cell pairs with is called healthy. Its figures are what a finder leaves to be
+    reached.
+    """
+    calls = []
+    for one in fields:
+        infected = np.zeros(len(one.reading.kinds), bool)
+        pairs = one.fair.true_of_found
+        paired = pairs >= 0
+        infected[paired] = one.truth.infected[pairs[paired]]
+        infected &= one.reading.red
+        logit = np.where(one.reading.red, np.where(infected, 1.0, -1.0), np.nan)
+        calls.append(Calls(logit, infected, np.full(len(infected), -1)))
+    return calls

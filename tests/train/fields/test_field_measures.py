@@ -12,6 +12,7 @@ from train.fields.callers import (
     Field,
     Normalisation,
     call_fields,
+    call_rightly,
     join,
     normalised_logits,
 )
@@ -90,6 +91,19 @@ def test_call_is_right_where_its_box_is_that_of_an_infected_cell() -> None:
     assert figures["infected_f1"].value == 0.5
     assert figures["fields_caught"].value == 1
     assert figures["parasitaemia_bias_points"].value == pytest.approx(100 * (2 / 3 - 2 / 4))
+
+
+def test_caller_without_fault_misses_only_what_was_not_found() -> None:
+    # The gametocyte was not found; what the networks say plays no part.
+    field = one_field([5, -3, 4, 0], found=3)
+    figures = calling_figures([field], call_rightly([field]))
+    assert figures["infected_precision"].value == 1
+    assert figures["infected_recall"].value == 0.5
+    truth = truth_at(PLACES[:1], ["ring"])
+    reading = reading_at([PLACES[0], (500, 300)], kinds=["wbc", "rbc"])
+    (said,) = call_rightly([field_of(truth, reading)])
+    assert said.infected.tolist() == [False, False]
+    assert np.isnan(said.logit[0])
 
 
 def test_call_where_no_cell_is_true_is_false() -> None:
