@@ -8,6 +8,7 @@ from importlib.resources import files
 
 from jinja2 import Environment
 
+from edge.bench.fields import SIMULATED
 from edge.bench.record import Record
 from edge.bench.sustained import Sustained
 
@@ -56,14 +57,20 @@ def log_share(value: float, values: Sequence[float]) -> float:
     return round(4 + 96 * math.log(value / low) / math.log(high / low), 1)
 
 
-def _stages(record: Record) -> list[tuple[str, float, float]]:
-    """Each stage of a field in its order: name, ms, percent of all of them."""
+def _stages(record: Record) -> list[tuple[str, float, float | None]]:
+    """Each stage of a field in its order: name, ms, and percent of all of them; None of drawing a
+    field, which would dwarf the rest.
+    """
     if record.field is None:
         return []
     inside, beside = record.field.stages_ms, record.field.beside_ms
     each = {"capture": beside["capture"], **inside, "persist": beside["persist"]}
-    whole = sum(each.values()) or 1.0
-    return [(name, ms, round(100 * ms / whole, 1)) for name, ms in each.items()]
+    drawn = {"capture"} if record.field.camera == SIMULATED else set()
+    whole = sum(ms for name, ms in each.items() if name not in drawn) or 1.0
+    return [
+        (name, ms, None if name in drawn else round(100 * ms / whole, 1))
+        for name, ms in each.items()
+    ]
 
 
 def _curve(found: Sustained) -> dict[str, str | float]:
