@@ -431,6 +431,17 @@ def test_shipped_recipe_is_one() -> None:
         load_finder_recipe("mood")
 
 
+def test_recipes_that_were_tried_differ_in_one_thing_and_start_from_what_ships() -> None:
+    shipped, on = (load_finder_recipe(name) for name in ("cell-finder", "cell-finder-on"))
+    assert on.model == replace(shipped.model, weights="run:cell-finder")
+    assert replace(on, model=shipped.model, fit=shipped.fit) == shipped
+    infected, stains = (
+        load_finder_recipe(f"cell-finder-{name}") for name in ("infected", "stains")
+    )
+    assert infected == replace(on, infected_weight=4.0)
+    assert stains != on and replace(stains, views=on.views) == on
+
+
 def test_command_fits_goes_on_and_names_what_is_wrong(data: Path, tmp_path: Path) -> None:
     recipe, out = write_recipe(tmp_path / "tiny.toml", epochs=1), tmp_path / "run"
     words = ["finder", "fit", recipe, "--fold", "3", "--out", str(out), "--data", str(data)]
