@@ -53,7 +53,7 @@ def background_surface(channel: U8Array) -> U8Array:
     rows, cols = max(1, height // 40), max(1, width // 40)
     small = cv2.resize(channel, (cols * _GRID_PX, rows * _GRID_PX), interpolation=cv2.INTER_AREA)
     blocks = small.reshape(rows, _GRID_PX, cols, _GRID_PX).swapaxes(1, 2).reshape(rows * cols, -1)
-    bright = _bright(blocks)
+    bright = _bright(np.asarray(blocks, np.uint8))
     terms = _quadratic_terms(rows, cols)
     weights = np.where(bright >= np.median(bright), 1.0, _CELL_BLOCK_WEIGHT)
     # Of two rows no curve can be told.

@@ -7,6 +7,7 @@ platelet or debris.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import cv2
@@ -109,13 +110,16 @@ def _stained(
     glass, cell = stain_levels(stain) or (0, 0)
     if cell - glass < settings.least_contrast:
         return np.full(stain.shape, 255, np.uint8), np.ones(frame_px, bool)
+    # Whole numbers above a limit are those above the whole number below it.
     outer, inner = (
-        glass + share * (cell - glass)
+        int(glass + share * (cell - glass))
         for share in (settings.object_fraction, settings.edge_fraction)
     )
+    _, stained = cv2.threshold(stain, outer, 255, cv2.THRESH_BINARY)
     # Enlarged as a whole, which takes less than one small part for each cell.
-    in_frame = cv2.resize(stain, frame_px[::-1]) > inner
-    return np.asarray((stain > outer) * np.uint8(255), np.uint8), np.asarray(in_frame)
+    in_frame = cv2.resize(stain, frame_px[::-1])
+    cv2.threshold(in_frame, inner, 1, cv2.THRESH_BINARY, dst=in_frame)
+    return np.asarray(stained, np.uint8), in_frame.view(bool)
 
 
 def _white_regions(
@@ -203,16 +207,29 @@ def _others(
         cv2.ellipse(rest, centre, axes, 0, 0, 360, 0, cv2.FILLED)
     for region in white:
         rest[region] = 0
-    count, pieces, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=4)
-    x0, y0, w, h, areas = stats.T
-    # What the frame's edge cuts may be the rest of a red cell as well.
-    inside = (x0 > 0) & (y0 > 0) & (x0 + w < rest.shape[1]) & (y0 + h < rest.shape[0])
-    large = areas >= settings.least_object_share * np.pi / 4 * field.diameter_px**2
     found = []
-    for piece in np.flatnonzero(inside & large & (np.arange(count) > 0)).tolist():
-        x, y, width, height, _ = stats[piece].tolist()
-        mask = pieces[y : y + height, x : x + width] == piece
+    for corner, mask in _pieces(
+        rest, settings.least_object_share * np.pi / 4 * field.diameter_px**2
+    ):
+        (x, y), (height, width) = corner, mask.shape
         colour = field.image[y : y + height, x : x + width][mask].mean(axis=0, dtype=np.float32)
         kind = "platelet" if is_platelet_colour(colour, colours) else "debris"
-        found.append(cell_of_mask(np.asarray(mask).view(np.uint8), (x, y), kind, field))
+        found.append(cell_of_mask(mask.view(np.uint8), corner, kind, field))
     return found
+
+
+def _pieces(rest: U8Array, least_px: float) -> Iterator[tuple[tuple[int, int], BoolArray]]:
+    """Corner and mask of each connected piece that is large enough and not cut by the edge.
+
+    What the frame's edge cuts may be the rest of a red cell as well.
+    """
+    # Little is left, so its pixels are counted here; OpenCV's statistics look at all of the field.
+    count, labels = cv2.connectedComponents(rest, connectivity=4)
+    rows, columns = np.divmod(np.flatnonzero(rest.view(bool)), rest.shape[1])
+    label = labels[rows, columns]
+    areas = np.bincount(label, minlength=count)
+    for piece in np.flatnonzero(areas >= least_px).tolist():
+        x, y = columns[label == piece], rows[label == piece]
+        x0, y0, x1, y1 = int(x.min()), int(y.min()), int(x.max()) + 1, int(y.max()) + 1
+        if x0 > 0 and y0 > 0 and x1 < rest.shape[1] and y1 < rest.shape[0]:
+            yield (x0, y0), np.asarray(labels[y0:y1, x0:x1] == piece)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import cv2
 import numpy as np
 
-from edge.contract.types import BoolArray, CellBox, U8Array
+from edge.contract.types import BoolArray, CellBox, F64Array, U8Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +27,13 @@ class StainedField:
     diameter_px: float
     stained_in_frame: BoolArray
 
-    @property
+    @cached_property
     def frame_px(self) -> tuple[int, int]:
         """Height and width of the frame."""
         height, width = self.stained_in_frame.shape
         return height, width
 
-    @property
+    @cached_property
     def scale(self) -> tuple[float, float]:
         """Px of the frame for one of the image, across and down."""
         height, width = self.image.shape[:2]
@@ -102,7 +102,11 @@ def _reaches_edge(
 @lru_cache(maxsize=256)
 def _ellipses(width_px: int, height_px: int, share: float) -> tuple[BoolArray, BoolArray]:
     """The ellipse inscribed in a box, and a smaller one about the same middle."""
-    x = (np.arange(width_px) + 0.5) / width_px * 2 - 1
-    y = (np.arange(height_px) + 0.5) / height_px * 2 - 1
-    away = x[None, :] ** 2 + y[:, None] ** 2
+    away = _squared(height_px)[:, None] + _squared(width_px)
     return np.asarray(away <= 1), np.asarray(away <= share**2)
+
+
+@lru_cache(maxsize=1024)
+def _squared(length_px: int) -> F64Array:
+    """Squared distances of pixels from the middle of a side, which ends at 1."""
+    return np.asarray(((np.arange(length_px) + 0.5) / length_px * 2 - 1) ** 2)

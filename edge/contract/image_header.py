@@ -18,12 +18,18 @@ _STANDALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What the first bytes of an image say. `complete` is False where its end is missing."""
+    """What the first bytes of an image say.
+
+    Attributes:
+        complete: False where its end is missing.
+        components: of a JPEG, 1 where it is grey; 0 of other formats.
+    """
 
     format: str
     width_px: int
     height_px: int
     complete: bool
+    components: int = 0
 
 
 def read_header(data: bytes) -> ImageHeader:
@@ -75,7 +81,7 @@ def _read_webp(data: bytes) -> ImageHeader:
 
 
 def _read_jpeg(data: bytes) -> ImageHeader:
-    at, size = 2, None
+    at, size, components = 2, None, 0
     while True:
         while data[at] == 0xFF and data[at + 1] == 0xFF:
             at += 1
@@ -88,14 +94,15 @@ def _read_jpeg(data: bytes) -> ImageHeader:
         (length,) = struct.unpack_from(">H", data, at + 2)
         if marker in _SOF:
             height, width = struct.unpack_from(">HH", data, at + 5)
-            size = (width, height)
+            size, components = (width, height), data[at + 9]
         if marker == 0xDA:
             break
         at += 2 + length
     if size is None:
         raise ImageError("JPEG has no frame before its scan; copy it again")
     # Inside entropy-coded data FF is always stuffed, so this is the real end of the image.
-    return ImageHeader("jpeg", *size, complete=data.find(b"\xff\xd9", at) >= 0)
+    complete = data.find(b"\xff\xd9", at) >= 0
+    return ImageHeader("jpeg", *size, complete, components)
 
 
 _READERS = (

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from edge.contract.errors import ImageError
-from edge.contract.image_header import read_header
+from edge.contract.image_header import ImageHeader, read_header
 from edge.contract.orientation import read_orientation, turn_upright
 from edge.contract.types import U8Array
 
@@ -23,6 +23,9 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp"})
 MAX_PIXELS = 100_000_000
 MAX_FILE_BYTES = 256 * 1024 * 1024
 _DECODE = cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION
+# A JPEG, never transparent, comes in the right order of colours where OpenCV (4.11 on) can do so.
+_RGB = getattr(cv2, "IMREAD_COLOR_RGB", 0)
+_DECODE_RGB = cv2.IMREAD_IGNORE_ORIENTATION | _RGB
 
 
 def decode_image(
@@ -39,7 +42,9 @@ def decode_image(
     Raises:
         ImageError: not an image, truncated, larger than `max_pixels`, grey, or undecodable.
     """
-    _check_header(data, max_pixels)
+    header = _check_header(data, max_pixels)
+    if _RGB and header.components > 1:
+        return _to_bytes(_decode(data, _DECODE_RGB))
     return _to_rgb(_decode(data), may_be_grey)
 
 
@@ -59,7 +64,7 @@ def decode_picture(data: bytes, *, max_pixels: int = MAX_PIXELS) -> U8Array:
     return np.asarray(cv2.cvtColor(image, code), np.uint8)
 
 
-def _check_header(data: bytes, max_pixels: int) -> None:
+def _check_header(data: bytes, max_pixels: int) -> ImageHeader:
     header = read_header(data)
     pixels = header.width_px * header.height_px
     if not 0 < pixels <= max_pixels:
@@ -69,11 +74,12 @@ def _check_header(data: bytes, max_pixels: int) -> None:
         )
     if not header.complete:
         raise ImageError(f"{header.format} image is truncated ({len(data)} bytes); copy it again")
+    return header
 
 
-def _decode(data: bytes) -> np.ndarray:
+def _decode(data: bytes, flags: int = _DECODE) -> np.ndarray:
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), _DECODE)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise ImageError(f"image cannot be decoded ({error.err}); copy it again") from error
     if image is None:

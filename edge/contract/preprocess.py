@@ -71,20 +71,35 @@ def prepare_crop(crop: U8Array, spec: Preprocessing, mask: BoolArray | None = No
     Raises:
         ImageError: the crop is not (H,W,3) uint8 or is too small to hold a cell.
     """
+    _check_crop(crop)
+    made = np.empty((spec.size_px, spec.size_px, 3), np.uint8)
+    _prepare_into(made, crop, spec, mask)
+    return made
+
+
+def _check_crop(crop: U8Array) -> None:
     if crop.ndim != 3 or crop.shape[2] != 3 or crop.dtype != np.uint8:
         raise ImageError(f"crop is {crop.shape} {crop.dtype}; expected (H,W,3) uint8 RGB")
     if min(crop.shape[:2]) < 3:
         raise ImageError(f"crop is {crop.shape[1]} x {crop.shape[0]} px; too small to be a cell")
-    if mask is not None and spec.mask == "black":
-        crop = np.asarray(cv2.copyTo(crop, mask.view(np.uint8)), np.uint8)
+
+
+def _prepare_into(
+    made: U8Array, crop: U8Array, spec: Preprocessing, mask: BoolArray | None
+) -> None:
+    """`prepare_crop` of what was checked, written where it is wanted: each copy costs a field."""
     if spec.trim:
-        crop = _trim(crop, spec.trim)
+        kept = _kept(crop.shape, spec.trim)
+        crop, mask = crop[kept], None if mask is None else mask[kept]
+    inside = None if mask is None or spec.mask != "black" else mask.view(np.uint8)
     if spec.padding == "square":
-        crop = _pad_to_square(crop)
-    size = (spec.size_px, spec.size_px)
-    crop = np.asarray(cv2.resize(crop, size, interpolation=_FILTERS[spec.resize_filter]), np.uint8)
-    change = _CONTRASTS[spec.contrast]
-    return change(crop) if change else crop
+        crop = _in_square(crop, inside)
+    elif inside is not None:
+        crop = np.asarray(cv2.copyTo(crop, inside), np.uint8)
+    change, size = _CONTRASTS[spec.contrast], (spec.size_px, spec.size_px)
+    cv2.resize(crop, size, dst=made, interpolation=_FILTERS[spec.resize_filter])
+    if change:
+        made[:] = change(made)
 
 
 def even_contrast(crop: U8Array) -> U8Array:
@@ -116,19 +131,25 @@ _CONTRASTS: dict[str, Callable[[U8Array], U8Array] | None] = {
 }
 
 
-def _trim(crop: U8Array, share: float) -> U8Array:
-    rows, columns = (round(side * share) for side in crop.shape[:2])
-    return crop[rows : crop.shape[0] - rows, columns : crop.shape[1] - columns]
+def _kept(shape: tuple[int, ...], share: float) -> tuple[slice, slice]:
+    """Rows and columns that are left where this share of each side is cut off."""
+    rows, columns = (round(side * share) for side in shape[:2])
+    return slice(rows, shape[0] - rows), slice(columns, shape[1] - columns)
 
 
-def _pad_to_square(crop: U8Array) -> U8Array:
+def _in_square(crop: U8Array, inside: U8Array | None) -> U8Array:
+    """Padded with black to a square, and black where `inside` is 0."""
     height, width = crop.shape[:2]
     side = max(height, width)
-    if height == width:
+    if height == width and inside is None:
         return crop
     top, left = (side - height) // 2, (side - width) // 2
     square = np.zeros((side, side, 3), np.uint8)
-    square[top : top + height, left : left + width] = crop
+    place = square[top : top + height, left : left + width]
+    if inside is None:
+        place[:] = crop
+    else:
+        cv2.copyTo(crop, inside, place)
     return square
 
 
@@ -159,7 +180,8 @@ def prepare_batch(
     masks: Sequence[BoolArray | None] | None = None,
 ) -> U8Array:
     """Many cells to (N, size_px, size_px, 3) uint8 RGB; N may be 0."""
-    batch = np.zeros((len(crops), spec.size_px, spec.size_px, 3), np.uint8)
+    batch = np.empty((len(crops), spec.size_px, spec.size_px, 3), np.uint8)
     for index, crop in enumerate(crops):
-        batch[index] = prepare_crop(crop, spec, masks[index] if masks else None)
+        _check_crop(crop)
+        _prepare_into(batch[index], crop, spec, masks[index] if masks else None)
     return batch

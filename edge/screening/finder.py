@@ -49,6 +49,9 @@ def crowding(boxes: Sequence[CellBox]) -> str:
     if len(whole) < _MANY_CELLS:
         return ""
     unsure = np.array([box.certainty < _SURE for box in whole])
+    # In most fields this settles it, before all pairs of boxes are looked at.
+    if unsure.mean() <= _MOST_CROWDED:
+        return ""
     return CROWDED if (unsure & _overlapped(whole)).mean() > _MOST_CROWDED else ""
 
 

@@ -101,9 +101,22 @@ def test_zero_width_is_refused() -> None:
         decode_image(huge_png(0, 10))
 
 
-def test_grey_image_is_refused() -> None:
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_grey_image_is_refused(suffix: str) -> None:
+    grey = encoded(suffix, IMAGE[:, :, 0])
     with pytest.raises(ImageError, match="grey"):
-        decode_image(encoded(".png", IMAGE[:, :, 0]))
+        decode_image(grey)
+    assert decode_image(grey, may_be_grey=True).shape == (48, 64, 3)
+
+
+def test_jpeg_is_decoded_as_opencv_does_whatever_its_orientation_tag() -> None:
+    plain = encoded(".jpg")
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    turned = plain[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + plain[2:]
+    assert cv2.imdecode(np.frombuffer(turned, np.uint8), cv2.IMREAD_COLOR).shape == (64, 48, 3)
+    expected = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
+    for data in (plain, turned):
+        assert np.array_equal(decode_image(data), expected)
 
 
 def test_sixteen_bits_scale_alike_whatever_their_range() -> None:

@@ -6,6 +6,7 @@ import pytest
 from edge.contract.errors import ImageError, ManifestError
 from edge.contract.preprocess import Preprocessing, prepare_batch, prepare_crop
 
+SHAPES = [(30, 50), (50, 30), (70, 70), (64, 64)]
 SPEC = Preprocessing(size_px=64)
 
 
@@ -86,3 +87,25 @@ def test_equalised_image_forgets_gain_and_offset_and_keeps_black() -> None:
     assert not plain[:8].any()
     assert np.abs(plain[8:] - other[8:]).mean() < 4
     assert plain[8:].std() > 60
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        Preprocessing(64, trim=0.1),
+        Preprocessing(64, padding="none"),
+        Preprocessing(64, mask="none"),
+        Preprocessing(64, contrast="clahe"),
+    ],
+)
+def test_cells_of_a_batch_are_those_prepared_alone(spec: Preprocessing) -> None:
+    rng = np.random.default_rng(0)
+    crops = [rng.integers(0, 256, (height, width, 3), np.uint8) for height, width in SHAPES]
+    masks = [rng.integers(0, 2, crop.shape[:2]).astype(bool) for crop in crops]
+    masks[0] = None
+    batch = prepare_batch(crops, spec, masks)
+    for crop, mask, prepared in zip(crops, masks, batch, strict=True):
+        assert np.array_equal(prepared, prepare_crop(crop, spec, mask))
+        if mask is not None and spec.mask == "black":
+            black = np.where(mask[:, :, None], crop, 0).astype(np.uint8)
+            assert np.array_equal(prepared, prepare_crop(black, spec))
