@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 
+from edge.cameras.gstreamer import missing_elements
 from edge.cameras.opencv_source import OpenCvSource, has_backend
 from edge.cameras.settings import check_choice, check_range, check_scale, check_size
 from edge.cameras.stream import StreamCamera
@@ -115,7 +116,8 @@ class CsiCamera(StreamCamera):
     """A camera by GStreamer.
 
     Raises:
-        CameraError: this OpenCV has no GStreamer, or the pipeline does not start.
+        CameraError: this OpenCV has no GStreamer, that lacks an element, or the pipeline does not
+            start.
     """
 
     name = "csi"
@@ -127,6 +129,12 @@ class CsiCamera(StreamCamera):
             raise CameraError(
                 "this OpenCV has no GStreamer, which a CSI camera needs; use the system's OpenCV "
                 "(JetPack's, or the package python3-opencv) instead of the one from pip"
+            )
+        missing = missing_elements(pipeline_of(settings))
+        if missing:
+            raise CameraError(
+                f"GStreamer has no {', '.join(missing)}; on a Jetson install JetPack's package "
+                "nvidia-l4t-gstreamer, elsewhere a CSI camera cannot be used"
             )
         self._exposure_ms = settings.exposure_us / 1000 or None
         source = OpenCvSource(

@@ -48,28 +48,33 @@ class MjpegSource(FrameSource):
         self._buffer = bytearray()
         self._picture = b""
         self._connection = _connection(address, connect_s)
+        self._response: http.client.HTTPResponse | None = None
         try:
-            self._response, self._boundary = self._ask(address)
+            self._response = self._ask(address)
+            self._boundary = self._check(self._response)
         except CameraError:
             self.close()
             raise
 
-    def _ask(self, address: SplitResult) -> tuple[http.client.HTTPResponse, bytes]:
+    def _ask(self, address: SplitResult) -> http.client.HTTPResponse:
         path = (address.path or "/") + (f"?{address.query}" if address.query else "")
         try:
             self._connection.request("GET", path, headers=_headers(address))
             # The connection lets go of it where the answer has no length.
             self._wire = self._connection.sock
-            response = self._connection.getresponse()
+            return self._connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             raise CameraError(
                 f"{self._shown} does not answer ({_words(error)}); check the camera's power, its "
                 "address and the network"
             ) from error
+
+    def _check(self, response: http.client.HTTPResponse) -> bytes:
+        """The boundary between pictures."""
         if response.status != http.client.OK:
             said = _WHAT_IT_SAYS.get(response.status, "check its address")
             raise CameraError(f"{self._shown} answers with {response.status}; {said}")
-        return response, _boundary(response.msg, self._shown)
+        return _boundary(response.msg, self._shown)
 
     def grab(self) -> None:
         """Reads the next part whole."""
@@ -124,7 +129,7 @@ class MjpegSource(FrameSource):
             raise CameraError(self._stalled())
         try:
             self._wire.settimeout(left_s)
-            data = self._response.read1(_READ_BYTES)
+            data = self._response.read1(_READ_BYTES) if self._response else b""
         except TimeoutError as error:
             raise CameraError(self._stalled()) from error
         except (OSError, http.client.HTTPException) as error:
@@ -145,9 +150,8 @@ class MjpegSource(FrameSource):
     def close(self) -> None:
         """Closes the connection."""
         self._connection.close()
-        response = getattr(self, "_response", None)
-        if response is not None:
-            response.close()
+        if self._response is not None:
+            self._response.close()
 
 
 def _connection(address: SplitResult, connect_s: float) -> http.client.HTTPConnection:

@@ -76,4 +76,5 @@ def _open(settings: NetworkSettings) -> FrameSource:
             "password, and the network"
         ),
         f"{shown} sends no more pictures; check its power and the network",
+        has_stamps=True,
     )

@@ -12,14 +12,13 @@ from edge.cameras.stream import FrameSource
 from edge.contract.errors import CameraError, ImageError
 from edge.contract.types import U8Array
 
-
 # Between two pictures of a stream; other differences of their stamps are jumps of its clock.
 _SHORTEST_S, _LONGEST_S = 0.008, 2.0
 
 
 def has_backend(backend: int) -> bool:
     """Whether this OpenCV was built with a backend (`cv2.CAP_...`)."""
-    return backend in cv2.videoio_registry.getBackends()
+    return bool(cv2.videoio_registry.hasBackend(backend))
 
 
 class OpenCvSource(FrameSource):
@@ -31,6 +30,8 @@ class OpenCvSource(FrameSource):
         params: `cv2.CAP_PROP_...` to values, set at opening.
         refused: makes the error where it cannot be opened.
         lost: what to say when no more pictures come, with advice.
+        has_stamps: grabbing is decoding, too, and takes time whether a picture was queued or not;
+            how fast they come is then learnt from their stamps.
 
     Raises:
         CameraError: `refused()`.
@@ -43,9 +44,12 @@ class OpenCvSource(FrameSource):
         params: Mapping[int, int],
         refused: Callable[[], CameraError],
         lost: str,
+        *,
+        has_stamps: bool = False,
     ) -> None:
         flat = [number for pair in params.items() for number in pair]
         self._lost = lost
+        self._has_stamps = has_stamps
         self._stamp_s = 0.0
         try:
             self._capture: Any = cv2.VideoCapture(address, backend, flat)
@@ -64,10 +68,10 @@ class OpenCvSource(FrameSource):
             raise CameraError(f"{self._lost} ({error.err})") from error
         if not came:
             raise CameraError(self._lost)
-        self._learn_pace()
+        if self._has_stamps:
+            self._learn_pace()
 
     def _learn_pace(self) -> None:
-        """Of some backends grabbing is decoding, too, and takes time whether queued or not."""
         stamp_s = float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
         interval_s, self._stamp_s = stamp_s - self._stamp_s, stamp_s
         if _SHORTEST_S < interval_s < _LONGEST_S:

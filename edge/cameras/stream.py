@@ -18,7 +18,8 @@ from edge.cameras.base import PREVIEW_SIDE_PX, Camera
 from edge.contract.errors import CameraError, ImageError
 from edge.contract.types import Frame, U8Array
 
-_MOST_QUEUED = 12
+# What a queue may take to be emptied: a stream that is faster than this device has no newest.
+_DRAIN_S = 0.6
 # Of pictures in a row that cannot be decoded, after which the stream is no use.
 _MOST_DAMAGED = 5
 
@@ -119,11 +120,13 @@ class StreamCamera(Camera):
         self._source.grab()
 
     def _take_newest(self) -> None:
-        for _ in range(_MOST_QUEUED):
-            before = time.monotonic()
+        start = before = time.monotonic()
+        while before - start < _DRAIN_S:
             self._grab()
-            if time.monotonic() - before > self._source.queued_s:
+            now = time.monotonic()
+            if now - before > self._source.queued_s:
                 return
+            before = now
 
     def _decoded(self) -> U8Array:
         """A damaged picture is no reason to stop; nothing but damaged ones is."""

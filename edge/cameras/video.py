@@ -48,14 +48,13 @@ class VideoFile:
     def read(self) -> Frame | None:
         """The next field; None at the end."""
         while True:
-            index = self._next
             image = self._decode_step()
             if image is None:
                 return None
             view = view_of(image)
             if self._last_view is None or not same_view(view, self._last_view):
                 self._last_view = view
-                return Frame(image, f"{self._name}@{index / self._fps:.1f}s")
+                return Frame(image, f"{self._name}@{(self._next - 1) / self._fps:.1f}s")
 
     def _decode_step(self) -> U8Array | None:
         """The frame at the next step; the one after it where it is damaged. None at the end."""

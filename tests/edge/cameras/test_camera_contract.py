@@ -134,7 +134,9 @@ class LiveContract(CameraContract):
     def test_a_wrong_setting_is_named(self, tmp_path: Path) -> None:
         with self.make(tmp_path) as camera:
             name = camera.name
-        with pytest.raises(ConfigError, match=rf"camera {name} has no setting 'zoom'; it takes .*um"):
+        with pytest.raises(
+            ConfigError, match=rf"camera {name} has no setting 'zoom'; it takes .*um"
+        ):
             read_settings(name, {"zoom": "3"})
         with pytest.raises(ConfigError, match="um_per_px is 'wide'; give a number"):
             read_settings(name, {"um_per_px": "wide"})
