@@ -74,6 +74,10 @@ class StorageFullError(StoreError):
     """The disk is full; what was stored before is untouched."""
 
 
+class ConflictError(StoreError):
+    """Another person changed the same record meanwhile, or its state does not allow this."""
+
+
 class BusyError(ClinicScopeError):
     """A specimen is being screened; the camera has one owner."""
 

@@ -3,14 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Session
 
 from edge.contract.labels import GAMETOCYTE, STAGES
 from edge.contract.types import RanOn, SlideReport
-from edge.store.schema import FieldRow
+from edge.store import field_images, queries
+from edge.store.audit import write_entry
+from edge.store.clinic_schema import digest
+from edge.store.decisions import add_preliminary
+from edge.store.files import disk_errors, remove_temp_files
+from edge.store.records import DEVICE, INTERRUPTED, RUNNING
+from edge.store.schema import FieldRow, SpecimenRow
+
+if TYPE_CHECKING:
+    from edge.store.store import Store
 
 WHY = "the program stopped before the specimen was finished (power cut?); screen the slide again"
 _UNKNOWN = RanOn("", "", "", "", False, 0)
+
+
+def recover(store: Store) -> int:
+    """See `Store.recover`."""
+    with disk_errors(store.home, 0):
+        remove_temp_files(store.home)
+    with store.session(writes=True) as session:
+        rows = queries.specimens_with(session, RUNNING)
+        for row in rows:
+            fields = queries.fields_of(session, row.specimen_id)
+            _interrupt(session, store.now(), row, fields)
+            named = {field.image_file for field in fields}
+            field_images.remove_unnamed(store.home, row.specimen_id, named)
+    return len(rows)
+
+
+def _interrupt(session: Session, now: str, row: SpecimenRow, fields: Sequence[FieldRow]) -> None:
+    row.status, row.error = INTERRUPTED, row.error or WHY
+    report = never_negative(row.report or report_of_fields(fields), WHY)
+    row.report = report
+    add_preliminary(session, now, row, report)
+    told = {"verdict": report["verdict"], "report_sha256": digest(report)}
+    write_entry(session, now, DEVICE, "specimen.interrupted", row.specimen_id, told)
 
 
 def report_of_fields(fields: Sequence[FieldRow]) -> dict[str, Any]:

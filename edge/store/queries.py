@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from edge.contract.errors import NotFoundError, StoreError
 from edge.store.records import AGREED, DISPUTED, REFUSED
@@ -28,11 +29,15 @@ def get_specimen(session: Session, specimen_id: str) -> SpecimenRow:
 
 
 def page_of_specimens(session: Session, limit: int, before: str | None) -> Sequence[SpecimenRow]:
-    """Specimens with ids below `before`, highest id first."""
-    query = select(SpecimenRow).order_by(SpecimenRow.specimen_id.desc())
+    """Specimens that were started before the one with id `before`, newest first.
+
+    Raises:
+        NotFoundError: no such specimen.
+    """
+    query = select(SpecimenRow).order_by(SpecimenRow.sequence.desc())
     if before is not None:
-        query = query.where(SpecimenRow.specimen_id < before)
-    return session.scalars(query.limit(_bounded(limit))).all()
+        query = query.where(SpecimenRow.sequence < get_specimen(session, before).sequence)
+    return session.scalars(query.limit(bounded(limit))).all()
 
 
 def specimens_with(session: Session, status: str) -> Sequence[SpecimenRow]:
@@ -64,7 +69,7 @@ def suspects_of(
     if kind == DISPUTED:
         order = func.max(order, func.coalesce(SuspectCellRow.novelty, 0.0))
     query = query.order_by(order.desc(), SuspectCellRow.cell_id)
-    return session.scalars(query.limit(_bounded(limit))).all()
+    return session.scalars(query.limit(bounded(limit))).all()
 
 
 def _condition(kind: str) -> ColumnElement[bool]:
@@ -81,7 +86,8 @@ def get_suspect(session: Session, cell_id: int) -> SuspectCellRow:
     return row
 
 
-def _bounded(limit: int) -> int:
+def bounded(limit: int) -> int:
+    """A limit as SQLite is to have it."""
     # SQLite takes a negative limit for none.
     return min(max(limit, 0), MAX_INTEGER)
 
@@ -94,3 +100,8 @@ def database_problems(connection: Connection) -> list[str]:
         f"row {row} of {table} refers to no row of {parent}; restore a backup"
         for table, row, parent, _ in broken
     ]
+
+
+def begins_with(column: InstrumentedAttribute[Any], text: str) -> ColumnElement[bool]:
+    """Whether a text begins so, in a form that an index answers and no pattern sign disturbs."""
+    return and_(column >= text, column < text + chr(0x10FFFF))

@@ -6,116 +6,39 @@ least, with their evidence.
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import zlib
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Float, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, Text
-from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy.orm import Mapped, mapped_column
 
-from edge.contract.errors import StoreError
 from edge.contract.labels import is_infected
 from edge.contract.results import field_to_json
 from edge.contract.types import CellCall, FieldResult
+from edge.store.columns import Base, PackedJson
 from edge.store.records import FieldRecord, SpecimenRecord, SuspectCellRecord
 from edge.tally import count_disagreements, count_positive, count_refused, count_stages
 
 # Little-endian whatever the machine, so that a backup opens on any other.
 _CAM_DTYPE = np.dtype("<f4")
-# How Python spells the bytes of a file name that are not UTF-8.
-_SURROGATE = re.compile("[\ud800-\udfff]")
 # Of what really ran, what may change within a specimen.
 OF_FIELDS = ("runtime", "accelerator", "threads", "fallback", "fallback_why")
+SEARCHED = ("sequence", "started_utc", "verdict", "result_status", "status", "site", "task")
 _NOT_ASKED_THEN = {"refused": "", "disagrees": False, "uncertain": False}
-
-
-def _to_json(value: Any) -> str:
-    # ASCII, so that a file name that is no valid UTF-8 is kept, and no NaN, which is no JSON.
-    return json.dumps(value, separators=(",", ":"), allow_nan=False, default=_default)
-
-
-def _default(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else os.fspath(value)
-
-
-class AsWritten(TypeDecorator[str]):
-    """Text kept as it came; as bytes where UTF-8 cannot say it (odd file names)."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
-        """To what SQLite keeps."""
-        if value is None or not _SURROGATE.search(value):
-            return value
-        return value.encode(errors="surrogatepass")
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """From what SQLite kept."""
-        return value.decode(errors="surrogatepass") if isinstance(value, bytes) else value
-
-
-class PlainJson(TypeDecorator[Any]):
-    """Compact JSON text."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
-        """To text; NaN is refused."""
-        return None if value is None else _to_json(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
-        """From text. Raises StoreError on damage."""
-        try:
-            return None if value is None else json.loads(value)
-        except ValueError as error:
-            raise _damaged(error) from error
-
-
-class PackedJson(TypeDecorator[Any]):
-    """Compact JSON, compressed: a crowded field has a thousand cells."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> bytes:  # noqa: ARG002
-        """To compressed bytes; NaN is refused."""
-        return zlib.compress(_to_json(value).encode())
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
-        """From compressed bytes. Raises StoreError on damage."""
-        try:
-            return json.loads(zlib.decompress(value))
-        except (ValueError, TypeError, zlib.error) as error:
-            raise _damaged(error) from error
-
-
-def _damaged(error: Exception) -> StoreError:
-    return StoreError(f"a record is damaged ({error}); restore the last backup")
-
-
-class Base(DeclarativeBase):
-    """The metadata that the migrations are held against."""
-
-    type_annotation_map: ClassVar = {
-        str: AsWritten,
-        float: Float,  # SQLAlchemy 2.0 and 2.1 differ in their own choice
-        dict[str, Any]: PlainJson,
-        dict[str, float]: PlainJson,
-        dict[str, int]: PlainJson,
-    }
 
 
 class SpecimenRow(Base):
     """See `SpecimenRecord`."""
 
     __tablename__ = "specimens"
+    __table_args__ = (
+        Index("ix_specimens_sequence", "sequence", unique=True),
+        # Whatever is asked for beside a name is answered from this one, without reading reports.
+        Index("ix_specimens_search", *SEARCHED),
+        Index("ix_specimens_barcode", "barcode", "sequence"),
+        Index("ix_specimens_patient", "patient_id", "sequence"),
+        Index("ix_specimens_label", "label", "sequence"),
+    )
 
     specimen_id: Mapped[str] = mapped_column(primary_key=True)
     label: Mapped[str]
@@ -126,10 +49,22 @@ class SpecimenRow(Base):
     finished_utc: Mapped[str | None]
     report: Mapped[dict[str, Any] | None]
     error: Mapped[str]
+    patient_id: Mapped[str | None]
+    operator: Mapped[str]
+    site: Mapped[str]
+    barcode: Mapped[str]
+    task: Mapped[str]
+    collected_utc: Mapped[str | None]
+    protocol: Mapped[str]
+    consent: Mapped[bool]
+    verdict: Mapped[str | None]
+    result_status: Mapped[str]
+    sequence: Mapped[int]
+    version: Mapped[int]
 
     def record(self) -> SpecimenRecord:
         """As a value."""
-        return SpecimenRecord(**_columns(self))
+        return SpecimenRecord(**self.values())
 
 
 class FieldRow(Base):
@@ -153,10 +88,11 @@ class FieldRow(Base):
     ran_on: Mapped[dict[str, Any] | None]
     image_file: Mapped[str | None]
     image_sha256: Mapped[str | None]
+    image_gone: Mapped[str]
 
     def record(self) -> FieldRecord:
         """As a value."""
-        columns = _columns(self)
+        columns = self.values()
         # Cells stored before there was a second opinion, or a doubt, lack what it says.
         columns["cells"] = [_NOT_ASKED_THEN | cell for cell in columns["cells"]]
         return FieldRecord(index=columns.pop("field_index"), **columns)
@@ -195,16 +131,12 @@ class SuspectCellRow(Base):
 
     def record(self) -> SuspectCellRecord:
         """As a value; `cam` as an array of its own."""
-        columns = _columns(self)
+        columns = self.values()
         shape = columns.pop("cam_rows"), columns.pop("cam_columns")
         if self.cam is not None:
             cam = np.frombuffer(self.cam, _CAM_DTYPE).reshape(shape)
             columns["cam"] = cam.astype(np.float32)
         return SuspectCellRecord(**columns)
-
-
-def _columns(row: Base) -> dict[str, Any]:
-    return {column.key: getattr(row, column.key) for column in row.__table__.columns}
 
 
 def field_row(
@@ -229,6 +161,7 @@ def field_row(
         ran_on=_what_ran(result),
         image_file=image_file,
         image_sha256=sha256,
+        image_gone="",
     )
 
 

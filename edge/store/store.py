@@ -6,27 +6,24 @@ specimen with the image of each field. An image is on the disk before the row th
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from edge.contract.errors import NotFoundError, StorageFullError, StoreError
 from edge.contract.types import FieldResult, SlideReport
-from edge.store import field_images, queries
+from edge.store import checks, field_images, interrupted, queries, specimens
+from edge.store.decisions import refuse_signed
 from edge.store.files import (
     database_errors,
     disk_errors,
     make_folder,
-    remove_temp_files,
     write_durably,
 )
-from edge.store.interrupted import WHY, never_negative, report_of_fields
 from edge.store.migrate import open_database, transaction
 from edge.store.records import (
     DONE,
@@ -35,10 +32,11 @@ from edge.store.records import (
     RUNNING,
     STOPPED,
     FieldRecord,
+    SpecimenDetails,
     SpecimenRecord,
     SuspectCellRecord,
 )
-from edge.store.schema import FieldRow, SpecimenRow, field_row, suspect_rows
+from edge.store.schema import FieldRow, field_row, suspect_rows
 
 DATABASE_FILE = "records.db"
 _STATUSES = (RUNNING, DONE, STOPPED, FAILED, INTERRUPTED)
@@ -60,7 +58,7 @@ class Store:
 
     def __init__(self, home: Path, *, now: Callable[[], str] = utc_now) -> None:
         self.home = home
-        self._now = now
+        self.now = now
         self._path = home / DATABASE_FILE
         self._closed = False
         with disk_errors(home, 0):
@@ -73,29 +71,29 @@ class Store:
         self._engine.dispose()
 
     @contextmanager
-    def _session(self, *, writes: bool = False) -> Iterator[Session]:
+    def session(self, *, writes: bool = False) -> Iterator[Session]:
+        """A transaction, for the rooms beside this one; committed unless an error passes."""
         if self._closed:
             raise StoreError(f"the store at {self.home} is closed; open it again")
         with database_errors(self._path), transaction(self._engine, writes=writes) as session:
             yield session
 
-    def start_specimen(self, label: str, source: str, source_settings: Mapping[str, Any]) -> str:
-        """Opens a specimen as RUNNING; returns its id, which sorts by time."""
-        started = self._now()
-        row = SpecimenRow(
-            label=label,
-            source=source,
-            source_settings=dict(source_settings),
-            status=RUNNING,
-            started_utc=started,
-            error="",
-        )
-        with self._session(writes=True) as session:
-            row.specimen_id = _new_id(started)
-            while session.get(SpecimenRow, row.specimen_id) is not None:
-                row.specimen_id = _new_id(started)
-            session.add(row)
-        return row.specimen_id
+    def start_specimen(
+        self,
+        label: str,
+        source: str,
+        source_settings: Mapping[str, Any],
+        details: SpecimenDetails | None = None,
+    ) -> str:
+        """Opens a specimen as RUNNING; returns its id.
+
+        Raises:
+            DataError: one of `details` is not allowed, or names no patient of the register.
+        """
+        with self.session(writes=True) as session:
+            return specimens.start(
+                session, self.now(), label, source, source_settings, details or SpecimenDetails()
+            ).specimen_id
 
     def save_field(
         self,
@@ -116,6 +114,7 @@ class Store:
 
         Raises:
             NotFoundError: no such specimen.
+            ConflictError: a person signed its result; the fields that it rests on stay.
             StorageFullError: no room; nothing of this field is kept, all before it is untouched.
         """
         if not 0 <= index <= queries.MAX_INTEGER:
@@ -136,7 +135,8 @@ class Store:
             raise
 
     def _replace_field(self, row: FieldRow, result: FieldResult) -> None:
-        with self._session(writes=True) as session:
+        with self.session(writes=True) as session:
+            refuse_signed(queries.get_specimen(session, row.specimen_id))
             old = queries.find_field(session, row.specimen_id, row.field_index)
             unused = None if old is None else old.image_file
             if old is not None:
@@ -157,17 +157,13 @@ class Store:
 
         Raises:
             NotFoundError: no such specimen.
-            StoreError: no such status.
+            StoreError: no such status, or (ConflictError) a person signed its result already.
         """
         if status not in _STATUSES:
             raise StoreError(f"no status {status!r}; use one of {', '.join(_STATUSES)}")
-        plain = report.to_json()
-        if status in (FAILED, INTERRUPTED):
-            plain = never_negative(plain, error or WHY)
-        with self._session(writes=True) as session:
+        with self.session(writes=True) as session:
             row = queries.get_specimen(session, specimen_id)
-            row.report, row.status, row.error = plain, status, error
-            row.finished_utc = None if status == RUNNING else self._now()
+            specimens.finish(session, self.now(), row, report.to_json(), status, error)
 
     def recover(self) -> int:
         """Closes what a power cut left open. Call once at start, before any other work.
@@ -179,37 +175,27 @@ class Store:
         Returns:
             how many specimens were interrupted.
         """
-        with disk_errors(self.home, 0):
-            remove_temp_files(self.home)
-        with self._session(writes=True) as session:
-            rows = queries.specimens_with(session, RUNNING)
-            for row in rows:
-                fields = queries.fields_of(session, row.specimen_id)
-                row.status, row.error = INTERRUPTED, row.error or WHY
-                row.report = never_negative(row.report or report_of_fields(fields), WHY)
-                named = {field.image_file for field in fields}
-                field_images.remove_unnamed(self.home, row.specimen_id, named)
-        return len(rows)
+        return interrupted.recover(self)
 
     def specimen(self, specimen_id: str) -> SpecimenRecord:
         """One specimen. Raises NotFoundError."""
-        with self._session() as session:
+        with self.session() as session:
             return queries.get_specimen(session, specimen_id).record()
 
     def specimens(self, limit: int = 50, before: str | None = None) -> list[SpecimenRecord]:
         """A page of specimens, newest first; `before` is the last id of the page before."""
-        with self._session() as session:
+        with self.session() as session:
             return [row.record() for row in queries.page_of_specimens(session, limit, before)]
 
     def fields(self, specimen_id: str) -> list[FieldRecord]:
         """All fields of a specimen by index. Raises NotFoundError when there is no specimen."""
-        with self._session() as session:
+        with self.session() as session:
             queries.get_specimen(session, specimen_id)
             return [row.record() for row in queries.fields_of(session, specimen_id)]
 
     def field(self, specimen_id: str, index: int) -> FieldRecord:
         """One field. Raises NotFoundError."""
-        with self._session() as session:
+        with self.session() as session:
             row = queries.find_field(session, specimen_id, index)
             if row is None:
                 raise NotFoundError(f"specimen {specimen_id!r} has no field {index}")
@@ -229,14 +215,14 @@ class Store:
             NotFoundError: no such specimen.
             StoreError: no such kind.
         """
-        with self._session() as session:
+        with self.session() as session:
             queries.get_specimen(session, specimen_id)
             rows = queries.suspects_of(session, specimen_id, limit, kind)
             return [row.record() for row in rows]
 
     def suspect_cell(self, cell_id: int) -> SuspectCellRecord:
         """One cell with its evidence. Raises NotFoundError."""
-        with self._session() as session:
+        with self.session() as session:
             return queries.get_suspect(session, cell_id).record()
 
     def image_bytes(self, record: FieldRecord) -> bytes:
@@ -254,17 +240,4 @@ class Store:
         Args:
             deep: also read every image and compare its hash, which takes as long as a copy.
         """
-        problems: list[str] = []
-        try:
-            with self._session() as session:
-                problems += queries.database_problems(session.connection())
-                for row in session.scalars(select(FieldRow).execution_options(yield_per=100)):
-                    problems += field_images.image_problems(self.home, row.record(), deep=deep)
-        except StoreError as error:
-            problems.append(str(error))
-        return problems
-
-
-def _new_id(started: str) -> str:
-    moment = datetime.fromisoformat(started).astimezone(UTC)
-    return f"{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        return checks.integrity_problems(self, deep=deep)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from edge.store.schema import Base
+from edge.store.columns import Base
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -204,4 +204,4 @@ def test_every_row_of_0002_is_kept_as_it_was(home: Path) -> None:
     before = rows(path, columns)
     Store(home).close()
     assert rows(path, columns) == before
-    assert columns_of(path)["fields"].endswith("stage_counts, ran_on")
+    assert columns_of(path)["fields"].endswith("stage_counts, ran_on, image_gone")
