@@ -23,6 +23,7 @@ def cell_to_json(cell: CellCall) -> dict[str, Any]:
         "refused": cell.refused,
         "disagrees": bool(cell.disagrees),
         "uncertain": bool(cell.uncertain),
+        "counted": bool(cell.counted),
     }
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from edge.contract.errors import StoreError
 
 U8Array = npt.NDArray[np.uint8]
 F32Array = npt.NDArray[np.float32]
@@ -184,6 +187,22 @@ class SlideReport:
             toward density; None where stages were not told apart.
         stage_counts: infected cells by the stage named, all four; what is missing to positive_count
             was not named. Empty where stages were not told apart.
+        protocol_version: of `protocol`.
+        minimum_usable_fields: of the protocol.
+        more_fields: to be read, as the protocol's minimum is not reached or the interval is wide;
+            `more_fields_why` says which.
+        mistaken_fraction: share of slides without a parasite that would have as many calls; None
+            where nothing was counted.
+        density_per_ul: asexual parasites, with its 95 % interval; rests on `assumptions`.
+        rbc_per_ul: red cells per µL that it assumes.
+        uncounted_suspect_count: cells that look infected but are not counted.
+        sensitivity_cell: of the classifier at its threshold, which the interval corrects for, and
+            how much it is worth in cells; so for the specificity. None in records from before.
+        finished: False where screening broke off; such a slide is never negative.
+        reviewed_count: suspect cells that a person has judged; of them `confirmed_count` infected.
+        unreviewed_count: suspect cells that no person has judged, where one has begun to.
+        rejected_count: suspect cells that a person found not infected.
+        person_counts: what persons counted at the microscope, as `PersonCount` in plain values.
     """
 
     verdict: str
@@ -203,8 +222,51 @@ class SlideReport:
     refused_cell_count: int = 0
     gametocyte_count: int | None = None
     stage_counts: dict[str, int] = field(default_factory=dict)
+    protocol_version: int = 0
+    minimum_usable_fields: int = 0
+    more_fields: int = 0
+    more_fields_why: str = ""
+    mistaken_fraction: float | None = None
+    density_per_ul: float | None = None
+    density_low_per_ul: float | None = None
+    density_high_per_ul: float | None = None
+    rbc_per_ul: int = 0
+    assumptions: tuple[str, ...] = ()
+    uncounted_suspect_count: int = 0
+    sensitivity_cell: float | None = None
+    sensitivity_n_effective: float | None = None
+    specificity_cell: float | None = None
+    specificity_n_effective: float | None = None
+    finished: bool = True
+    reviewed_count: int = 0
+    confirmed_count: int = 0
+    rejected_count: int = 0
+    unreviewed_count: int = 0
+    person_counts: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Flat, as `screen --json` writes it."""
-        flat = {name: value for name, value in vars(self).items() if name != "ran_on"}
+        """Flat, as `screen --json` writes it; lists for tuples, so that it reads back the same."""
+        flat = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in vars(self).items()
+            if name != "ran_on"
+        }
         return flat | vars(self.ran_on)
+
+    @classmethod
+    def from_json(cls, flat: Mapping[str, Any]) -> SlideReport:
+        """The report of `to_json`; what an older record lacks takes its default.
+
+        Raises:
+            StoreError: a key that every record has is missing.
+        """
+        own = {item.name for item in fields(cls)} - {"ran_on"}
+        ran = {item.name for item in fields(RanOn)}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in flat.items()
+        }
+        try:
+            ran_on = RanOn(**{key: value for key, value in values.items() if key in ran})
+            return cls(**{k: v for k, v in values.items() if k in own}, ran_on=ran_on)
+        except TypeError as error:
+            raise StoreError(f"this is no slide's report: {error}; restore the record") from error
