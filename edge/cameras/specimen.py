@@ -71,6 +71,8 @@ class SpecimenCamera(Camera):
                 self._taken_readable = _is_readable(now[0])
                 return
             self._camera.waiting = MOVE_ON if is_still else HOLD_STILL
+            if self._stopped is not None and self._stopped.is_set():
+                raise EndOfSourceError("stopped while waiting for the slide to be moved")
             if time.monotonic() > deadline:
                 raise EndOfSourceError("the slide was not moved on")
             before = now
