@@ -26,6 +26,11 @@ test: $(ALL)/.ready $(LEGACY)/.ready browser
 test-arm64: $(ALL)/.ready
 	bash tests/arm64/run.sh build/arm64 $(CURDIR)/$(ALL)/bin/python
 
+# A day's captures with faults; the record that is committed is docs/soak.json.
+CAPTURES ?= 20000
+soak: $(ALL)/.ready
+	$(ALL)/bin/python -m tests.soak.run --captures $(CAPTURES) --json build/soak.json
+
 check: $(ALL)/.ready
 	$(ALL)/bin/ruff check .
 	$(ALL)/bin/ruff format --check .
