@@ -13,6 +13,7 @@ from edge.bench.spread import Interval, median_intervals, ratio_intervals
 from edge.bench.turns import BLOCK, Call, take_turns
 from edge.runtimes.chunks import BATCH
 
+_LEAST_BLOCKS = 4
 # Of a call: what it may cost beyond the loop, as a share, by its number of cells.
 TARGETS = {1: 0.03, 32: 0.01}
 
@@ -48,7 +49,7 @@ def _of_batch(network: Network, batch: int, runs: int) -> Overhead:
     through, _ = network.caller(batch)
     bare = _bare_loop(network, batch)
     # The reference comes first: ratios are to the first column.
-    took = take_turns([bare, through], max(4, -(-runs // (BLOCK * batch))))
+    took = take_turns([bare, through], max(_LEAST_BLOCKS, -(-runs // (BLOCK * batch))))
     bare_ms, runtime_ms = median_intervals(took)
     _, ratio = ratio_intervals(took)
     extra_us = round(1000 * (runtime_ms.value - bare_ms.value), 2)

@@ -24,6 +24,7 @@ from edge.bench.turns import BLOCK, Call, take_turns, timed_ms
 
 # Seconds that the cuts of one network may take together.
 _PATIENCE_S = 4.0
+_MOST_RUNS = 300
 _CUTS = "differences of the graph cut after each operation, same library and threads, in turns"
 _NODES = "ONNX Runtime's own profile, kernel times"
 
@@ -53,17 +54,20 @@ class Profile:
     ops: tuple[OpTime, ...]
 
 
-def profile_tflite(role: str, content: bytes, threads: int, shape: Sequence[int]) -> Profile:
+def profile_tflite(
+    role: str, content: bytes, threads: int, shape: Sequence[int], runs: int = 300
+) -> Profile:
     """By cuts of the graph.
 
     Args:
         shape: of one input (1,H,W,3).
+        runs: of each cut, at most; fewer where they are slow.
     """
     kinds, calls = [], []
     for kind, cut in _cuts(content):
         kinds.append(kind)
         calls.append(_invoke(BareTFLite(cut, f"{role} cut after {kind}", threads), shape))
-    took = np.median(_in_time(calls), axis=(0, 1))
+    took = np.median(_in_time(calls, runs), axis=(0, 1))
     alone = np.diff(took, prepend=0.0)
     ops = tuple(
         OpTime(f"{at} {kind}", kind, round(float(ms), 5))
@@ -122,8 +126,9 @@ def _invoke(model: BareTFLite, shape: Sequence[int]) -> Call:
     return interpreter.invoke  # type: ignore[no-any-return]
 
 
-def _in_time(calls: Sequence[Call]) -> np.ndarray:
+def _in_time(calls: Sequence[Call], runs: int) -> np.ndarray:
     """Turns of all calls, fewer where they are slow."""
     once_s = sum(timed_ms(call) for call in calls) / 1000
-    blocks = int(np.clip(_PATIENCE_S / max(once_s * BLOCK, 1e-6), 1, 12))
+    most = max(1, min(runs, _MOST_RUNS) // BLOCK)
+    blocks = int(np.clip(_PATIENCE_S / max(once_s * BLOCK, 1e-6), 1, most))
     return take_turns(calls, blocks)

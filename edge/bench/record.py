@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.bench.agreement import Agreement, measure_agreement
-from edge.bench.bare import BareOnnx
+from edge.bench.bare import BareOnnx, open_bare
 from edge.bench.cold import Cold, measure_cold
 from edge.bench.energy import Energy, measure_energy
 from edge.bench.fields import SIMULATED, FieldTime, Slides, slides_of, time_fields
@@ -112,6 +112,9 @@ def make_record(
         DataError: a baseline or the float file cannot be used.
         CameraError: the camera is absent.
     """
+    if plan.float_file:
+        # It is used last; that it cannot be is better known now.
+        open_bare(plan.float_file)
     machine, before, meter = read_machine(plan.root), read_sensors(plan.root), LoadMeter(plan.root)
     networks = networks_of(opened)
     told("models in turns")
@@ -135,7 +138,7 @@ def make_record(
     told("cold starts")
     cold = tuple(measure_cold(network) for network in networks if network.on_processor)
     told("operations")
-    proof, profiles = _look_into(networks)
+    proof, profiles = _look_into(networks, plan.runs)
     agreement = measure_agreement(opened, plan.float_file)
     facts = Facts(
         timings.models[0].spread.runs, timings.drift, timings.unsteadiness, before, after, load,
@@ -193,7 +196,7 @@ def _samples(network: Network) -> list[Call]:
     return [partial(run, images[at : at + 1]) for at in range(len(images))]
 
 
-def _look_into(networks: Sequence[Network]) -> tuple[list[Proof], list[Profile]]:
+def _look_into(networks: Sequence[Network], runs: int) -> tuple[list[Proof], list[Profile]]:
     """What ran; and on the processor how long each operation took."""
     proof, profiles = [], []
     for network in networks:
@@ -204,7 +207,7 @@ def _look_into(networks: Sequence[Network]) -> tuple[list[Proof], list[Profile]]
             proof.append(prove_device(*where, runtime.operations))
         elif network.on_processor and runtime.weights.format == "tflite":
             proof.append(prove_tflite(*words))
-            profiles.append(profile_tflite(*words))
+            profiles.append(profile_tflite(*words, runs))
         elif network.on_processor:
             profiles.append(_profile_onnx(network))
             proof.append(prove_onnx(network.role, profiles[-1].ops))
