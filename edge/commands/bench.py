@@ -10,6 +10,7 @@ import click
 
 from edge.commands.joined import joined_points, load_joined, missing_extra
 from edge.commands.shared import model_options, open_any, progress_bar, write_json
+from edge.commands.start import start
 from edge.config import data_home, load_config
 
 if TYPE_CHECKING:
@@ -147,6 +148,9 @@ def _measure(opened: Classifier | Enhancer, plan: Plan) -> Record:
     with progress_bar() as bar:
         task = bar.add_task("measuring", total=None)
         return make_record(opened, plan, lambda what: bar.update(task, description=what))
+
+
+bench.add_command(start)
 
 
 @bench.command("compare")
