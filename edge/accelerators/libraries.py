@@ -69,13 +69,14 @@ def edgetpu_devices(root: Path = Path("/")) -> list[str]:
     Args:
         root: where sys and dev are.
     """
-    found = [f"PCIe {path}" for path in sorted((root / "dev").glob("apex_*"))]
+    driven = [f"PCIe {path}" for path in sorted((root / "dev").glob("apex_*"))]
+    found = list(driven)
     for device in sorted((root / "sys/bus/usb/devices").glob("*")):
         if kind := EDGETPU_USB.get((_read(device / "idVendor"), _read(device / "idProduct"))):
             found.append(f"{kind} {device.name}")
     for device in sorted((root / "sys/bus/pci/devices").glob("*")):
         ids = tuple(_read(device / name).removeprefix("0x") for name in ("vendor", "device"))
-        if ids == EDGETPU_PCI and not any(name.startswith("PCIe /dev") for name in found):
+        if ids == EDGETPU_PCI and not driven:
             found.append(f"PCIe {device.name}, without its driver (no /dev/apex_0)")
     return found
 

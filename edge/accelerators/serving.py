@@ -64,6 +64,7 @@ class Serving:
         self._failures: list[tuple[str, Exception]] = []
         self._fallback: list[str] = []
         self._restarted = ""
+        self._ended: ClinicScopeError | None = None
         self._guarded: list[GuardedRuntime] = []
         self._owner: Owner | None = None
         self._generation = 0
@@ -122,6 +123,8 @@ class Serving:
         """
         allowed_s = self._settings.call_timeout_s * (1 + count / _CELLS_A_CALL)
         while True:
+            if self._ended:
+                raise RuntimeUnavailableError(str(self._ended)) from self._ended
             served = guarded.served
             runtime, owner = served.runtime, served.owner
             if owner is None:
@@ -130,6 +133,12 @@ class Serving:
                 return owner.call(partial(work, runtime), allowed_s)
             except DeviceLostError as error:
                 self._recover(served, error)
+            except RuntimeUnavailableError:
+                # Another thread may just be replacing what this one still called.
+                with self._lock:
+                    replaced = guarded.served is not served or self._ended
+                if not replaced:
+                    raise
 
     def close(self, guarded: GuardedRuntime) -> None:
         """Frees one network; what hangs is left behind."""
@@ -156,7 +165,11 @@ class Serving:
                 self._restarted = why
             else:
                 self._note(step, RuntimeUnavailableError(why))
-            self._serve(self._open_next())
+            try:
+                self._serve(self._open_next())
+            except ClinicScopeError as nothing_left:
+                self._ended = nothing_left
+                raise
 
     def _serve(self, runtimes: Sequence[Runtime]) -> None:
         self._generation += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, ClassVar
@@ -119,6 +120,8 @@ class TFLiteRuntime(ChunkedRuntime):
     def _delegate(self, device: Device) -> Any:
         """One for each interpreter, which frees it."""
         try:
+            # Where nothing can be loaded, `load_delegate` leaves a broken object behind.
+            ctypes.CDLL(device.entry)
             return self._library.load_delegate(device.entry, dict(device.options))
         except (ValueError, OSError) as error:
             # The library says nothing but that it failed where a delegate reports no reason.

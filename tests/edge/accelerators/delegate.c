@@ -4,11 +4,11 @@
  *           idle: it takes no operation
  *           wrong: it computes nonsense
  *           lost, stuck, die: from the call `after` on it reports an error, hangs, aborts
- *   after   calls that succeed before (0)
- *   calls   a file whose bytes count the calls of all processes
+ *   after   calls that succeed before (0), since the library was told so last
+ *   calls   a file whose bytes count the calls of all processes instead
  *
- * It takes every QUANTIZE of uint8 to int8, whose arithmetic is a flipped bit, and what a drawn
- * compiler put in its place. It lists devices as libedgetpu does: one, "drawn-tpu".
+ * It takes every QUANTIZE of uint8 to int8, whose arithmetic is a flipped bit, what a drawn compiler
+ * put in its place, and every CAST of uint8 to float. It lists devices as libedgetpu does: one, "drawn-tpu".
  * The structures are those of tensorflow/lite/core/c/common.h, as far as they are used here.
  */
 #include <stdbool.h>
@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OK = 0, ERROR = 1, QUANTIZE = 114, UINT8 = 3, INT8 = 9, USB = 1 };
+enum { OK = 0, ERROR = 1, QUANTIZE = 114, CAST = 53, FLOAT = 1, UINT8 = 3, INT8 = 9, USB = 1 };
 
 typedef struct { int size; int data[]; } IntArray;
 
@@ -101,6 +101,11 @@ static int invoke(Context *context, Node *node) {
     if (!strcmp(fault, "stuck")) sleep(3600);
     if (!strcmp(fault, "die")) abort();
   }
+  if (out->type == FLOAT) {
+    for (size_t at = 0; at < in->bytes; at++)
+      ((float *)out->data)[at] = strcmp(fault, "wrong") ? ((const uint8_t *)in->data)[at] : 0;
+    return OK;
+  }
   uint8_t flip = strcmp(fault, "wrong") ? 0x80 : 0x00;
   for (size_t at = 0; at < in->bytes; at++)
     ((uint8_t *)out->data)[at] = ((const uint8_t *)in->data)[at] ^ flip;
@@ -122,9 +127,11 @@ static int prepare(Context *context, Delegate *delegate) {
     Registration *found;
     if (context->get_node(context, nodes->data[at], &node, &found)) return ERROR;
     bool compiled = found->custom_name && !strcmp(found->custom_name, "edgetpu-custom-op");
-    if ((found->builtin_code != QUANTIZE && !compiled) || !strcmp(fault, "idle")) continue;
+    int code = found->builtin_code;
+    if ((code != QUANTIZE && code != CAST && !compiled) || !strcmp(fault, "idle")) continue;
     if (context->tensors[node->inputs->data[0]].type != UINT8) continue;
-    if (context->tensors[node->outputs->data[0]].type != INT8) continue;
+    int made = context->tensors[node->outputs->data[0]].type;
+    if (made != INT8 && made != FLOAT) continue;
     taken->data[taken->size++] = nodes->data[at];
   }
   Registration kernel = {0};
@@ -140,6 +147,7 @@ static int prepare(Context *context, Delegate *delegate) {
 
 Delegate *tflite_plugin_create_delegate(const char *const *keys, const char *const *values,
                                         size_t count, void (*report)(const char *)) {
+  calls = 0;
   for (size_t at = 0; at < count; at++) {
     if (!strcmp(keys[at], "fault")) snprintf(fault, sizeof fault, "%s", values[at]);
     if (!strcmp(keys[at], "calls")) snprintf(counted, sizeof counted, "%s", values[at]);

@@ -47,6 +47,7 @@ class RuntimeContract(ABC):
     """Every runtime runs these, on drawn bundles of two labels and of three."""
 
     format: str
+    accelerator = "cpu"
 
     @abstractmethod
     def make(self, model: bytes, weights: Weights, threads: int) -> Runtime: ...
@@ -119,7 +120,7 @@ class RuntimeContract(ABC):
         runtime = self.opened(bundle, threads=2)
         assert RUNTIMES[runtime.name][1] == self.format == runtime.weights.format
         assert runtime.threads == 2
-        assert runtime.accelerator.startswith("cpu")
+        assert runtime.accelerator.startswith(self.accelerator)
         assert type(open_runtime(bundle, names=[runtime.name])) is type(runtime)
 
 
