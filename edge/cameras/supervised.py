@@ -212,10 +212,12 @@ class SupervisedCamera:
     def _attend(self, owner: CameraOwner) -> None:
         """Returns when the owner has ended or hangs, or when the camera is to be closed."""
         while owner.is_alive():
-            hangs_in = owner.overdue()
-            if hangs_in or self._closing.is_set():
+            if self._closing.is_set():
                 self.desk.appoint(None)
-            if hangs_in:
+                owner.join(self.patience.close_s)
+                return
+            if hangs_in := owner.overdue():
+                self.desk.appoint(None)
                 log.error("%s: %s; it is opened again", self.name, hangs_in)
                 self._left_behind.append(owner)
                 self._set(STALLED, hangs_in)
