@@ -23,6 +23,7 @@ OWN = {
     "classify": ("edge.commands.crops", "classify"),
     "doctor": ("edge.commands.device", "doctor"),
     "enhance": ("edge.commands.pictures", "enhance"),
+    "records": ("edge.commands.records", "records"),
     "screen": ("edge.commands.slide", "screen"),
     "selftest": ("edge.commands.device", "selftest"),
     "site": ("edge.commands.site", "site"),

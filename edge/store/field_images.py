@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from edge.contract.errors import NotFoundError, StoreError
 from edge.store.files import disk_errors
 from edge.store.records import FieldRecord
+from edge.store.schema import FieldRow
 
 FIELDS_FOLDER = "fields"
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
@@ -38,6 +44,52 @@ def remove_unnamed(home: Path, specimen_id: str, named: set[str | None]) -> None
                 path.unlink()
 
 
+@dataclass(frozen=True)
+class StoredImage:
+    """What a record says of an image; `file` is relative to the store's folder."""
+
+    specimen_id: str
+    index: int
+    file: str
+    sha256: str | None
+
+    def __str__(self) -> str:
+        return f"field {self.index} of specimen {self.specimen_id}"
+
+    def read(self, home: Path) -> bytes:
+        """The image, compared with its hash.
+
+        Raises:
+            StoreError: the file is missing, unreadable or not what was stored.
+        """
+        path = home / self.file
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise StoreError(
+                f"image {path} of {self} cannot be read ({error.strerror}); restore a backup"
+            ) from error
+        sha256 = hashlib.sha256(data).hexdigest()
+        if sha256 != self.sha256:
+            raise StoreError(
+                f"image {path} of {self} is damaged: sha256 is {sha256[:12]}…, stored was "
+                f"{str(self.sha256)[:12]}…; restore a backup"
+            )
+        return data
+
+    def problem(self, home: Path, *, deep: bool) -> str:
+        """What is wrong with it, empty when nothing is; `deep` reads it whole."""
+        path = home / self.file
+        if not path.is_file():
+            return f"image {path} of {self} is missing; restore a backup"
+        try:
+            if deep:
+                self.read(home)
+        except StoreError as error:
+            return str(error)
+        return ""
+
+
 def read_image_bytes(home: Path, record: FieldRecord) -> bytes:
     """The image of a field, compared with the hash in its record.
 
@@ -46,37 +98,20 @@ def read_image_bytes(home: Path, record: FieldRecord) -> bytes:
         StoreError: the file is missing, unreadable or not what was stored.
     """
     if record.image_file is None:
-        raise NotFoundError(f"{_name(record)} has no image ({record.reason or 'none was given'})")
-    path = home / record.image_file
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise StoreError(
-            f"image {path} of {_name(record)} cannot be read ({error.strerror}); restore a backup"
-        ) from error
-    sha256 = hashlib.sha256(data).hexdigest()
-    if sha256 != record.image_sha256:
-        raise StoreError(
-            f"image {path} of {_name(record)} is damaged: sha256 is {sha256[:12]}…, stored was "
-            f"{str(record.image_sha256)[:12]}…; restore a backup"
+        why = record.image_gone or record.reason or "none was given"
+        raise NotFoundError(
+            f"field {record.index} of specimen {record.specimen_id} has no image ({why})"
         )
-    return data
+    return StoredImage(
+        record.specimen_id, record.index, record.image_file, record.image_sha256
+    ).read(home)
 
 
-def image_problems(home: Path, record: FieldRecord, *, deep: bool) -> list[str]:
-    """What is wrong with a field's image; `deep` reads it whole."""
-    if record.image_file is None:
-        return []
-    path = home / record.image_file
-    if not path.is_file():
-        return [f"image {path} of {_name(record)} is missing; restore a backup"]
-    try:
-        if deep:
-            read_image_bytes(home, record)
-    except StoreError as error:
-        return [str(error)]
-    return []
-
-
-def _name(record: FieldRecord) -> str:
-    return f"field {record.index} of specimen {record.specimen_id}"
+def stored_images(session: Session) -> Iterator[StoredImage]:
+    """All images that records name, by specimen and field."""
+    query = select(
+        FieldRow.specimen_id, FieldRow.field_index, FieldRow.image_file, FieldRow.image_sha256
+    ).where(FieldRow.image_file.is_not(None))
+    query = query.order_by(FieldRow.specimen_id, FieldRow.field_index)
+    for specimen_id, index, file, sha256 in session.execute(query.execution_options(yield_per=500)):
+        yield StoredImage(specimen_id, index, str(file), sha256)

@@ -74,6 +74,7 @@ def report_of_fields(fields: Sequence[FieldRow]) -> dict[str, Any]:
         refused_cell_count=sum(field.refused_cell_count for field in usable),
         gametocyte_count=stage_counts.get(GAMETOCYTE),
         stage_counts=stage_counts,
+        finished=False,
     )
     return report.to_json()
 
@@ -89,5 +90,5 @@ def _sum_stages(fields: Sequence[FieldRow]) -> dict[str, int]:
 def never_negative(report: dict[str, Any], why: str) -> dict[str, Any]:
     """The report of work that did not come to its end: negative becomes inconclusive."""
     if report["verdict"] != "negative":
-        return report
-    return report | {"verdict": "inconclusive", "why": why}
+        return report | {"finished": False}
+    return report | {"verdict": "inconclusive", "why": why, "finished": False}

@@ -141,6 +141,7 @@ THIN, THICK = "thin", "thick"
 SMEARS = (THIN, THICK)
 # A result's state: the machine's, signed by a person, changed after that.
 PRELIMINARY, FINAL, AMENDED = "preliminary", "final", "amended"
+VERDICTS = ("positive", "negative", "inconclusive", "refused")
 # An outgoing item's state: to be sent, acknowledged by the receiver, given up until a person acts.
 WAITING, SENT, UNSENT = "waiting", "sent", "failed"
 # Who did what no person did.

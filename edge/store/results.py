@@ -10,7 +10,7 @@ from edge.contract.errors import ConflictError, DataError, NotFoundError
 from edge.store import queries
 from edge.store.clinic_schema import ResultRow
 from edge.store.decisions import add_preliminary, add_result, newest_result, refuse_signed
-from edge.store.records import AMENDED, FINAL, PRELIMINARY, RUNNING, Result
+from edge.store.records import AMENDED, FINAL, PRELIMINARY, RUNNING, VERDICTS, Result
 from edge.store.specimens import claim
 from edge.store.text_rules import check_choice, check_name, check_note
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from edge.store.schema import SpecimenRow
     from edge.store.store import Store
-
-VERDICTS = ("positive", "negative", "inconclusive", "refused")
 
 
 class Results:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from edge.contract.labels import is_infected
@@ -71,6 +71,14 @@ class FieldRow(Base):
     """See `FieldRecord`."""
 
     __tablename__ = "fields"
+    __table_args__ = (
+        Index(
+            "ix_fields_with_image",
+            "specimen_id",
+            "field_index",
+            sqlite_where=text("image_file IS NOT NULL"),
+        ),
+    )
 
     specimen_id: Mapped[str] = mapped_column(ForeignKey("specimens.specimen_id"), primary_key=True)
     field_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -59,23 +59,23 @@ class Store:
     def __init__(self, home: Path, *, now: Callable[[], str] = utc_now) -> None:
         self.home = home
         self.now = now
-        self._path = home / DATABASE_FILE
+        self.path = home / DATABASE_FILE
         self._closed = False
         with disk_errors(home, 0):
             make_folder(home / field_images.FIELDS_FOLDER)
-        self._engine = open_database(self._path)
+        self.engine = open_database(self.path)
 
     def close(self) -> None:
         """Closes the database; may be called twice."""
         self._closed = True
-        self._engine.dispose()
+        self.engine.dispose()
 
     @contextmanager
     def session(self, *, writes: bool = False) -> Iterator[Session]:
         """A transaction, for the rooms beside this one; committed unless an error passes."""
         if self._closed:
             raise StoreError(f"the store at {self.home} is closed; open it again")
-        with database_errors(self._path), transaction(self._engine, writes=writes) as session:
+        with database_errors(self.path), transaction(self.engine, writes=writes) as session:
             yield session
 
     def start_specimen(

@@ -158,7 +158,7 @@ def test_damaged_page_of_the_database_is_found(tmp_path: Path) -> None:
     path = tmp_path / "records.db"
     data = bytearray(path.read_bytes())
     # The tables' own descriptions lie at the front; without them the file cannot even be opened.
-    for start in range(len(data) // 4096 // 2 * 4096, len(data), 4096):
+    for start in range(len(data) // 4096 * 3 // 4 * 4096, len(data), 4096):
         data[start : start + 64] = b"\xa5" * 64
     path.write_bytes(data)
     store = Store(tmp_path)

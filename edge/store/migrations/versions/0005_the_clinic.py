@@ -180,6 +180,12 @@ def _fill() -> None:
 
 
 def _index_specimens() -> None:
+    op.create_index(
+        "ix_fields_with_image",
+        "fields",
+        ["specimen_id", "field_index"],
+        sqlite_where=sa.text("image_file IS NOT NULL"),
+    )
     searched = ["sequence", "started_utc", "verdict", "result_status", "status", "site", "task"]
     op.create_index("ix_specimens_sequence", "specimens", ["sequence"], unique=True)
     op.create_index("ix_specimens_search", "specimens", searched)
