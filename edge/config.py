@@ -19,8 +19,9 @@ from edge.accelerators.settings import AcceleratorSettings
 from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.records import from_plain
 from edge.contract.site import SiteCheck
-from edge.protocol import Protocol
+from edge.protocol import Protocol, default_protocol, protocol_of_config
 from edge.store.files import write_durably
+from edge.store.retention_rule import RetentionRule
 
 CONFIG_FILE, SITE_FILE = "config.toml", "site.toml"
 HOME_VARIABLE = "CLINICSCOPE_HOME"
@@ -62,6 +63,8 @@ class DeviceConfig:
         runtimes: in order of preference; empty tries all.
         accelerators: what computes the networks, as a table `[accelerators]`.
         camera: the device's own camera, as a table `[camera]`.
+        protocol: by name (`clinicscope protocol list`), or the site's own as a table `[protocol]`.
+        retention: which images go when room is short, as a table `[retention]`.
         site: the site's operating point, from site.toml; None where the site has checked none.
     """
 
@@ -71,7 +74,8 @@ class DeviceConfig:
     runtimes: tuple[str, ...] = ()
     accelerators: AcceleratorSettings = field(default_factory=AcceleratorSettings)
     camera: CameraConfig = field(default_factory=CameraConfig)
-    protocol: Protocol = field(default_factory=Protocol)
+    protocol: Protocol = field(default_factory=default_protocol)
+    retention: RetentionRule = field(default_factory=RetentionRule)
     site: SiteCheck | None = None
 
     def __post_init__(self) -> None:
@@ -97,9 +101,21 @@ def load_config(home: Path, **flags: object) -> DeviceConfig:
             f"{home / CONFIG_FILE}: site is set; a site's operating point is in {SITE_FILE}, "
             "written by `clinicscope site check`; remove it here"
         )
-    config = replace(_build(DeviceConfig, content, home / CONFIG_FILE), site=load_site(home))
+    protocol = _protocol(content.pop("protocol", None), home)
+    config = _build(DeviceConfig, content, home / CONFIG_FILE)
+    config = replace(config, site=load_site(home), protocol=protocol)
     given = {key: value for key, value in flags.items() if value is not None}
     return replace(config, **given)  # type: ignore[arg-type]
+
+
+def _protocol(value: object, home: Path) -> Protocol:
+    """Of the config's `protocol`; the default where it has none."""
+    if value is None:
+        return default_protocol()
+    try:
+        return protocol_of_config(value, home)
+    except ConfigError as error:
+        raise ConfigError(f"{home / CONFIG_FILE}: {error}") from error
 
 
 def load_site(home: Path) -> SiteCheck | None:

@@ -22,7 +22,7 @@ from edge.contract.images import encode_image
 from edge.contract.labels import ASEXUAL_STAGES
 from edge.contract.results import field_to_json
 from edge.contract.types import FieldResult, Frame, SlideReport
-from edge.protocol import Protocol, summarise
+from edge.protocol import Protocol, enough, summarise
 from edge.screening.calls import field_point
 from edge.screening.reading import read_fields, unfinished
 from edge.screening.report import ReportWriter
@@ -136,6 +136,7 @@ def screen_all(
         The report; and why the camera was lost on the way, None where it was not.
     """
     tally, lost = Tally(), None
+    point = field_point(screener.bundle.manifest)
     finite = camera.most_fields if isinstance(camera, ReplayCamera) else None
     with progress_bar() as bar:
         task = bar.add_task("Screening", total=finite or protocol.minimum_rbc_count)
@@ -144,11 +145,10 @@ def screen_all(
                 outputs.add(result, frame)
                 tally = tally.add(result)
                 bar.update(task, advance=1 if finite else result.rbc_count)
-                if camera.endless and tally.rbc_count >= protocol.minimum_rbc_count:
+                if camera.endless and enough(summarise(tally, protocol, point, screener.ran_on)):
                     break
         except CameraError as error:
             lost = error
-    point = field_point(screener.bundle.manifest)
     report = summarise(tally, protocol, point, screener.ran_on)
     return (unfinished(report, str(lost)) if lost else report), lost
 
@@ -159,8 +159,11 @@ def print_slide(slide: SlideReport, *, to_stderr: bool) -> None:
     if slide.parasitaemia_fraction is not None:
         interval = (
             f"\nparasitaemia {slide.parasitaemia_fraction:.2%} "
-            f"(95 % interval {slide.ci_low:.2%} to {slide.ci_high:.2%})"
+            f"(95 % interval {slide.ci_low:.2%} to {slide.ci_high:.2%}){density_line(slide)}"
         )
+    more = ""
+    if slide.more_fields:
+        more = f"\nread about {slide.more_fields:,} more fields: {slide.more_fields_why}"
     second = ""
     if slide.disagreement_count or slide.refused_cell_count:
         second = (
@@ -168,12 +171,24 @@ def print_slide(slide: SlideReport, *, to_stderr: bool) -> None:
             f"{slide.refused_cell_count:,} objects as no red cell"
         )
     click.echo(
-        f"{slide.verdict.upper()}: {slide.why}{interval}{_stages_line(slide)}{second}\n"
+        f"{slide.verdict.upper()}: {slide.why}{interval}{_stages_line(slide)}{second}{more}\n"
         f"{slide.fields_read} fields read, {slide.fields_refused} refused; "
+        f"protocol {slide.protocol}@{slide.protocol_version}; "
         f"{slide.ran_on.bundle_id} on {slide.ran_on.runtime}/{slide.ran_on.accelerator}"
         f"{_fallback_line(slide)}\n"
         "For research and screening support, not for diagnosis.",
         err=to_stderr,
+    )
+
+
+def density_line(slide: SlideReport) -> str:
+    """Asexual parasites per µL, with what that assumes; nothing where nothing was counted."""
+    density, low, high = slide.density_per_ul, slide.density_low_per_ul, slide.density_high_per_ul
+    if density is None or low is None or high is None:
+        return ""
+    return (
+        f"\ndensity {density:,.0f} asexual parasites/µL ({low:,.0f} to {high:,.0f}), assuming "
+        f"{slide.rbc_per_ul:,} red cells/µL"
     )
 
 

@@ -78,10 +78,11 @@ def wanted_count(interval: Interval, sensitivity: ErrorRate, specificity: ErrorR
 
 
 def enough(report: SlideReport) -> bool:
-    """The protocol's minimum count of red cells and of fields is reached."""
+    """The protocol's minimum of red cells and fields is reached, and no more fields would help."""
     return (
         report.rbc_count >= report.minimum_rbc_count
         and report.fields_read >= report.minimum_usable_fields
+        and not report.more_fields
     )
 
 

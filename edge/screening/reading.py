@@ -46,5 +46,6 @@ def _screen(screener: Screener, frame: Frame, flagged: Flagged) -> FieldResult:
 def unfinished(report: SlideReport, why: str) -> SlideReport:
     """The report of a specimen that broke off: what was found stays, nothing else is concluded."""
     if report.verdict == "positive":
-        return report
-    return replace(report, verdict="inconclusive", why=f"Screening did not finish: {why}")
+        return replace(report, finished=False)
+    why = f"Screening did not finish: {why}"
+    return replace(report, verdict="inconclusive", why=why, finished=False)

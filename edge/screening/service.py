@@ -20,7 +20,7 @@ from edge.contract.errors import (
 )
 from edge.contract.images import encode_image
 from edge.contract.types import FieldResult
-from edge.protocol import Protocol, summarise
+from edge.protocol import Protocol, default_protocol, enough, summarise
 from edge.screening.calls import field_point
 from edge.screening.reading import read_fields, unfinished
 from edge.screening.screener import Screener
@@ -56,7 +56,7 @@ class ScreeningService:
     ) -> None:
         self.store = store
         self.camera = camera
-        self._protocol = protocol or Protocol()
+        self._protocol = protocol or default_protocol()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._worker: threading.Thread | None = None
@@ -181,13 +181,14 @@ class ScreeningService:
             self.store.save_field(specimen_id, index, result, image, IMAGE_SUFFIX)
             tally = tally.add(result)
             self._publish(tally, screener, result)
-            if self._stop.is_set() or self._enough(camera, tally):
+            if self._stop.is_set() or self._enough(camera):
                 break
         self._finish(specimen_id, STOPPED if self._stop.is_set() else DONE)
 
-    def _enough(self, camera: Camera, tally: Tally) -> bool:
+    def _enough(self, camera: Camera) -> bool:
         """Stored fields are all read; a camera has no end but the protocol's count."""
-        return camera.endless and tally.rbc_count >= self._protocol.minimum_rbc_count
+        with self._lock:
+            return camera.endless and enough(self._current().report)
 
     def _publish(self, tally: Tally, screener: Screener, result: FieldResult) -> None:
         report = summarise(

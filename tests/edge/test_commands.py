@@ -23,7 +23,7 @@ SLIDE_KEYS = {
 }  # fmt: skip
 CELL_KEYS = {
     "left_px", "top_px", "width_px", "height_px", "label", "score", "novelty", "refused",
-    "disagrees", "uncertain",
+    "disagrees", "uncertain", "counted",
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ def test_cell_has_the_keys_of_the_command_line() -> None:
         "refused": "",
         "disagrees": False,
         "uncertain": False,
+        "counted": True,
     }
 
 
