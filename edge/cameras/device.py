@@ -18,8 +18,12 @@ def device_camera(config: CameraConfig) -> SupervisedCamera | None:
     """
     if not config.name:
         return None
-    patience = Patience(wait_s=config.wait_s, idle_s=config.idle_s)
-    return SupervisedCamera(config.name, partial(_open, config), patience)
+    return SupervisedCamera(config.name, partial(_open, config), patience_of(config))
+
+
+def patience_of(config: CameraConfig) -> Patience:
+    """How long a specimen waits on this device."""
+    return Patience(wait_s=config.wait_s, idle_s=config.idle_s)
 
 
 def _open(config: CameraConfig) -> Camera:

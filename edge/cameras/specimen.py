@@ -13,6 +13,7 @@ from collections.abc import Callable
 from edge.analysis.quality import assess_quality
 from edge.cameras.base import Camera
 from edge.cameras.desk import Preview
+from edge.cameras.status import Patience
 from edge.cameras.supervised import SupervisedCamera
 from edge.cameras.views import same_view, view_of
 from edge.contract.errors import EndOfSourceError
@@ -101,13 +102,15 @@ class OwnSpecimenCamera(SpecimenCamera):
         self._camera.close()
 
 
-def open_specimen(name: str, open_camera: Callable[[], Camera]) -> OwnSpecimenCamera:
+def open_specimen(
+    name: str, open_camera: Callable[[], Camera], patience: Patience | None = None
+) -> OwnSpecimenCamera:
     """Opens a camera for one specimen, as the command line uses it.
 
     Raises:
         CameraError: it cannot be opened.
     """
-    camera = SupervisedCamera(name, open_camera)
+    camera = SupervisedCamera(name, open_camera, patience)
     try:
         camera.wait_until_live()
     except BaseException:

@@ -13,6 +13,7 @@ import click
 
 from edge.analysis.explain import add_legend, annotate_field
 from edge.cameras.base import Camera, camera_class, open_camera, read_settings
+from edge.cameras.device import patience_of
 from edge.cameras.replay import ReplayCamera
 from edge.cameras.specimen import open_specimen
 from edge.commands.shared import model_options, open_screener, progress_bar, write_json
@@ -123,7 +124,8 @@ def open_source(sources: tuple[str, ...]) -> Camera:
     except (ValueError, ConfigError) as error:
         raise click.UsageError(f"settings of camera:{name} do not fit: {error}") from error
     if camera_class(name).live:
-        return open_specimen(name, partial(open_camera, name, **settings))
+        patience = patience_of(load_config(data_home()).camera)
+        return open_specimen(name, partial(open_camera, name, **settings), patience)
     return open_camera(name, **settings)
 
 
