@@ -44,8 +44,11 @@ class Placed:
     why: str = ""
 
 
-def place_operations(content: bytes, file: str) -> tuple[Placed, ...]:
+def place_operations(content: bytes, file: str, *, any_size: bool = False) -> tuple[Placed, ...]:
     """Where each operation of a TFLite file would run, in the order of execution.
+
+    Args:
+        any_size: the device gives it images of any size, whatever size the file names.
 
     Raises:
         DataError: it is no TFLite file, or is compiled already.
@@ -53,7 +56,7 @@ def place_operations(content: bytes, file: str) -> tuple[Placed, ...]:
     model = read_model(content, file)
     graph = model.subgraphs[0]
     found: list[Placed] = []
-    ended = "takes images of any size, an Edge TPU one" if _open_sizes(graph) else ""
+    ended = "takes images of any size, an Edge TPU one" if any_size or _open_sizes(graph) else ""
     for op in graph.operators:
         kind, name = operation_name(model, op), graph.tensors[int(op.outputs[0])].name.decode()
         why = _reason(graph, op, kind) or ended
@@ -87,8 +90,11 @@ def read_model(content: bytes, file: str) -> Any:
     return model
 
 
-def fixed_batch(content: bytes, file: str) -> bytes:
+def fixed_batch(content: bytes, file: str, *, any_size: bool = False) -> bytes:
     """The file for one image at a time: the compiler takes no sizes that are left open.
+
+    Args:
+        any_size: as for `place_operations`.
 
     Raises:
         DataError: it takes images of any size, or is no TFLite file.
@@ -97,7 +103,7 @@ def fixed_batch(content: bytes, file: str) -> bytes:
 
     model = read_model(content, file)
     for graph in model.subgraphs:
-        if _open_sizes(graph):
+        if any_size or _open_sizes(graph):
             raise DataError(
                 f"{file} takes images of any size; an Edge TPU needs one, so this network stays on "
                 "the processor"

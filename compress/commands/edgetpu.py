@@ -35,7 +35,11 @@ def edgetpu(model: Path, check: bool, out: Path | None, as_json: bool) -> None:
         find_compiler()
     bundle = None if model.is_file() and model.suffix == ".tflite" else open_bundle(model)
     networks = {model.name: model.read_bytes()} if bundle is None else _networks(bundle)
-    placed = {name: place_operations(content, name) for name, content in networks.items()}
+    any_size = _any_size(bundle) if bundle else frozenset()
+    placed = {
+        name: place_operations(content, name, any_size=name in any_size)
+        for name, content in networks.items()
+    }
     if as_json:
         plain = {name: [vars(one) for one in found] for name, found in placed.items()}
         click.echo(json.dumps(plain, indent=1))
@@ -57,6 +61,15 @@ def _networks(bundle: Bundle) -> dict[str, bytes]:
         for weights in bundle.manifest.weights
         if weights.format == "tflite"
     }
+
+
+def _any_size(bundle: Bundle) -> frozenset[str]:
+    """Files of networks that the device gives images of any size."""
+    return frozenset(
+        weights.file
+        for weights in bundle.manifest.weights
+        if any(side < 0 for side in weights.inputs[0].shape[1:])
+    )
 
 
 def _print(name: str, placed: Sequence[Placed]) -> None:
@@ -87,7 +100,9 @@ def _compile_bundle(
         if weights.file not in networks:
             continue
         try:
-            compiled[weights.role] = compile_model(networks[weights.file], weights.file)
+            compiled[weights.role] = compile_model(
+                networks[weights.file], weights.file, any_size=weights.file in _any_size(bundle)
+            )
         except DataError as error:
             refused.append(str(error))
             click.echo(f"not compiled: {error}", err=to_stderr)

@@ -5,6 +5,7 @@
  *           wrong: it computes nonsense
  *           lost, stuck, die: from the call `after` on it reports an error, hangs, aborts
  *   after   calls that succeed before (0), since the library was told so last
+ *   open    1: it takes sizes that are open, as libedgetpu's does
  *   calls   a file whose bytes count the calls of all processes instead
  *
  * It takes every QUANTIZE of uint8 to int8, whose arithmetic is a flipped bit, what a drawn compiler
@@ -78,7 +79,7 @@ struct Context {
 };
 
 static char fault[16] = "none", counted[1024] = "";
-static long after = 0, calls = 0;
+static long after = 0, calls = 0, open_sizes = 0;
 
 static long count_call(void) {
   if (!counted[0]) return ++calls;
@@ -147,11 +148,12 @@ static int prepare(Context *context, Delegate *delegate) {
 
 Delegate *tflite_plugin_create_delegate(const char *const *keys, const char *const *values,
                                         size_t count, void (*report)(const char *)) {
-  calls = 0;
+  calls = open_sizes = 0;
   for (size_t at = 0; at < count; at++) {
     if (!strcmp(keys[at], "fault")) snprintf(fault, sizeof fault, "%s", values[at]);
     if (!strcmp(keys[at], "calls")) snprintf(counted, sizeof counted, "%s", values[at]);
     if (!strcmp(keys[at], "after")) after = atol(values[at]);
+    if (!strcmp(keys[at], "open")) open_sizes = atol(values[at]);
   }
   if (!strcmp(fault, "crash")) abort();
   if (!strcmp(fault, "hang")) sleep(3600);
@@ -161,6 +163,7 @@ Delegate *tflite_plugin_create_delegate(const char *const *keys, const char *con
   }
   Delegate *made = calloc(1, sizeof(Delegate));
   made->prepare = prepare;
+  made->flags = open_sizes;
   return made;
 }
 
