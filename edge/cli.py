@@ -24,6 +24,7 @@ OWN = {
     "doctor": ("edge.commands.device", "doctor"),
     "enhance": ("edge.commands.pictures", "enhance"),
     "records": ("edge.commands.records", "records"),
+    "protocol": ("edge.commands.protocol", "protocol"),
     "screen": ("edge.commands.slide", "screen"),
     "selftest": ("edge.commands.device", "selftest"),
     "site": ("edge.commands.site", "site"),

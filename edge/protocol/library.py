@@ -59,6 +59,14 @@ def load_thick_protocol(name: str = DEFAULT_THICK, home: Path | None = None) -> 
     return _load(ThickProtocol, THICK, name, home)
 
 
+def load_any(name: str, home: Path | None = None) -> Protocol | ThickProtocol:
+    """A protocol of either kind of smear; as `load_protocol`."""
+    content = _content(name.partition("@")[0], home)
+    if content.get("smear") == THICK:
+        return load_thick_protocol(name, home)
+    return load_protocol(name, home)
+
+
 def protocol_of_config(value: object, home: Path) -> Protocol:
     """What config.toml says under `protocol`: a name, or a table of the site's own.
 

@@ -1,0 +1,119 @@
+"""`protocol`: what counting rules there are, what each says, and how far its intervals hold."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edge.commands.shared import progress_bar, write_json
+from edge.config import data_home, load_config
+from edge.protocol.library import load_any, load_protocol, protocol_names
+
+if TYPE_CHECKING:
+    from edge.contract.manifest import OperatingPoint
+    from edge.protocol.simulation import Coverage
+
+
+@click.group()
+def protocol() -> None:
+    """Counting rules: list them, show one, or simulate how often its intervals hold the truth."""
+
+
+@protocol.command("list")
+def list_protocols() -> None:
+    """Names and versions; the one that the device counts by is marked."""
+    home = data_home()
+    chosen = load_config(home).protocol
+    names = protocol_names(home)
+    for name in names:
+        found = load_any(name, home)
+        mark = "*" if found.label == chosen.label else " "
+        click.echo(f"{mark} {found.label}: {found.title}")
+    if chosen.name not in names:
+        click.echo(f"* {chosen.label}: of config.toml")
+
+
+@protocol.command()
+@click.argument("name", default="")
+def show(name: str) -> None:
+    """All that protocol NAME says, as JSON; without a name, of the one the device counts by."""
+    home = data_home()
+    found = load_any(name, home) if name else load_config(home).protocol
+    click.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False))
+
+
+@protocol.command()
+@click.option("--protocol", "name", default="", help="Counted by; the device's own by default.")
+@click.option("--slides", default=10_000, show_default=True, type=click.IntRange(100))
+@click.option("--cells", default=0, type=click.IntRange(0), help="Red cells; else the minimum.")
+@click.option("--reviewed", is_flag=True, help="A person has judged every suspect cell.")
+@click.option(
+    "--law",
+    default="beta",
+    show_default=True,
+    type=click.Choice(["beta", "logit-normal"]),
+    help="How the classifier's errors are spread between slides.",
+)
+@click.option("--seed", default=7, show_default=True)
+@click.option("--bundle", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write JSON here.")
+def coverage(
+    name: str,
+    slides: int,
+    cells: int,
+    reviewed: bool,
+    law: str,
+    seed: int,
+    bundle: Path | None,
+    json_path: Path | None,
+) -> None:
+    """Simulate slides in five ranges of parasitaemia and print how often the intervals hold it.
+
+    The classifier errs on each slide as the bundle's manifest says that it does.
+    """
+    from edge.protocol.simulation import RANGES, simulate_range
+
+    home = data_home()
+    chosen = load_protocol(name, home) if name else load_config(home).protocol
+    point, found = _point(bundle, home), []
+    with progress_bar() as bar:
+        for bounds in bar.track(RANGES, description="Simulating"):
+            found.append(
+                simulate_range(
+                    point,
+                    chosen,
+                    bounds,
+                    slides=slides,
+                    rbc_count=cells,
+                    reviewed=reviewed,
+                    law=law,
+                    seed=seed,
+                )
+            )
+    if json_path:
+        write_json(json_path, {"protocol": chosen.label, "ranges": [asdict(one) for one in found]})
+    if str(json_path) != "-":
+        click.echo("\n".join([f"{chosen.label}, {slides:,} slides a range", *map(_line, found)]))
+
+
+def _line(one: Coverage) -> str:
+    bounds = f"{one.low:.2%}" if one.low == one.high else f"{one.low:.2%} to {one.high:.2%}"
+    verdicts = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(one.verdicts.items()))
+    return (
+        f"{bounds:>16}: {one.coverage:.2%} hold it ({one.coverage_low:.2%} to "
+        f"{one.coverage_high:.2%}){'' if one.within else ', OUTSIDE 93 to 97 %'}; end below "
+        f"{one.below / one.slides:.2%}, begin above {one.above / one.slides:.2%}; median width "
+        f"{one.median_width:.3%}{f'; {verdicts}' if verdicts else ''}"
+    )
+
+
+def _point(bundle: Path | None, home: Path) -> OperatingPoint:
+    from edge.installed import find_bundle
+    from edge.screening.calls import field_point
+
+    named = str(bundle) if bundle else load_config(home).bundle
+    return field_point(find_bundle(home, named).manifest)
