@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from edge.contract.errors import DataError
@@ -161,16 +161,9 @@ def _read_line(number: int, text: str, delimiter: str, names: Sequence[str]) -> 
 def _add_batch(
     session: Session, now: str, batch: list[_Line], report: WorklistReport, by: str, name: str
 ) -> None:
-    ids = [line.patient.patient_id for line in batch]
-    barcodes = [line.item.barcode for line in batch]
-    patients = {
-        row.patient_id: row
-        for row in session.scalars(select(PatientRow).where(PatientRow.patient_id.in_(ids)))
-    }
-    items = {
-        row.barcode: row
-        for row in session.scalars(select(WorklistRow).where(WorklistRow.barcode.in_(barcodes)))
-    }
+    patients = _patients(session, [line.patient.patient_id for line in batch])
+    items = _items(session, [line.item.barcode for line in batch])
+    newcomers: list[Patient] = []
     added: list[_Line] = []
     for line in batch:
         problem = _conflict(line, patients, items)
@@ -180,13 +173,14 @@ def _add_batch(
             report.unchanged += 1
         else:
             if line.patient.patient_id not in patients:
-                patients[line.patient.patient_id] = PatientRow(**vars(line.patient))
-                session.add(patients[line.patient.patient_id])
-            items[line.item.barcode] = WorklistRow(**vars(line.item))
+                patients[line.patient.patient_id] = line.patient
+                newcomers.append(line.patient)
+            items[line.item.barcode] = line.item
             added.append(line)
-    session.flush()  # patients first: an item names its patient
-    session.add_all(items[line.item.barcode] for line in added)
-    session.flush()
+    if newcomers:
+        session.execute(insert(PatientRow), [vars(patient) for patient in newcomers])
+    if added:
+        session.execute(insert(WorklistRow), [vars(line.item) for line in added])
     report.added += len(added)
     if added:
         told = {
@@ -197,19 +191,26 @@ def _add_batch(
         write_entry(session, now, by, "worklist.imported", name, told)
 
 
-def _conflict(line: _Line, patients: dict[str, PatientRow], items: dict[str, WorklistRow]) -> str:
+def _patients(session: Session, ids: list[str]) -> dict[str, Patient]:
+    rows = session.scalars(select(PatientRow).where(PatientRow.patient_id.in_(ids)))
+    return {row.patient_id: row.record() for row in rows}
+
+
+def _items(session: Session, barcodes: list[str]) -> dict[str, WorklistItem]:
+    rows = session.scalars(select(WorklistRow).where(WorklistRow.barcode.in_(barcodes)))
+    return {row.barcode: row.record() for row in rows}
+
+
+def _conflict(line: _Line, patients: dict[str, Patient], items: dict[str, WorklistItem]) -> str:
     """Why a line contradicts what is there; empty where it does not."""
     patient = patients.get(line.patient.patient_id)
-    if patient is not None and patient.record() != line.patient:
+    if patient is not None and patient != line.patient:
         return (
             f"patient {line.patient.patient_id} is in the register with other values: "
-            f"{told_patient(patient.record())}, here {told_patient(line.patient)}"
+            f"{told_patient(patient)}, here {told_patient(line.patient)}"
         )
     item = items.get(line.item.barcode)
-    if item is None:
-        return ""
-    there = vars(item.record()) | {"specimen_id": None}
-    if there == vars(line.item):
+    if item is None or replace(item, specimen_id=None) == line.item:
         return ""
     return (
         f"barcode {item.barcode} is on the worklist already for patient {item.patient_id}, "

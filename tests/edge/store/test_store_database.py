@@ -13,8 +13,8 @@ from sqlalchemy.exc import OperationalError
 from store_samples import make_field, make_image, make_report
 
 from edge.contract.errors import StoreError
-from edge.store.migrate import make_engine, transaction, upgrade
 from edge.store.columns import Base
+from edge.store.migrate import make_engine, transaction, upgrade
 from edge.store.store import Store
 
 
