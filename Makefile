@@ -1,7 +1,7 @@
 # make run    set up and start the appliance with the shipped bundle and the simulated camera
 # make test   set up and pass every test
 # make check  linters, types
-# make test-arm64  the program, its networks' answers and the suite of runtimes on arm64
+# make test-arm64  the program, its networks' answers, the suite of runtimes and picamera2 on arm64
 # make soak   20,000 captures with faults: memory, records, states
 # make legacy an environment with NumPy 1, in which tests try tflite-runtime
 # make lock   resolve the dependencies again

@@ -8,12 +8,22 @@ native() { [ "$(uname -m)" = aarch64 ]; }
 
 # mmdebstrap, and QEMU where this is no arm64 machine.
 install_tools() {
-  local wanted=(mmdebstrap)
-  native || wanted+=(qemu-user-static)
-  dpkg -s "${wanted[@]}" >/dev/null 2>&1 && return
+  if native; then install_debian mmdebstrap; else install_debian mmdebstrap qemu-user-static; fi
+}
+
+# CROSS, a C compiler for arm64.
+install_compiler() {
+  CROSS=cc
+  native && { install_debian gcc libc6-dev; return; }
+  CROSS=aarch64-linux-gnu-gcc
+  install_debian gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+}
+
+install_debian() {
+  dpkg -s "$@" >/dev/null 2>&1 && return
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "${wanted[@]}" >/dev/null
+    apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 # The kernel must hand arm64 programs to QEMU. Debian's package sees to it where systemd runs.
@@ -33,7 +43,10 @@ debian_sources() {
   local found
   found=$(apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' \
     'Origin: Debian' 'Created-By: Packages' | sort -u)
-  [ -n "$found" ] || { echo "apt has no source of Debian here: nothing to build from" >&2; return 3; }
+  if [ -z "$found" ]; then
+    echo "apt has no source of Debian here: nothing to build from" >&2
+    return 3
+  fi
   if [ -z "$release" ]; then printf '%s\n' "$found"; return; fi
   printf '%s\n' "$found" | grep -Ev -- '-(security|updates) ' | awk -v to="$release" '{$3 = to} 1'
 }
@@ -45,17 +58,22 @@ unpack_debian() {
   release=$(awk '$3 !~ /-/ {print $3; exit}' "$list")
   "${as_root[@]}" mmdebstrap --quiet --architectures=arm64 --variant=extract \
     --include="$(IFS=,; echo "$*")" --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
-    "$release" "$root" "$list" > "$work/debian.log" 2>&1 || { cat "$work/debian.log" >&2; return 3; }
+    "$release" "$root" "$list" > "$work/debian.log" 2>&1 || {
+    cat "$work/debian.log" >&2
+    return 3
+  }
   "${as_root[@]}" chown -R "$(id -u)" "$root"
   mkdir -p "$root"/{dev,proc,sys,tmp,root,clinicscope}
 }
 
-# The entries of all.lock with those names, hashes and all.
+# pick_locked LOCK NAME...: the entries of those names, hashes and all.
 pick_locked() {
+  local lock=$1
+  shift
   awk -v names="$*" '
     BEGIN { split(names, list, " "); for (i in list) wanted[list[i]] = 1 }
     /^[a-z0-9]/ { split($0, parts, "=="); on = parts[1] in wanted }
-    on' requirements/all.lock
+    on' "$lock"
 }
 
 # What pip must be told to choose for arm64 and that Python instead of for itself.

@@ -24,7 +24,8 @@ unpack_debian "$work/debian.list" "$root" python3 libstdc++6
 python=$(basename "$(readlink -f "$root/usr/bin/python3")")
 packages=$root/usr/local/lib/$python/dist-packages
 # What the suite of runtimes needs beside the device's packages, at the versions of all.lock.
-pick_locked pytest pytest-timeout iniconfig pluggy onnx onnxruntime > "$work/suite.lock"
+pick_locked requirements/all.lock pytest pytest-timeout iniconfig pluggy onnx onnxruntime \
+  > "$work/suite.lock"
 for lock in requirements/device.lock "$work/suite.lock"; do
   fetch_wheels "$python" "$work/wheels" --require-hashes -r "$lock"
 done

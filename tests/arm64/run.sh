@@ -3,7 +3,7 @@
 #
 # In a Debian root for arm64, under QEMU where this is no arm64 machine, with the device's locked
 # packages: `doctor`, `selftest` and `screen camera:simulated` of a wheel made here, the suite of
-# runtimes, and every network's answers beside this machine's.
+# runtimes, and every network's answers beside this machine's. Then the real picamera2.
 set -euo pipefail
 work=$1
 python=$2
@@ -74,4 +74,5 @@ step "selftest" program_there selftest
 step "screen, here and there" screen_on_both
 step "answers, here and there" answers_on_both
 step "suite of runtimes" suite
+step "picamera2 without a camera" bash "$here/picamera2.sh" "$work" "$python"
 echo "arm64: all passed in $SECONDS s"
