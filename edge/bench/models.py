@@ -178,13 +178,19 @@ def _row(one: _Timed, took: F64Array, batch: int, median: Interval, ratio: Inter
         round(float(np.percentile(took, 95)) / batch, 4),
         round(ratio.value, 2),
         _sha256(source),
-        macs_of(one.content) if source else None,
+        _macs(source),
         median,
         ratio,
         spread_of(took.ravel()),
         round(opened.init_ms, 3) if opened else None,
         round(opened.first_ms, 3) if opened else None,
     )
+
+
+def _macs(source: Network | BareModel | None) -> int | None:
+    # A file that was compiled for a device has one operation, which only that device knows.
+    kind = source.runtime.weights.format if isinstance(source, Network) else "tflite"
+    return macs_of(source.content) if source and kind == "tflite" else None
 
 
 def _sha256(source: Network | BareModel | None) -> str:
