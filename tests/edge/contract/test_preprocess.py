@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -109,3 +110,13 @@ def test_cells_of_a_batch_are_those_prepared_alone(spec: Preprocessing) -> None:
         if mask is not None and spec.mask == "black":
             black = np.where(mask[:, :, None], crop, 0).astype(np.uint8)
             assert np.array_equal(prepared, prepare_crop(black, spec))
+
+
+def test_shrunk_as_opencv_does() -> None:
+    rng = np.random.default_rng(0)
+    for height, width in ((65, 65), (64, 97), (100, 81), (128, 128), (131, 200), (70, 300)):
+        crop = rng.integers(0, 256, (height, width, 3), np.uint8)
+        expected = cv2.resize(crop, (64, 64), interpolation=cv2.INTER_AREA)
+        prepared = prepare_crop(crop, Preprocessing(64, padding="none"))
+        # Equal where this was written; another processor may round a sum of floats otherwise.
+        assert np.abs(prepared.astype(int) - expected).max() <= 1, (height, width)
