@@ -19,7 +19,7 @@ import numpy as np
 
 from edge.accelerators.opening import Network, Way, networks_of, open_proven
 from edge.contract.bundle import Bundle, open_bundle
-from edge.contract.errors import BundleError, ClinicScopeError, GoldenMismatchError
+from edge.contract.errors import BundleError, ClinicScopeError, NotTakenError
 from edge.runtimes.base import Device, Runtime
 from edge.runtimes.chunks import BATCH
 from edge.runtimes.onnx import count_operations
@@ -41,8 +41,7 @@ def main() -> int:
     try:
         say(_TASKS[asked["task"]](asked, say))
     except ClinicScopeError as error:
-        kind = "golden" if isinstance(error, GoldenMismatchError) else "refused"
-        say({"ok": False, "kind": kind, "why": str(error)})
+        say({"ok": False, "kind": type(error).__name__, "why": str(error)})
     # Neither destructors of a library nor threads that it left may hold this up.
     os._exit(0)
 
@@ -65,7 +64,7 @@ def prove(asked: dict[str, Any], say: Say) -> dict[str, Any]:
         for network, runtime in zip(networks, runtimes, strict=True)
     }
     if not any(on_device for on_device, _ in operations.values()):
-        return {"ok": False, "kind": "refused", "why": f"{way.key} takes no operation"}
+        raise NotTakenError(f"{way.key} takes no operation")
     say({"step": "measures"})
     return {"ok": True, "operations": operations, "batch_ms": _batch_ms(networks[0], runtimes[0])}
 

@@ -13,6 +13,7 @@ from edge.contract.errors import (
     ClinicScopeError,
     DeviceLostError,
     ManifestError,
+    NotTakenError,
     RuntimeUnavailableError,
 )
 from edge.contract.manifest import Golden
@@ -84,7 +85,8 @@ def open_proven(
         plain: those of them that belong on the processor, since the device computes nothing there.
 
     Raises:
-        RuntimeUnavailableError: one could not be opened, or the device takes none of them.
+        RuntimeUnavailableError: one could not be opened.
+        NotTakenError: the device takes none of them.
         GoldenMismatchError: one gives other answers.
         DeviceLostError: one could not be computed.
     """
@@ -94,7 +96,7 @@ def open_proven(
             opened.append(network.open(replace(way, device=None) if network in plain else way))
         device = way.device
         if device and not any(runtime.accelerator == device.name for runtime in opened):
-            raise RuntimeUnavailableError(_why_none(networks, way))
+            raise _none_taken(networks, way)
         for network, runtime in zip(networks, opened, strict=True):
             warm_up(network, runtime)
             self_test(network.bundle, runtime, network.golden)
@@ -121,19 +123,19 @@ def warm_up(network: Network, runtime: Runtime) -> None:
         runtime.run(np.resize(images, (BATCH + 1, *images.shape[1:])))
 
 
-def _why_none(networks: Sequence[Network], way: Way) -> str:
+def _none_taken(networks: Sequence[Network], way: Way) -> ClinicScopeError:
     """Why a device took none of the networks: what it says of the first."""
     device, first = way.device, networks[0]
     if device and device.name in COMPILED:
         name = first.bundle.manifest.bundle_id
         formats = {weights.format for weights in first.bundle.manifest.weights}
         if COMPILED[device.name] not in formats:
-            return (
+            return NotTakenError(
                 f"bundle {name} has no network compiled for {device.name}; make one with "
                 f"`clinicscope compress {COMPILED[device.name]}`"
             )
     try:
         open_network(first.bundle, first.role, way.runtime, device=device).close()
     except ClinicScopeError as error:
-        return str(error)
-    return f"{way.key} takes none of the networks"
+        return error
+    return NotTakenError(f"{way.key} takes none of the networks")

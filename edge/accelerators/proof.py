@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from edge.accelerators.opening import Network, Way
-from edge.contract.errors import GoldenMismatchError, RuntimeUnavailableError
+from edge.contract.errors import GoldenMismatchError, NotTakenError, RuntimeUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 _PATIENCE_S = 10.0
 _ROOT = Path(__file__).parents[2]
 _SAID_AT_MOST = 300
+# Of what a child may say; anything else is that it cannot be used.
+_KINDS = {kind.__name__: kind for kind in (GoldenMismatchError, NotTakenError)}
 _ENDS_WITHIN_S = 5.0
 
 
@@ -56,6 +58,7 @@ def prove(
 
     Raises:
         RuntimeUnavailableError: it refused, crashed, or gave no answer in time.
+        NotTakenError: it takes none of the networks.
         GoldenMismatchError: it gives other answers.
     """
     if way.device is None:
@@ -111,8 +114,7 @@ def ask_child(
         if answer is None:
             raise RuntimeUnavailableError(_how_it_ended(child, what, heard.step, errors))
     if not answer["ok"]:
-        kind = GoldenMismatchError if answer["kind"] == "golden" else RuntimeUnavailableError
-        raise kind(answer["why"])
+        raise _KINDS.get(answer["kind"], RuntimeUnavailableError)(answer["why"])
     return answer
 
 

@@ -27,6 +27,7 @@ from edge.contract.errors import (
     DeviceLostError,
     GoldenMismatchError,
     ManifestError,
+    NotTakenError,
     RuntimeUnavailableError,
 )
 from edge.runtimes.base import Operations, Runtime
@@ -37,6 +38,8 @@ T = TypeVar("T")
 # Cells that a call computes within its time-out; one of more has more time.
 _CELLS_A_CALL = 200
 _THREADS_AT_MOST = 4
+# Share of the processor's time that an accelerator may take to be used unasked.
+_WORTH = 0.9
 
 
 class _SlowerError(ClinicScopeError):
@@ -237,16 +240,24 @@ class Serving:
         """The same of networks of one bundle."""
         proof = prove(networks, way, self._timeout_s(step))
         if not step.asked and proof.batch_ms is not None and networks[0] is self._networks[0]:
-            self._check_faster(way, proof.batch_ms)
+            self._check_faster(proof.batch_ms)
         return [Operations(*proof.operations[network.role]) for network in networks]
 
-    def _check_faster(self, way: Way, batch_ms: float) -> None:
-        """Unasked, an accelerator has to be faster than the processor."""
-        _, own_ms = fit_threads(self._networks[0], way.runtime, self._memory)
-        if batch_ms >= own_ms:
+    def _check_faster(self, batch_ms: float) -> None:
+        """Unasked, an accelerator has to be faster than the processor would be in its place."""
+        own_ms = self._processor_ms()
+        if own_ms is not None and batch_ms > own_ms * _WORTH:
             raise _SlowerError(
                 f"takes {batch_ms:.2f} ms for a chunk of cells, the processor {own_ms:.2f} ms"
             )
+
+    def _processor_ms(self) -> float | None:
+        """Of the first runtime of the plan that can; None where none can."""
+        for step in self._left:
+            if step.way and step.way.device is None:
+                with suppress(ClinicScopeError, ImportError):
+                    return fit_threads(self._networks[0], step.way.runtime, self._memory)[1]
+        return None
 
     def _way(self, step: Step) -> Way:
         """The step's way, with threads measured where the site sets none."""
@@ -278,8 +289,10 @@ def _open_counted(
 
 def _is_fallback(step: Step, error: Exception) -> bool:
     """Whether going on without it is one: what nobody asked for may be missing."""
-    if step.asked or (step.way and step.way.device):
+    if step.asked:
         return True
+    if step.way and step.way.device:
+        return not isinstance(error, NotTakenError)
     missing = step.way is None or installed_version(step.way.runtime) is None
     return not missing and not isinstance(error, ManifestError)
 

@@ -36,7 +36,8 @@ def selftest(bundle: Path | None, runtime: str | None, threads: int | None, as_j
     where = f"{opened.runtime.name}/{opened.runtime.accelerator}"
     click.echo(f"ok, {passed} on {where}")
     for role, found in others.items():
-        click.echo(f"ok, {role} network: {found} on {where}")
+        ran = getattr(opened, role).runtime
+        click.echo(f"ok, {role} network: {found} on {ran.name}/{ran.accelerator}")
 
 
 def self_tests_beside(opened: Classifier | Enhancer) -> dict[str, SelfTest]:

@@ -62,6 +62,10 @@ class RuntimeUnavailableError(HardwareError):
     """No runtime on this machine could open the model; carries each one's failure."""
 
 
+class NotTakenError(RuntimeUnavailableError):
+    """An accelerator takes none of a bundle's networks; nothing is wrong with it."""
+
+
 class DeviceLostError(HardwareError):
     """An accelerator failed while it served, or gave no answer in time."""
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from edge.contract.errors import RuntimeUnavailableError
+from edge.contract.errors import NotTakenError, RuntimeUnavailableError
 from edge.contract.manifest import Weights
 from edge.runtimes.base import Device, Operations
 from edge.runtimes.chunks import ChunkedRuntime
@@ -111,7 +111,7 @@ class TFLiteRuntime(ChunkedRuntime):
         # Before tensors are allocated XNNPACK has taken nothing yet.
         self.operations = _count_operations(made)
         if not self.operations.on_device:
-            raise RuntimeUnavailableError(
+            raise NotTakenError(
                 f"{self._device.name} takes none of the {self.operations.total} operations of "
                 f"{self.weights.file}: all of it would run on the processor"
             )

@@ -24,6 +24,7 @@ from edge.accelerators.opening import networks_of
 from edge.accelerators.owner import Owner
 from edge.accelerators.plan import plan
 from edge.accelerators.serving import Serving
+from edge.accelerators.threads import MEASURED, cores
 from edge.contract.bundle import Bundle, open_bundle
 from edge.contract.errors import (
     BundleError,
@@ -111,6 +112,30 @@ def test_accelerator_that_is_absent_is_a_fallback_when_it_was_asked_for(shipped:
     assert opened.fallback_why == "litert/delegate: none is named; give --delegate PATH"
     unasked = choose(shipped, ROLES)
     assert unasked.fallback_why == ""
+
+
+def test_unasked_it_must_be_faster_and_may_take_nothing(
+    shipped: Bundle, library: Path, tmp_path: Path
+) -> None:
+    for fault, own_ms, why in (
+        ("none", 1e-6, ""),
+        ("none", 1e6, None),
+        ("idle", 1e6, ""),
+        ("refuse", 1e6, "no device is attached"),
+    ):
+        settings = drawn_settings(library, fault)
+        steps = [replace(step, asked=False) for step in plan(settings, (), 1, None)]
+        memory = Memory(tmp_path)
+        key = f"{shipped.sha256[:16]} litert on {cores()} cores"
+        memory.keep(MEASURED, key, {"threads": 1, "batch_ms": {"1": own_ms}})
+        serving = Serving(networks_of(shipped, ROLES), steps, settings, memory)
+        first, *_ = serving.open()
+        if why is None:
+            assert first.accelerator == NAME
+        else:
+            assert first.accelerator.startswith("cpu")
+            assert (why in serving.fallback_why) if why else (serving.fallback_why == "")
+        first.close()
 
 
 def test_device_that_is_lost_is_restarted_then_replaced(
