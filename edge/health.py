@@ -13,8 +13,9 @@ from pathlib import Path
 from edge.accelerators import probe
 from edge.accelerators.libraries import RUNTIME_MODULES
 from edge.accelerators.proof import list_edgetpus
+from edge.cameras.device import attached_cameras, try_camera
 from edge.config import DeviceConfig
-from edge.contract.errors import ClinicScopeError
+from edge.contract.errors import CameraError, ClinicScopeError, EndOfSourceError
 from edge.contract.site import shift_in_force
 from edge.installed import find_bundle, has_enhancer, load_enhancer, load_screener, open_stages
 from edge.screening.screener import Screener
@@ -211,13 +212,26 @@ def check_enhancer(home: Path, config: DeviceConfig) -> Check:
     return Check("enhancer", OK, detail)
 
 
+def check_camera(config: DeviceConfig) -> Check:
+    """The device's camera gives frames; a device need not have one."""
+    if not config.camera.name:
+        found = [f"{device} ({model})" for device, model in attached_cameras().items()]
+        return Check("camera", OK, f"none is set in config.toml; USB: {', '.join(found) or 'none'}")
+    try:
+        return Check("camera", OK, try_camera(config.camera))
+    except (CameraError, EndOfSourceError) as error:
+        advice = "while the appliance runs, its page shows the camera; else see docs/cameras.md"
+        return Check("camera", WARNING, f"{config.camera.name}: {error}", advice)
+
+
 def check_all(home: Path, config: DeviceConfig) -> list[Check]:
     """Every check, the data directory first: the others write there."""
     python = Check("python", OK, sys.version.split()[0])
     writable = check_home(home)
     if writable.state == FAILED:
         found = list_accelerators(home, config)
-        return [python, writable, check_runtime(), *found, *_check_bundles(home, config)]
+        rest = [*found, check_camera(config), *_check_bundles(home, config)]
+        return [python, writable, check_runtime(), *rest]
     return [
         python,
         writable,
@@ -225,6 +239,7 @@ def check_all(home: Path, config: DeviceConfig) -> list[Check]:
         check_records(home),
         check_runtime(),
         *list_accelerators(home, config),
+        check_camera(config),
         *_check_bundles(home, config),
     ]
 

@@ -154,12 +154,17 @@ class SupervisedCamera:
             preview.number if preview is not None else 0,
             self._restarts,
             sum(owner.is_alive() for owner in self._left_behind),
-            self.waiting,
+            self._waits_for(state),
             bool(camera and camera.has_autofocus),
             quality.focus if quality else None,
             QualitySettings().least_focus,
             quality.reason if quality else "",
         )
+
+    def _waits_for(self, state: str) -> str:
+        if state == LIVE or not self.desk.hold_wanted:
+            return self.waiting
+        return f"The specimen waits for it, {self.patience.wait_s:g} seconds at most."
 
     def _judge(self, preview: Preview) -> FieldQuality:
         judged = self._judged

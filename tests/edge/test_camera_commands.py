@@ -124,3 +124,17 @@ def test_a_wrong_camera_table_is_refused(home: Path, text: str, message: str) ->
     set_config(home, text)
     with pytest.raises(ConfigError, match=message):
         load_config(home)
+
+
+def test_doctor_tries_the_devices_camera(clinicscope: Run, home: Path) -> None:
+    def said() -> dict[str, str]:
+        _, out, _ = clinicscope("doctor", "--json")
+        (check,) = (check for check in json.loads(out) if check["name"] == "camera")
+        return dict(check)
+
+    assert said()["state"] == "ok" and "none is set in config.toml" in said()["detail"]
+    with mjpeg_server(drawn_jpegs(1)) as server:
+        set_config(home, f'[camera]\nname = "network"\nsettings = {{url = "{server.url}"}}\n')
+        assert said()["detail"] == "network gives frames of 480 x 360 px"
+    lost = said()
+    assert lost["state"] == "warning" and "does not answer" in lost["detail"] and lost["advice"]

@@ -117,7 +117,9 @@ def test_a_specimen_starts_on_the_camera_and_shows_what_it_waits_for(
     wait_until(lambda: "Move the slide" in client.get("/camera/state").text)
     running = client.get(f"/specimens/{specimen_id}").text
     assert 'data-testid="camera-state"' in running and "USB camera" in running
-    bench.at = 1
+    bench.fault = "unplugged"
+    wait_until(lambda: "waits for it, 20 seconds" in client.get("/camera/state").text)
+    bench.fault, bench.at = "", 1
     wait_until(lambda: len(service.store.fields(specimen_id)) == 2)
     service.stop()
     assert service.wait(10)
