@@ -113,7 +113,7 @@ def open_service(life: Life, slide: Slide) -> ScreeningService:
     return ScreeningService(
         Store(home),
         lambda: load_screener(home, config),
-        Protocol(minimum_rbc_count=CELLS_A_SPECIMEN),
+        Protocol(minimum_rbc_count=CELLS_A_SPECIMEN, most_rbc_count=CELLS_A_SPECIMEN),
         SupervisedCamera("soak", slide.open, PATIENCE),
     )
 

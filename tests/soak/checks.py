@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from edge.cameras.status import STUCK
 from edge.store.records import DONE, INTERRUPTED
 from tests.soak.plan import is_stored, number_of
 
-# Captures until all is loaded and caches are full.
+# Share of the samples until all is loaded and caches are full.
 WARM_UP = 0.25
 LEAST_SAMPLES = 8
 # Pages of SQLite and of the allocator come and go by this much.
@@ -48,8 +49,10 @@ class Memory:
 
 
 def judge_memory(samples: Sequence[dict[str, Any]]) -> Memory | None:
-    """None for too few samples to tell."""
-    kept = [s for s in samples if s["captured"] > WARM_UP * samples[-1]["captured"]]
+    """Since what computes was changed last, which changes memory, too; None for too few samples."""
+    last = samples[-1]["computed_by"]
+    settled = list(takewhile(lambda sample: sample["computed_by"] == last, reversed(samples)))[::-1]
+    kept = settled[round(WARM_UP * len(settled)) :]
     if len(kept) < LEAST_SAMPLES:
         return None
     at = np.array([s["captured"] for s in kept], float)

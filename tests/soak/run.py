@@ -30,17 +30,25 @@ from tests.soak.plan import number_of
 
 DELEGATE = Path(__file__).parents[1] / "edge" / "accelerators" / "delegate.c"
 # What befalls the delegate in each life, and the life's share of all captures.
-LIVES = (("lost", 0.4), ("stuck", 0.15), ("die", 0.15), ("none", 0.3))
+LIVES = (("lost", 0.3), ("stuck", 0.1), ("die", 0.1), ("none", 0.5))
 SIGABRT = -6
 HOUR_S = 3600
 # A life's delegate fails once it has computed for this share of its captures.
-_FAILS_AFTER = 0.4
-_CALLS_A_CAPTURE = 12
+_FAILS_AFTER = 0.2
+_CALLS_A_CAPTURE = 15
+# Points of memory over time in the record of a life.
+_SHOWN = 40
 
 
 @dataclass(frozen=True)
 class Lived:
-    """What came of one process."""
+    """What came of one process.
+
+    Attributes:
+        ended: its exit code.
+        faults: of the camera.
+        memory_kib: by captures, now and then.
+    """
 
     fault: str
     captured: int
@@ -49,6 +57,7 @@ class Lived:
     faults: int
     computed_by: tuple[str, ...]
     memory: Memory | None
+    memory_kib: dict[int, int]
     problems: tuple[str, ...]
 
 
@@ -73,7 +82,7 @@ def soak(home: Path, captures: int, say: Callable[[str], None]) -> list[Lived]:
             samples, ended = live(life)
             lived.append(judge_life(fault, samples, ended))
             first = first + lived[-1].captured if ended == 0 else next_number(home)
-            say(f"{first:,} captures: {lived[-1]}")
+            say(f"{first:,} captures: {fault}, ended with {ended}, {lived[-1].memory}")
             if ended not in (0, SIGABRT):
                 return lived
         an_hour_passes(home)
@@ -110,6 +119,7 @@ def judge_life(fault: str, samples: list[dict[str, Any]], ended: int) -> Lived:
         last["faults"],
         tuple(dict.fromkeys(sample["computed_by"] for sample in samples)),
         memory,
+        {s["captured"]: s["memory_kib"] for s in samples[:: 1 + len(samples) // _SHOWN]},
         tuple(problems),
     )
 

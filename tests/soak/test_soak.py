@@ -92,6 +92,17 @@ def test_memory_that_grows_is_a_leak_and_memory_that_varies_is_none() -> None:
     assert judge_memory(samples(4)) is None
 
 
+def test_memory_is_judged_from_when_the_processor_took_over() -> None:
+    """The networks are opened anew then."""
+    one, other = ({"computed_by": name} for name in ("litert/delegate", "litert/cpu"))
+    before = samples(20, memory_kib=90_000, **one)
+    after = samples(20, memory_kib=130_000, **other)
+    found = judge_memory([*before, *after])
+    assert found is not None
+    assert not found.leaks
+    assert found.first_kib == 130_000
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
