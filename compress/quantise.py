@@ -1,4 +1,4 @@
-"""Float Keras model to a full INT8 TFLite: per-channel weights, uint8 image straight in.
+"""Float Keras model to a full INT8 TFLite: per-channel weights, grey levels straight in.
 
 Outputs are dequantised in the file, so a reader needs no scale; arithmetic is INT8 throughout.
 """
@@ -19,6 +19,9 @@ from edge.contract.types import U8Array
 
 log = logging.getLogger(__name__)
 
+# Where black lies in an input of grey levels.
+_ZERO_OF = {np.uint8: 0, np.int8: -128}
+
 
 def quantise_int8(
     model: Any, representative: U8Array, scale: float, *, float_outputs: bool = True
@@ -37,7 +40,9 @@ def quantise_int8(
     import tensorflow as tf
 
     # Cells seldom reach 255; one white pixel outside a cell pins the input's range to the whole of
-    # uint8, so that images go in unscaled.
+    # uint8, so that images go in unscaled. The input is int8 from -128 all the same: an operation of
+    # its own turns uint8 into that, for a sixth of the time of a small network; flipping each byte's
+    # top bit takes next to none.
     pinned = pin_range(representative)
 
     def feed() -> Iterator[list[np.ndarray]]:
@@ -48,7 +53,7 @@ def quantise_int8(
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = feed
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.uint8
+    converter.inference_input_type = tf.int8
     converter.inference_output_type = tf.float32 if float_outputs else tf.int8
     with converting("full INT8"):
         content: bytes = converter.convert()
@@ -68,7 +73,7 @@ def describe_weights(content: bytes, *, file: str, parent: str, scale: float) ->
     """The manifest's entry for a classifier, read back from the file itself.
 
     Raises:
-        DataError: the file has not one uint8 input and outputs `logit` and `cam`.
+        DataError: the file has not one input of grey levels and outputs `logit` and `cam`.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -77,12 +82,12 @@ def describe_weights(content: bytes, *, file: str, parent: str, scale: float) ->
     in_scale, in_zero = image["quantization"]
     # Without a scale of its own the input is cast and scaled inside the file.
     unscaled = in_scale == 0
-    if image["dtype"] != np.uint8 or not (
-        unscaled or (in_zero == 0 and abs(in_scale - scale) <= scale * 1e-3)
-    ):
+    as_they_are = unscaled and image["dtype"] == np.uint8
+    fits = in_zero == _ZERO_OF.get(image["dtype"]) and abs(in_scale - scale) <= scale * 1e-3
+    if not (as_they_are or fits):
         raise DataError(
             f"input is {image['dtype'].__name__} with scale {in_scale:.6f} and zero point "
-            f"{in_zero}; expected uint8, {scale:.6f}, 0: the inputs must reach 0 and 255"
+            f"{in_zero}; expected int8, {scale:.6f}, -128: the inputs must reach 0 and 255"
         )
     outputs = []
     for index, detail in enumerate(interpreter.get_output_details()):

@@ -146,7 +146,10 @@ def tflite_outputs(content: bytes, crops: U8Array) -> tuple[F32Array, F32Array]:
 
 def _run(content: bytes, crops: U8Array) -> tuple[F32Array, F32Array]:
     interpreter = _interpreter(content, crops.shape)
-    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], crops)
+    image = interpreter.get_input_details()[0]
+    # int8 from -128 and uint8 differ in the top bit alone.
+    levels = (crops ^ np.uint8(0x80)).view(np.int8) if image["dtype"] == np.int8 else crops
+    interpreter.set_tensor(image["index"], levels)
     interpreter.invoke()
     by_rank = {
         len(detail["shape"]): _dequantised(interpreter.get_tensor(detail["index"]), detail)

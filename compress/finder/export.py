@@ -58,7 +58,7 @@ def int8_tflite(model: Any, images: U8Array) -> bytes:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = feed
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type, converter.inference_output_type = tf.uint8, tf.int8
+    converter.inference_input_type, converter.inference_output_type = tf.int8, tf.int8
     with converting("full INT8"):
         content: bytes = converter.convert()
     check_integer(content, "full INT8")
@@ -105,7 +105,11 @@ def describe(content: bytes, format_: str, *, file: str, parent: str) -> Weights
         DataError: not one uint8 image of any size in and one grid out.
     """
     image, grid = (_of_tflite if format_ == "tflite" else _of_onnx)(content)
-    if image.dtype != "uint8" or image.shape[1:] != (-1, -1, 3) or grid.shape[-1] != CHANNELS:
+    if (
+        image.dtype not in ("uint8", "int8")
+        or image.shape[1:] != (-1, -1, 3)
+        or grid.shape[-1] != CHANNELS
+    ):
         raise DataError(
             f"{file} makes {grid.shape} of {image.dtype} {image.shape}; a finder makes grids of "
             f"{CHANNELS} channels of uint8 images of any size"

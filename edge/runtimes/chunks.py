@@ -57,6 +57,11 @@ def holds_grey_levels(spec: TensorSpec) -> bool:
     return spec.zero_point in zero and math.isclose(scale, 1 / 255, rel_tol=_SCALE_ACCURACY)
 
 
+def takes_images(spec: TensorSpec) -> bool:
+    """Whether grey levels go straight in: uint8 whatever is done inside, or int8 from -128."""
+    return spec.dtype == "uint8" or holds_grey_levels(spec)
+
+
 def holds_residuals(spec: TensorSpec) -> bool:
     """Whether a tensor's values are -128 to 127 grey levels in order: int8, or uint8 from -128."""
     scale = 1 / 255 if spec.scale is None else spec.scale
@@ -93,7 +98,7 @@ class ChunkedRuntime(Runtime):
         failures: what the library raises where a chunk cannot be computed.
 
     Raises:
-        RuntimeUnavailableError: the weights take no uint8 image, or an enhancer's tensors are no
+        RuntimeUnavailableError: the weights take no grey levels, or an enhancer's tensors are no
             grey levels.
     """
 
@@ -113,10 +118,12 @@ class ChunkedRuntime(Runtime):
         self._closed = False
         if self._enlarges:
             self._check_grey_levels()
-        elif weights.inputs[0].dtype != "uint8":
+        elif not takes_images(weights.inputs[0]):
+            spec = weights.inputs[0]
             raise RuntimeUnavailableError(
-                f"{weights.file} takes {weights.inputs[0].dtype} images, the device has uint8; "
-                "export it with a uint8 input"
+                f"{weights.file} takes {spec.dtype} images, scale {spec.scale}, zero point "
+                f"{spec.zero_point}, the device has grey levels; export it with an int8 input of "
+                "scale 1/255 and zero point -128, or a uint8 input"
             )
 
     def _check_grey_levels(self) -> None:
@@ -137,7 +144,7 @@ class ChunkedRuntime(Runtime):
                 f"{self.weights.file} {_NO_SCORES[self.weights.role]}; it gives no scores"
             )
         sizes = chunk_sizes(len(batch), any_size=self.any_chunk_size, most=self.most_at_once)
-        logit, cam = self._compute(batch, sizes)
+        logit, cam = self._compute(from_grey_levels(batch, self.weights.inputs[0]), sizes)
         return shape_scores(dequantise(logit, self._outputs[0]), dequantise(cam, self._outputs[1]))
 
     def enlarge(self, batch: U8Array) -> U8Array:
@@ -160,7 +167,7 @@ class ChunkedRuntime(Runtime):
         """See `Runtime.grid`."""
         if self.weights.role != "finder":
             raise BundleError(f"{self.weights.file} finds no cells")
-        (found,) = self._compute(image[None], [1])
+        (found,) = self._compute(from_grey_levels(image[None], self.weights.inputs[0]), [1])
         return dequantise(found[0], self._outputs[0])
 
     def _compute(self, batch: np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, ...]:

@@ -130,6 +130,19 @@ def test_network_of_another_size_than_the_manifest_says_is_refused(tmp_path: Pat
     assert "takes uint8 of (16, 16, 3), the manifest says uint8 of (32, 32, 3)" in said
 
 
+def test_int8_images_go_in_where_black_is_the_lowest_of_them(tmp_path: Path) -> None:
+    bundle = write_bundle(tmp_path / "drawn")
+    weights = bundle.manifest.weights_for("classifier", "tflite")
+    for zero, scale in ((0, 1 / 255), (-128, 1 / 127)):
+        image = replace(weights.inputs[0], dtype="int8", zero_point=zero, scale=scale)
+        said = refusal(
+            lambda spec=image: LiteRTRuntime(
+                bundle.weights_bytes(weights), replace(weights, inputs=(spec,))
+            )
+        )
+        assert f"takes int8 images, scale {scale}, zero point {zero}" in said
+
+
 def test_onnx_whose_tensors_have_other_names_is_refused() -> None:
     model = draw_onnx(3)
     weights = describe(model, "onnx", 3)
