@@ -40,9 +40,9 @@ def quantise_int8(
     import tensorflow as tf
 
     # Cells seldom reach 255; one white pixel outside a cell pins the input's range to the whole of
-    # uint8, so that images go in unscaled. The input is int8 from -128 all the same: an operation of
-    # its own turns uint8 into that, for a sixth of the time of a small network; flipping each byte's
-    # top bit takes next to none.
+    # uint8, so that images go in unscaled. The input is int8 from -128 all the same: an operation
+    # of its own turns uint8 into that, for a sixth of the time of a small network; flipping the top
+    # bit of each byte takes next to none.
     pinned = pin_range(representative)
 
     def feed() -> Iterator[list[np.ndarray]]:
