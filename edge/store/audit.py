@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from edge.store import queries
 from edge.store.clinic_schema import AuditRow, digest
 from edge.store.records import DEVICE, AuditEntry
 
@@ -99,9 +100,9 @@ class Audit:
         self, limit: int = 100, before: int | None = None, subject: str | None = None
     ) -> list[AuditEntry]:
         """A page of lines, newest first; `before` is the last number of the page before."""
-        query = select(AuditRow).order_by(AuditRow.number.desc()).limit(max(limit, 0))
+        query = select(AuditRow).order_by(AuditRow.number.desc()).limit(queries.bounded(limit))
         if before is not None:
-            query = query.where(AuditRow.number < before)
+            query = query.where(AuditRow.number < queries.bounded(before))
         if subject is not None:
             query = query.where(AuditRow.subject == subject)
         with self._store.session() as session:

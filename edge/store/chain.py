@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from edge.store import queries
 from edge.store.audit import START, highest_number, sha256_of
 from edge.store.clinic_schema import (
     APPEND_ONLY,
@@ -90,7 +91,7 @@ def _broken_links(session: Session) -> Iterator[str]:
 
 
 def _wrong_head(session: Session, number: int, sha256: str) -> Iterator[str]:
-    row = session.get(AuditRow, number)
+    row = session.get(AuditRow, queries.bounded(number))
     if row is None:
         yield f"line {number} of the audit log, written down elsewhere, is missing"
     elif row.sha256 != sha256:

@@ -30,10 +30,15 @@ def name_image(specimen_id: str, index: int, image: bytes, suffix: str) -> tuple
     Raises:
         StoreError: no such suffix.
     """
-    if not _SUFFIX.fullmatch(suffix):
-        raise StoreError(f"image suffix is {suffix!r}; use one such as '.png'")
+    check_suffix(suffix)
     sha256 = hashlib.sha256(image).hexdigest()
     return f"{FIELDS_FOLDER}/{specimen_id}/{index:05d}-{sha256[:12]}{suffix}", sha256
+
+
+def check_suffix(suffix: str) -> None:
+    """What becomes the end of a file's name. Raises StoreError."""
+    if not _SUFFIX.fullmatch(suffix):
+        raise StoreError(f"suffix is {suffix!r}; use one such as '.png'")
 
 
 def remove_unnamed(home: Path, specimen_id: str, named: set[str | None]) -> None:

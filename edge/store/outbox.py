@@ -13,6 +13,7 @@ from edge.contract.errors import ConflictError, NotFoundError, StoreError
 from edge.store import queries
 from edge.store.audit import write_entry
 from edge.store.clinic_schema import OutboxRow
+from edge.store.field_images import check_suffix
 from edge.store.files import write_durably
 from edge.store.records import DEVICE, SENT, UNSENT, WAITING, OutboxItem
 from edge.store.text_rules import check_id
@@ -56,8 +57,11 @@ class Outbox:
         Raises:
             ConflictError: another payload of the same target, kind, specimen and version is there.
             DataError: a name is not allowed.
+            StoreError: a suffix is not allowed, or (StorageFullError) there is no room.
         """
-        check_id(target, "target"), check_id(kind, "kind")
+        check_id(target, "target")
+        check_id(kind, "kind")
+        check_suffix(suffix)
         sha256 = hashlib.sha256(payload).hexdigest()
         file = f"{OUTBOX_FOLDER}/{sha256}{suffix}"
         write_durably(self._store.home / file, payload)
@@ -105,8 +109,10 @@ class Outbox:
         """How many items are in each state."""
         query = select(OutboxRow.state, func.count()).group_by(OutboxRow.state)
         with self._store.session() as session:
-            found = dict(session.execute(query).tuples().all())
-        return {state: found.get(state, 0) for state in (WAITING, SENT, UNSENT)}
+            rows = session.execute(query).all()
+        counts = dict.fromkeys((WAITING, SENT, UNSENT), 0)
+        counts.update((state, count) for state, count in rows)
+        return counts
 
     def payload(self, item: OutboxItem) -> bytes:
         """What is sent, compared with the hash in the record. Raises StoreError."""

@@ -87,7 +87,7 @@ def get_suspect(session: Session, cell_id: int) -> SuspectCellRow:
 
 
 def bounded(limit: int) -> int:
-    """A limit as SQLite is to have it."""
+    """A number as SQLite can have it: from 0 to its largest."""
     # SQLite takes a negative limit for none.
     return min(max(limit, 0), MAX_INTEGER)
 

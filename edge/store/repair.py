@@ -54,6 +54,7 @@ def repair(store: Store, *, deep: bool = False) -> list[str]:
     if done:
         with store.session(writes=True) as session:
             write_entry(session, store.now(), DEVICE, "store.repaired", "doctor", {"done": done})
+        _take_in_log(store)
     return done
 
 
@@ -61,20 +62,33 @@ def _mend_database(store: Store) -> list[str]:
     done = []
     log = store.path.with_name(store.path.name + "-wal")
     size = log.stat().st_size if log.is_file() else 0
-    with database_errors(store.path), closing(store.engine.raw_connection()) as connection:
-        cursor = connection.cursor()
-        busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if size and not busy:
-            done.append(f"took {size:,} bytes of the write-ahead log into the database")
-        if _problems(store):
-            cursor.execute("REINDEX")
-            left = _problems(store)
-            if left:
-                raise StoreError(
-                    f"{store.path} is damaged beyond its indexes ({left[0]}); restore a backup"
-                )
-            done.append("built the indexes of the database anew")
+    if _take_in_log(store) and size:
+        done.append(f"took {size:,} bytes of the write-ahead log into the database")
+    if _problems(store):
+        _execute(store, "REINDEX")
+        left = _problems(store)
+        if left:
+            raise StoreError(
+                f"{store.path} is damaged beyond its indexes ({left[0]}); restore a backup"
+            )
+        done.append("built the indexes of the database anew")
     return done
+
+
+def _take_in_log(store: Store) -> bool:
+    """The database file is then whole without its log; False while someone reads it."""
+    busy, _, _ = _execute(store, "PRAGMA wal_checkpoint(TRUNCATE)")
+    return not busy
+
+
+def _execute(store: Store, statement: str) -> tuple[int, ...]:
+    # Outside any transaction, which both statements demand.
+    with (
+        database_errors(store.path),
+        closing(store.engine.raw_connection()) as connection,
+        closing(connection.cursor()) as cursor,
+    ):
+        return tuple(cursor.execute(statement).fetchone() or ())
 
 
 def _problems(store: Store) -> list[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from edge.contract.errors import ConflictError, DataError, NotFoundError
+from edge.contract.errors import ConflictError, DataError
 from edge.store import queries
 from edge.store.clinic_schema import ResultRow
 from edge.store.decisions import add_preliminary, add_result, newest_result, refuse_signed
@@ -66,9 +66,8 @@ class Results:
         with self._store.session(writes=True) as session:
             specimen, newest = self._of(session, specimen_id)
             refuse_signed(specimen)
-            return self._add(
-                session, specimen, FINAL, report or newest.report, by, "", seen_version
-            )
+            content = newest.report if report is None else report
+            return self._add(session, specimen, FINAL, content, by, "", seen_version)
 
     def amend(
         self,
@@ -95,7 +94,7 @@ class Results:
                 raise ConflictError(
                     f"the result of specimen {specimen_id} is not signed yet; sign it instead"
                 )
-            content = report or newest.report
+            content = newest.report if report is None else report
             return self._add(session, specimen, AMENDED, content, by, reason, seen_version)
 
     def current(self, specimen_id: str) -> Result | None:
@@ -136,6 +135,4 @@ class Results:
 
 
 def _check_report(report: dict[str, Any]) -> None:
-    if not report:
-        raise NotFoundError("the report is empty; give all of it")
     check_choice(str(report.get("verdict")), VERDICTS, "verdict")

@@ -82,7 +82,7 @@ class Reviews:
 
     def history(self, cell_id: int) -> list[Review]:
         """All reviews of a cell, oldest first."""
-        query = select(ReviewRow).where(ReviewRow.cell_id == cell_id)
+        query = select(ReviewRow).where(ReviewRow.cell_id == queries.bounded(cell_id))
         with self._store.session() as session:
             return [row.record() for row in session.scalars(query.order_by(ReviewRow.review_id))]
 
@@ -131,7 +131,7 @@ class Tallies:
         _check_counts(counts, wbc_per_ul)
         by = check_name(by, "name of the reader")
         with self._store.session(writes=True) as session:
-            slide = session.get(SlideRow, slide_id) if 0 <= slide_id <= MAX_COUNT * 100 else None
+            slide = session.get(SlideRow, queries.bounded(slide_id))
             if slide is None:
                 raise NotFoundError(f"no slide {slide_id}; its specimen shows which there are")
             specimen = queries.get_specimen(session, slide.specimen_id)
