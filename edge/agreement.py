@@ -8,14 +8,16 @@ counted apart and never as agreement.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from edge.contract.errors import DataError
 from edge.contract.types import VERDICTS
 from edge.protocol.exact import share_interval
+from edge.protocol.person import PersonCount
 
 POSITIVE, NEGATIVE = "positive", "negative"
 # Two-sided 95 % of the normal distribution.
@@ -113,6 +115,41 @@ class Agreement:
     density: DensityAgreement
 
 
+def pair_of(
+    specimen_id: str,
+    at_utc: str,
+    reports: Sequence[Mapping[str, Any]],
+    persons: Sequence[PersonCount],
+) -> Pair | None:
+    """What machine and reader said of one specimen; None where no person has said anything.
+
+    Args:
+        reports: of its results, oldest first: the first is the machine's alone, and what follows
+            was signed by a person.
+        persons: what was counted at the microscope; where there is any, that is the reader's
+            answer, since it owes nothing to the machine.
+    """
+    if not reports or (not persons and len(reports) < 2):
+        return None
+    machine = reports[0]
+    density = reports[-1].get("density_per_ul")
+    reader = str(reports[-1]["verdict"])
+    if persons:
+        reader = _verdict_of(persons)
+        counted = [person for person in persons if person.complete] or persons
+        # The narrowest count is the one that says most.
+        best = min(counted, key=lambda one: one.density_high_per_ul - one.density_low_per_ul)
+        density = best.density_per_ul
+    return Pair(
+        specimen_id,
+        at_utc,
+        str(machine["verdict"]),
+        reader,
+        machine.get("density_per_ul"),
+        density,
+    )
+
+
 def agree(pairs: Iterable[Pair]) -> Agreement:
     """The figures of these specimens together."""
     all_pairs = list(pairs)
@@ -201,6 +238,12 @@ def _kappa_variance(both: int, machine: int, reader: int, none: int, kappa: floa
     off = (1 - kappa) ** 2 * (table * margins**2 * (1 - np.eye(2))).sum()
     rest = (kappa - chance * (1 - kappa)) ** 2
     return float(on + off - rest) / (n * (1 - chance) ** 2)
+
+
+def _verdict_of(persons: Sequence[PersonCount]) -> str:
+    if any(person.seen for person in persons):
+        return POSITIVE
+    return NEGATIVE if any(person.complete for person in persons) else "inconclusive"
 
 
 def _is_answer(verdict: str) -> bool:

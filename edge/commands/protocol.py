@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,11 +13,16 @@ import click
 
 from edge.commands.shared import progress_bar, write_json
 from edge.config import data_home, load_config
-from edge.protocol.library import load_any, load_protocol, protocol_names
+from edge.protocol.library import load_any, load_protocol, load_thick_protocol, protocol_names
+from edge.store.records import MALARIA, SpecimenRecord
 
 if TYPE_CHECKING:
+    from edge.agreement import Agreement, DensityAgreement, Pair, Share
     from edge.contract.manifest import OperatingPoint
     from edge.protocol.simulation import Coverage
+    from edge.store.store import Store
+
+_PAGE = 200
 
 
 @click.group()
@@ -44,6 +51,22 @@ def show(name: str) -> None:
     home = data_home()
     found = load_any(name, home) if name else load_config(home).protocol
     click.echo(json.dumps(asdict(found), indent=2, ensure_ascii=False))
+
+
+@protocol.command()
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write JSON here.")
+def agreement(json_path: Path | None) -> None:
+    """How far machine and reader agree on this device's specimens, month by month and in all."""
+    from edge.agreement import agree, agree_by_month
+
+    pairs = list(_pairs(data_home()))
+    months, everything = agree_by_month(pairs), agree(pairs)
+    if json_path:
+        by_month = {month: asdict(one) for month, one in months.items()}
+        write_json(json_path, {"all": asdict(everything), "months": by_month})
+    if str(json_path) != "-":
+        for name, one in {**months, "all": everything}.items():
+            click.echo(_agreement_line(name, one))
 
 
 @protocol.command()
@@ -109,6 +132,58 @@ def _line(one: Coverage) -> str:
         f"{one.below / one.slides:.2%}, begin above {one.above / one.slides:.2%}; median width "
         f"{one.median_width:.3%}{f'; {verdicts}' if verdicts else ''}"
     )
+
+
+def _agreement_line(name: str, one: Agreement) -> str:
+    kappa = "no kappa"
+    if one.kappa.kappa is not None:
+        kappa = f"kappa {one.kappa.kappa:.2f} ({one.kappa.low:.2f} to {one.kappa.high:.2f})"
+    return (
+        f"{name}: {one.specimens:,} specimens; sensitivity {_share(one.sensitivity)}, specificity "
+        f"{_share(one.specificity)}, {kappa}; {one.unanswered:,} without two answers"
+        f"{_density(one.density)}"
+    )
+
+
+def _share(share: Share) -> str:
+    if share.share is None:
+        return "not known"
+    return f"{share.share:.0%} ({share.low:.0%} to {share.high:.0%} of {share.of:,})"
+
+
+def _density(density: DensityAgreement) -> str:
+    if density.ratio is None:
+        return ""
+    limits = f" (95 % of {density.pairs:,} from {density.low:.2f} to {density.high:.2f})"
+    return f"; density {density.ratio:.2f} of the reader's{limits if density.low else ''}"
+
+
+def _pairs(home: Path) -> Iterator[Pair]:
+    """Of every finished specimen that a person has counted or signed."""
+    from edge.agreement import pair_of
+    from edge.protocol.reviewed import counts_of_persons
+    from edge.store.results import Results
+    from edge.store.review import Tallies
+    from edge.store.store import Store
+
+    chosen = load_config(home).protocol
+    thick = load_thick_protocol(chosen.thick, home)
+    with closing(Store(home)) as store:
+        for specimen in _specimens(store):
+            reports = [one.report for one in Results(store).history(specimen.specimen_id)]
+            tallies = Tallies(store).of_specimen(specimen.specimen_id)
+            persons = counts_of_persons(tallies, chosen, thick)
+            pair = pair_of(specimen.specimen_id, specimen.started_utc, reports, persons)
+            if pair:
+                yield pair
+
+
+def _specimens(store: Store) -> Iterator[SpecimenRecord]:
+    """Malaria specimens, page by page."""
+    before: str | None = None
+    while page := store.specimens(_PAGE, before):
+        yield from (specimen for specimen in page if specimen.task == MALARIA)
+        before = page[-1].specimen_id
 
 
 def _point(bundle: Path | None, home: Path) -> OperatingPoint:

@@ -12,7 +12,7 @@ from edge.protocol.library import (
 )
 from edge.protocol.person import PersonCount, count_of_person
 from edge.protocol.progress import enough
-from edge.protocol.reviewed import summarise_reviewed
+from edge.protocol.reviewed import counts_of_persons, summarise_reviewed
 from edge.protocol.summary import summarise
 from edge.protocol.verdict import decide
 
@@ -24,6 +24,7 @@ __all__ = [
     "ThickProtocol",
     "corrected_interval",
     "count_of_person",
+    "counts_of_persons",
     "decide",
     "default_protocol",
     "enough",

@@ -142,5 +142,6 @@ def _beta_quantiles(a: float, b: float, levels: F64Array) -> F64Array:
     odds = np.linspace(middle - left, middle + right, _BETA_GRID)
     logs = -a * np.logaddexp(0, -odds) - b * np.logaddexp(0, odds)
     cumulated = np.cumsum(np.exp(logs - logs.max()))
-    values: F64Array = 1 / (1 + np.exp(-np.interp(levels, cumulated / cumulated[-1], odds)))
+    found = np.interp(levels, cumulated / cumulated[-1], odds)
+    values: F64Array = np.exp(-np.logaddexp(0, -found))
     return values

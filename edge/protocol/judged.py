@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
-from typing import Protocol as Shape
+from typing import TYPE_CHECKING
 
 from edge.contract.labels import GAMETOCYTE, NON_RBC, STAGES, is_infected
 from edge.contract.types import SlideReport
+
+if TYPE_CHECKING:
+    from edge.store.records import FieldRecord, Review, SuspectCellRecord
 
 
 @dataclass(frozen=True)
@@ -41,33 +43,8 @@ class JudgedCell:
         return self.label if self.judged is None else self.judged
 
 
-class _Boxed(Shape):
-    """What is read of a stored suspect cell."""
-
-    cell_id: int
-    field_index: int
-    left_px: int
-    top_px: int
-    label: str
-    refused: str
-
-
-class _Field(Shape):
-    """What is read of a stored field."""
-
-    index: int
-    cells: list[dict[str, Any]]
-
-
-class _Judged(Shape):
-    """What is read of a stored review."""
-
-    cell_id: int
-    label: str
-
-
 def judged_cells(
-    suspects: Iterable[_Boxed], fields: Iterable[_Field], reviews: Iterable[_Judged]
+    suspects: Iterable[SuspectCellRecord], fields: Iterable[FieldRecord], reviews: Iterable[Review]
 ) -> tuple[JudgedCell, ...]:
     """Stored suspect cells with the newest review of each.
 

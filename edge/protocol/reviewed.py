@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from typing import Protocol as Shape
+from typing import TYPE_CHECKING
 
 from edge.contract.manifest import ErrorRate
 from edge.contract.types import SlideReport
@@ -21,26 +21,26 @@ from edge.protocol.progress import progress, wanted_count
 from edge.protocol.reviewed_verdict import decide_reviewed
 from edge.protocol.summary import assumptions_of, density_of
 
+if TYPE_CHECKING:
+    from edge.store.records import PersonTally
+
 Rates = tuple[ErrorRate, ErrorRate]
 
 
-class Counted(Shape):
-    """What is read of a person's stored tally."""
+def counts_of_persons(
+    tallies: Iterable[PersonTally], protocol: Protocol, thick: ThickProtocol
+) -> list[PersonCount]:
+    """Stored tallies in parasites per µL: the newest of each reader on each slide.
 
-    tally_id: int
-    slide_id: int
-    by: str
-    at_utc: str
-    parasites: int
-    gametocytes: int
-    wbc_counted: int
-    rbc_counted: int
-    wbc_per_ul: int | None
+    Raises:
+        DataError: a tally that counts nothing, or more infected cells than cells.
+    """
+    return [_count(tally, protocol, thick) for tally in newest_tallies(tallies)]
 
 
-def newest_tallies(tallies: Iterable[Counted]) -> list[Counted]:
+def newest_tallies(tallies: Iterable[PersonTally]) -> list[PersonTally]:
     """The newest reading of each slide by each reader; what they counted before is history."""
-    newest: dict[tuple[int, str], Counted] = {}
+    newest: dict[tuple[int, str], PersonTally] = {}
     for tally in sorted(tallies, key=lambda tally: tally.tally_id):
         newest[tally.slide_id, tally.by] = tally
     return sorted(newest.values(), key=lambda tally: tally.tally_id)
@@ -49,7 +49,7 @@ def newest_tallies(tallies: Iterable[Counted]) -> list[Counted]:
 def summarise_reviewed(
     report: SlideReport,
     cells: Sequence[JudgedCell],
-    tallies: Iterable[Counted],
+    tallies: Iterable[PersonTally],
     protocol: Protocol,
     thick: ThickProtocol,
 ) -> SlideReport:
@@ -65,7 +65,7 @@ def summarise_reviewed(
         DataError: a tally that counts nothing, or more infected cells than cells.
     """
     counts = count_reviewed(report, cells)
-    persons = [_count(tally, protocol, thick) for tally in newest_tallies(tallies)]
+    persons = counts_of_persons(tallies, protocol, thick)
     interval = None
     result = report
     if counts.reviewed:
@@ -122,7 +122,7 @@ def _with_counts(
     )
 
 
-def _count(tally: Counted, protocol: Protocol, thick: ThickProtocol) -> PersonCount:
+def _count(tally: PersonTally, protocol: Protocol, thick: ThickProtocol) -> PersonCount:
     return count_of_person(
         protocol,
         thick,
