@@ -15,7 +15,11 @@ from alembic.config import Config
 from sqlalchemy import Connection
 from store_samples import make_field, make_image, make_report, make_staged_field
 
+from edge.contract.errors import StoreError
+from edge.store.audit import Audit
 from edge.store.migrate import make_engine
+from edge.store.register import Register
+from edge.store.results import Results
 from edge.store.store import Store
 
 SPECIMENS, FIELDS, SUSPECTS = 3, 4, 2
@@ -205,3 +209,60 @@ def test_every_row_of_0002_is_kept_as_it_was(home: Path) -> None:
     Store(home).close()
     assert rows(path, columns) == before
     assert columns_of(path)["fields"].endswith("stage_counts, ran_on, image_gone")
+
+
+def fill_0004(connection: Connection) -> None:
+    """What 0001 leaves, and a specimen that was being screened when the power went."""
+    insert(
+        connection,
+        "specimens",
+        specimen_id="20260102-000000-abcdef",
+        label="cut",
+        source="upload",
+        source_settings="{}",
+        status="running",
+        started_utc="2026-01-02T00:00:00+00:00",
+        report=json.dumps(make_report("negative").to_json()),
+        error="",
+    )
+
+
+def test_specimens_of_0004_join_the_clinic(home: Path) -> None:
+    upgrade(home, "0004", fill_0004)
+    path = home / "records.db"
+    columns = columns_of(path)
+    assert "ran_on" in columns["fields"] and "patient_id" not in columns["specimens"]
+    before = rows(path, columns)
+    store = Store(home)
+    assert rows(path, columns) == before
+    newest, *others = store.specimens()
+    assert [one.sequence for one in (newest, *others)] == [4, 3, 2, 1]
+    assert (newest.verdict, newest.result_status, newest.task) == (None, "", "malaria")
+    for one in others:
+        assert (one.verdict, one.result_status, one.version) == ("positive", "preliminary", 1)
+        (result,) = Results(store).history(one.specimen_id)
+        assert (result.version, result.status, result.by) == (1, "preliminary", "device")
+        assert result.report == one.report
+        (slide,) = Register(store).slides_of(one.specimen_id)
+        assert (slide.smear, slide.barcode) == ("thin", "")
+    # The first results are older than the log, which is empty and whole.
+    assert Audit(store).entries() == Audit(store).verify() == []
+    store.recover()
+    assert store.specimen(newest.specimen_id).verdict == "inconclusive"
+    assert Results(store).sign(others[0].specimen_id, "Dr Ota").version == 2
+    assert Audit(store).verify() == []
+    assert store.check_integrity() == []
+    store.close()
+
+
+def test_clinics_tables_are_made_all_or_nothing(home: Path) -> None:
+    upgrade(home, "0004", fill_0004)
+    path = home / "records.db"
+    engine = make_engine(path)
+    with engine.execution_options(writes=True).begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE outbox (other TEXT)")
+    engine.dispose()
+    columns = columns_of(path)
+    with pytest.raises(StoreError, match="already exists"):
+        Store(home)
+    assert columns_of(path) == columns

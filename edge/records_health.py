@@ -1,0 +1,95 @@
+"""Checks of what was decided and signed, and of what these records depend on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from edge.config import DeviceConfig
+from edge.contract.errors import ClinicScopeError
+from edge.health import FAILED, OK, WARNING, Check
+from edge.screening.lock import own_device
+from edge.store.audit import Audit
+from edge.store.checks import clock_problem
+from edge.store.outbox import Outbox
+from edge.store.records import UNSENT, WAITING
+from edge.store.repair import repair
+from edge.store.retention import GB, plan_retention
+from edge.store.store import DATABASE_FILE, Store
+
+
+def check_clinic(home: Path, config: DeviceConfig) -> list[Check]:
+    """The log, the clock, room for images, and what waits to be sent; none without records."""
+    if not (home / DATABASE_FILE).is_file():
+        return []
+    try:
+        with closing(Store(home)) as store:
+            return [
+                _guarded("log", lambda: check_log(store)),
+                _guarded("clock", lambda: check_clock(store)),
+                _guarded("images", lambda: check_room(store, config)),
+                _guarded("outbox", lambda: check_outbox(store)),
+            ]
+    except ClinicScopeError as error:
+        return [Check("log", FAILED, str(error), "restore from a backup")]
+
+
+def _guarded(name: str, check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except ClinicScopeError as error:
+        return Check(name, FAILED, str(error), "run `clinicscope doctor --repair`")
+
+
+def check_log(store: Store) -> Check:
+    """Nothing in the log, or in what it tells of, was changed."""
+    problems = Audit(store).verify()
+    if problems:
+        advice = "sign nothing on this device until it is known who changed it"
+        return Check("log", FAILED, "; ".join(problems[:3]), advice)
+    head = Audit(store).head()
+    told = f"whole, {head.number:,} lines" if head else "empty"
+    return Check("log", OK, told)
+
+
+def check_clock(store: Store) -> Check:
+    """The clock may be right."""
+    problem = clock_problem(store)
+    if problem:
+        return Check("clock", WARNING, problem, "set the clock; ids and order stay right meanwhile")
+    return Check("clock", OK, store.now())
+
+
+def check_room(store: Store, config: DeviceConfig, free_bytes: int | None = None) -> Check:
+    """The rule of retention finds room enough."""
+    plan = plan_retention(store, config.retention, free_bytes)
+    if plan.short_bytes:
+        detail = f"{plan.short_bytes / GB:.2f} GB are short that no image may be removed for"
+        return Check("images", WARNING, detail, "sign and send what waits, or get a larger disk")
+    if plan.removable:
+        detail = f"the images of {len(plan.removable)} specimens may go"
+        return Check("images", WARNING, detail, "run `clinicscope records retention`")
+    return Check("images", OK, "there is room by the rule of retention")
+
+
+def check_outbox(store: Store) -> Check:
+    """Nothing was given up."""
+    counts = Outbox(store).counts()
+    detail = f"{counts[WAITING]} wait to be sent, {counts[UNSENT]} were given up"
+    if counts[UNSENT]:
+        return Check("outbox", WARNING, detail, "see why on the page, then send them again")
+    return Check("outbox", OK, detail)
+
+
+def repair_records(home: Path, *, deep: bool = False) -> list[str]:
+    """Repairs the records; see `edge.store.repair.repair`.
+
+    Raises:
+        BusyError: the appliance is running with them.
+        StoreError: only a backup helps.
+    """
+    if not (home / DATABASE_FILE).is_file():
+        return []
+    with own_device(home), closing(Store(home)) as store:
+        return repair(store, deep=deep)
