@@ -121,7 +121,22 @@ def test_agreement_is_said_too(
     screener.disputed = 0
     specimen_id = screen_uploads(client, service, [(io.BytesIO(field_png()), "a.png")])
     page = client.get(f"/specimens/{specimen_id}").text
-    assert "The second opinion agrees on every cell" in page and 'id="differ"' not in page
+    assert "agrees on every cell that it was asked about" in page and 'id="differ"' not in page
+
+
+def test_cells_that_it_was_not_asked_about_are_said_to_be_so(
+    client: FlaskClient, service: ScreeningService, screener: ScriptedScreener
+) -> None:
+    screener.give_second_opinion()
+    files = [(io.BytesIO(field_png()), "a.png")]
+    all_asked = screen_uploads(client, service, files)
+    assert "not asked" not in client.get(f"/specimens/{all_asked}/fields/0").text
+    assert "It is asked about</dt><dd>every cell</dd>" in client.get("/about").text
+    screener.ask_some(unasked=30)
+    some_asked = screen_uploads(client, service, [(io.BytesIO(field_png()), "b.png")])
+    page = client.get(f"/specimens/{some_asked}/fields/0").text
+    assert page.count(">not asked</span>") == 30
+    assert "and a sample of the others" in client.get("/about").text
 
 
 def test_bundle_without_second_opinion_claims_none(

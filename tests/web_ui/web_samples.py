@@ -49,6 +49,7 @@ class ScriptedScreener:
     positive: int = 6
     disputed: int = 0
     refused: int = 0
+    unasked: int = 0
     stages: Sequence[str] | None = None
     ran_on: RanOn = RAN_ON
     gate: threading.Event | None = None
@@ -78,6 +79,13 @@ class ScriptedScreener:
             false_alarm=ErrorRate(0.01, 5_000, 40, 900.0),
             false_refusal=ErrorRate(0.004, 5_000, 40, 900.0),
         )
+
+    def ask_some(self, unasked: int) -> None:
+        """From now on the second network is not asked about so many healthy cells of a field."""
+        self.unasked = unasked
+        manifest = self.bundle.manifest
+        manifest.logit_reference = SimpleNamespace(novelty_weight=0.0)
+        manifest.novelty.field_median = None
 
     def tell_stages(self, *stages: str) -> None:
         """From now on a network names these stages in each field."""
@@ -117,7 +125,8 @@ class ScriptedScreener:
         cam = np.linspace(-1, 9, 36, dtype=np.float32).reshape(6, 6)
         at = number - self.positive
         if not 0 <= at < self.disputed + self.refused:
-            return replace(call, novelty=0.95 if at < 0 else 0.03)
+            unasked = number >= self.cells - self.unasked
+            return replace(call, novelty=None if unasked else 0.95 if at < 0 else 0.03)
         infected = at % 2 == 0 if at < self.disputed else at == self.disputed
         if infected:
             call = replace(call, label="parasitised", score=0.75)
