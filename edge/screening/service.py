@@ -9,6 +9,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 from edge.cameras.base import Camera, open_camera
 from edge.cameras.specimen import SpecimenCamera
@@ -56,7 +57,7 @@ class ScreeningService:
     ) -> None:
         self.store = store
         self.camera = camera
-        self._protocol = protocol or default_protocol()
+        self.protocol = protocol or default_protocol()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._worker: threading.Thread | None = None
@@ -92,13 +93,16 @@ class ScreeningService:
             camera = self._open(request)
             source = f"camera:{camera.name}" if request.source == DEVICE else request.source
             try:
-                specimen_id = self.store.start_specimen(request.label, source, request.settings)
+                details = replace(request.details, protocol=self.protocol.label)
+                specimen_id = self.store.start_specimen(
+                    request.label, source, request.settings, details
+                )
             except ClinicScopeError:
                 camera.close()
                 raise
             report = summarise(
                 Tally(),
-                self._protocol,
+                self.protocol,
                 field_point(screener.bundle.manifest),
                 screener.ran_on,
             )
@@ -192,7 +196,7 @@ class ScreeningService:
 
     def _publish(self, tally: Tally, screener: Screener, result: FieldResult) -> None:
         report = summarise(
-            tally, self._protocol, field_point(screener.bundle.manifest), screener.ran_on
+            tally, self.protocol, field_point(screener.bundle.manifest), screener.ran_on
         )
         with self._lock:
             before = self._current()

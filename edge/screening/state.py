@@ -8,6 +8,7 @@ from typing import Any
 from edge.cameras.status import CameraStatus
 from edge.contract.manifest import Manifest
 from edge.contract.types import RanOn, SlideReport
+from edge.store.records import SpecimenDetails
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,13 @@ class SpecimenRequest:
         source: "camera" for the device's own, "simulated", or "upload".
         settings: none for "camera"; `seed`, `parasitaemia_fraction`, `fields` for "simulated"; for
             "upload" `sources`, a list of paths of field images or videos.
+        details: patient, site, operator and barcode; the service adds its protocol.
     """
 
     label: str
     source: str
     settings: dict[str, Any] = field(default_factory=dict)
+    details: SpecimenDetails = field(default_factory=SpecimenDetails)
 
 
 @dataclass(frozen=True)
