@@ -14,12 +14,12 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-arm64 soak check format legacy lock browser screenshots clean
+.PHONY: run test test-arm64 soak check format legacy lock browser rtsp compiler screenshots clean
 
 run: $(DEVICE)/.ready
 	$(DEVICE)/bin/clinicscope run --host $(HOST) --port $(PORT)
 
-test: $(ALL)/.ready $(LEGACY)/.ready browser
+test: $(ALL)/.ready $(LEGACY)/.ready browser rtsp compiler
 	$(ALL)/bin/python -m pytest
 
 # Under QEMU where this is no arm64 machine; the Debian root is kept in build/ for the next time.
@@ -47,6 +47,14 @@ screenshots: $(ALL)/.ready browser
 browser:
 	bash tests/e2e/install_browser.sh
 
+# A real RTSP server for the cameras' tests.
+rtsp:
+	bash tests/edge/cameras/install_rtsp.sh
+
+# A C compiler: tests build delegates that fail.
+compiler:
+	bash tests/edge/accelerators/install_compiler.sh
+
 $(DEVICE)/.ready: requirements/device.lock pyproject.toml
 	$(PYTHON) -m venv --clear $(DEVICE)
 	$(DEVICE)/bin/pip install --quiet --require-hashes -r requirements/device.lock
@@ -72,7 +80,7 @@ RESOLVE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.1
 
 lock: .venv-lock/.ready
 	$(RESOLVE) -o requirements/device.lock
-	$(RESOLVE) --extra onnx --extra train --extra test -c requirements/device.lock -o requirements/all.lock
+	$(RESOLVE) --extra onnx --extra interop --extra train --extra test -c requirements/device.lock -o requirements/all.lock
 	$(RESOLVE) --extra legacy -o requirements/legacy.lock
 
 .venv-lock/.ready:
