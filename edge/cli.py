@@ -23,11 +23,13 @@ OWN = {
     "classify": ("edge.commands.crops", "classify"),
     "doctor": ("edge.commands.device", "doctor"),
     "enhance": ("edge.commands.pictures", "enhance"),
+    "export": ("edge.commands.export", "export_command"),
     "records": ("edge.commands.records", "records"),
     "protocol": ("edge.commands.protocol", "protocol"),
     "screen": ("edge.commands.slide", "screen"),
     "selftest": ("edge.commands.device", "selftest"),
     "site": ("edge.commands.site", "site"),
+    "sync": ("edge.commands.sync", "sync"),
 }
 
 

@@ -19,9 +19,11 @@ from edge.accelerators.settings import AcceleratorSettings
 from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.records import from_plain
 from edge.contract.site import SiteCheck
+from edge.interop.settings import InteropSettings
 from edge.protocol import Protocol, default_protocol, protocol_of_config
 from edge.store.files import write_durably
 from edge.store.retention_rule import RetentionRule
+from edge.sync.settings import SyncSettings
 
 CONFIG_FILE, SITE_FILE = "config.toml", "site.toml"
 HOME_VARIABLE = "CLINICSCOPE_HOME"
@@ -65,6 +67,8 @@ class DeviceConfig:
         camera: the device's own camera, as a table `[camera]`.
         protocol: by name (`clinicscope protocol list`), or the site's own as a table `[protocol]`.
         retention: which images go when room is short, as a table `[retention]`.
+        interop: how the site names itself to other systems, as a table `[interop]`.
+        sync: where results are sent, as a table `[sync]`.
         site: the site's operating point, from site.toml; None where the site has checked none.
     """
 
@@ -76,6 +80,8 @@ class DeviceConfig:
     camera: CameraConfig = field(default_factory=CameraConfig)
     protocol: Protocol = field(default_factory=default_protocol)
     retention: RetentionRule = field(default_factory=RetentionRule)
+    interop: InteropSettings = field(default_factory=InteropSettings)
+    sync: SyncSettings = field(default_factory=SyncSettings)
     site: SiteCheck | None = None
 
     def __post_init__(self) -> None:
