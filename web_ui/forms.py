@@ -53,10 +53,10 @@ def read_form(form: Mapping[str, str], file_count: int, has_camera: bool = False
         has_camera: the device has a camera of its own.
     """
     values = {name: form.get(name, default).strip() for name, default in DEFAULTS.items()}
-    values["label"] = clean_label(values["label"])
+    values["label"] = clean_label(values["label"] or form.get("barcode", ""))
     errors: dict[str, str] = {}
     if not values["label"]:
-        errors["label"] = "Write what stands on the slide, such as S-0142."
+        errors["label"] = "Write what stands on the slide, such as S-0142, or give its barcode."
     elif len(values["label"]) > MAX_LABEL_CHARACTERS:
         errors["label"] = f"Keep the label to {MAX_LABEL_CHARACTERS} characters."
     if values["source"] == "simulated":

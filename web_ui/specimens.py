@@ -8,11 +8,15 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from edge.contract.errors import BusyError, ClinicScopeError, StorageFullError
 from edge.screening.state import SpecimenRequest
+from edge.store.records import AGE_BANDS, SEXES
 from web_ui.camera import view_camera
 from web_ui.context import context
 from web_ui.forms import MAX_FIELDS, FormResult, defaults, read_form
 from web_ui.gallery import specimen_gallery
+from web_ui.person import person, remember
 from web_ui.presenter import SpecimenView, view_specimen, view_specimens
+from web_ui.register_form import SMEARS, RegisterForm, read_register
+from web_ui.registering import Expected, add_thick, expected, register_patient, waiting
 from web_ui.uploads import remove_batches, save_batch
 
 blueprint = Blueprint("specimens", __name__, url_prefix="/specimens")
@@ -35,8 +39,10 @@ def history() -> str:
 
 @blueprint.get("/new")
 def new() -> Response:
-    """The form."""
-    return _form(FormResult(defaults(_has_camera()), {}, {}))
+    """The form; of an expected slide with what the worklist knows of it."""
+    found = expected(context().store, request.args.get("barcode", "").strip(), person())
+    values = defaults(_has_camera()) | {"label": found.barcode if found.found else ""}
+    return _form(FormResult(values, {}, {}), found)
 
 
 def _has_camera() -> bool:
@@ -48,27 +54,33 @@ def create() -> AnyResponse:
     """Starts a specimen and goes to its page; the form again where it cannot start."""
     files = [file for file in request.files.getlist("images") if file.filename]
     result = read_form(request.form, len(files), _has_camera())
-    if result.errors:
-        return _form(result, 422)
+    register = read_register(request.form)
+    if not result.errors and not register.errors:
+        register = register_patient(context().store, register)
+    remember(register.details.operator or person())
+    if result.errors or register.errors:
+        return _form(result, Expected(register), 422)
     try:
-        specimen_id = _start(result, files)
+        specimen_id = _start(result, register, files)
+        add_thick(context().store, specimen_id, register)
     except ClinicScopeError as error:
-        return _form(result, 507 if isinstance(error, StorageFullError) else 409, str(error))
+        code = 507 if isinstance(error, StorageFullError) else 409
+        return _form(result, Expected(register), code, str(error))
     return redirect(url_for(".show", specimen_id=specimen_id), 303)
 
 
-def _start(result: FormResult, files: list[FileStorage]) -> str:
+def _start(result: FormResult, register: RegisterForm, files: list[FileStorage]) -> str:
     here = context()
-    label, source = result.values["label"], result.values["source"]
+    label, source, details = result.values["label"], result.values["source"], register.details
     with here.starting:
         if source != "upload":
-            return here.service.start(SpecimenRequest(label, source, result.settings))
+            return here.service.start(SpecimenRequest(label, source, result.settings, details))
         _refuse_when_busy()
         remove_batches(here.upload_dir)
         paths = save_batch(files, here.upload_dir)
         try:
             settings = {"sources": [str(path) for path in paths]}
-            return here.service.start(SpecimenRequest(label, source, settings))
+            return here.service.start(SpecimenRequest(label, source, settings, details))
         except ClinicScopeError:
             remove_batches(here.upload_dir)
             raise
@@ -81,10 +93,21 @@ def _refuse_when_busy() -> None:
         raise BusyError(f"“{progress.label}” is being screened; wait for it or stop it first")
 
 
-def _form(result: FormResult, code: int = 200, problem: str = "") -> Response:
-    state = context().service.state()
+def _form(result: FormResult, found: Expected, code: int = 200, problem: str = "") -> Response:
+    form = FormResult(
+        result.values | found.form.values, result.settings, result.errors | found.form.errors
+    )
     page = render_template(
-        "specimen_new.html", form=result, problem=problem, state=state, max_fields=MAX_FIELDS
+        "specimen_new.html",
+        form=form,
+        expected=found,
+        worklist=waiting(context().store),
+        age_bands=AGE_BANDS,
+        sexes=SEXES,
+        smears=SMEARS,
+        problem=problem,
+        state=context().service.state(),
+        max_fields=MAX_FIELDS,
     )
     return make_response(page, code)
 
