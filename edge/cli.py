@@ -18,6 +18,7 @@ from edge.contract.errors import ClinicScopeError
 NOTICE = "For research and screening support, not for diagnosis."
 # Module and name of each command: only the one that runs is imported, so that a device starts fast.
 OWN = {
+    "backup": ("edge.commands.backup", "backup"),
     "bench": ("edge.commands.bench", "bench"),
     "bundle": ("edge.commands.bundle", "bundle"),
     "classify": ("edge.commands.crops", "classify"),
@@ -26,6 +27,7 @@ OWN = {
     "export": ("edge.commands.export", "export_command"),
     "records": ("edge.commands.records", "records"),
     "protocol": ("edge.commands.protocol", "protocol"),
+    "restore": ("edge.commands.backup", "restore"),
     "screen": ("edge.commands.slide", "screen"),
     "selftest": ("edge.commands.device", "selftest"),
     "site": ("edge.commands.site", "site"),
