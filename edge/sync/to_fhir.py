@@ -50,7 +50,11 @@ def _check_response(response: dict[str, Any], sent: dict[str, Any]) -> str:
         status = str(told.get("status", "")) if isinstance(told, dict) else ""
         if not isinstance(told, dict) or status[:3] not in ("200", "201"):
             kind = one["resource"]["resourceType"]
-            raise NotDeliveredError(f"did not take the {kind}: {status or 'no status'}")
+            why = _outcome(told.get("outcome")) if isinstance(told, dict) else ""
+            raise NotDeliveredError(
+                f"did not take the {kind}: {status or 'no status'} {why}",
+                refused=status[:3] in ("400", "422"),
+            )
         if _is_error(told.get("outcome")):
             raise NotDeliveredError(f"did not take a resource: {_outcome(told['outcome'])}")
         found = _PLACE.search(str(told.get("location", "")))
@@ -107,5 +111,6 @@ def _is_error(outcome: Any) -> bool:
     return any(severity in ("error", "fatal") for severity in severities)
 
 
-def _outcome(response: dict[str, Any]) -> str:
-    return f"{response.get('resourceType')} {json.dumps(response.get('issue'))[:300]}"
+def _outcome(response: Any) -> str:
+    told = response if isinstance(response, dict) else {}
+    return f"{told.get('resourceType')} {json.dumps(told.get('issue'))[:300]}"

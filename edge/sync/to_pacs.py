@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import socket
 import zipfile
 from typing import Any
 
@@ -34,8 +35,9 @@ def send_by_web(target: Target, payload: bytes) -> None:
     answer = ask(target, "POST", "/studies", parts + f"--{boundary}--\r\n".encode(), headers)
     expect(answer, (200,), frozenset({400, 409, 413, 415, 422}))
     told = answer.json()
-    if _FAILED in told:
-        raise NotDeliveredError(f"did not store an object: {answer.told}", refused=True)
+    failed = told.get(_FAILED)
+    if isinstance(failed, dict) and failed.get("Value"):  # Orthanc names it always, empty
+        raise NotDeliveredError(f"did not store an object: {failed['Value']}"[:400], refused=True)
     stored, sent = _stored(told), sorted(str(_read(data).SOPInstanceUID) for data in files)
     if stored != sent:
         raise NotDeliveredError(f"acknowledged the objects {stored}; sent were {sent}")
@@ -72,6 +74,7 @@ def _associate(target: Target, found: list[Any]) -> Any:
     entity.connection_timeout = target.timeout_s
     for kind, syntax in {(one.SOPClassUID, one.file_meta.TransferSyntaxUID) for one in found}:
         entity.add_requested_context(kind, syntax)
+    _check_port(target)
     association = entity.associate(target.host, target.port, ae_title=target.ae_title)
     if not association.is_established:
         raise NotDeliveredError(
@@ -79,6 +82,16 @@ def _associate(target: Target, found: list[Any]) -> Any:
             unreachable=True,
         )
     return association
+
+
+def _check_port(target: Target) -> None:
+    # pynetdicom leaves a socket open where nobody listens.
+    try:
+        socket.create_connection((target.host, target.port), target.timeout_s).close()
+    except OSError as error:
+        raise NotDeliveredError(
+            f"nobody answers at {target.host}:{target.port} ({error})", unreachable=True
+        ) from error
 
 
 def _check(status: Any) -> None:
