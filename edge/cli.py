@@ -28,6 +28,7 @@ OWN = {
     "records": ("edge.commands.records", "records"),
     "protocol": ("edge.commands.protocol", "protocol"),
     "restore": ("edge.commands.backup", "restore"),
+    "report": ("edge.commands.report", "report"),
     "screen": ("edge.commands.slide", "screen"),
     "selftest": ("edge.commands.device", "selftest"),
     "site": ("edge.commands.site", "site"),

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING
 from flask import Flask
 from flask_wtf import CSRFProtect
 
-from web_ui import about, camera, errors, evidence, specimens, today
+from web_ui import (
+    about,
+    camera,
+    errors,
+    evidence,
+    reports,
+    review,
+    signing,
+    specimens,
+    tally,
+    today,
+)
 from web_ui.context import Context, attach
 from web_ui.dress import dress
 from web_ui.forms import MAX_FILES
@@ -65,7 +76,7 @@ def create_app(
     protect_responses(app)
     dress(app)
     app.jinja_env.globals["enhancer"] = enhancer
-    for module in (today, specimens, evidence, camera, about):
+    for module in (today, specimens, evidence, review, tally, signing, reports, camera, about):
         app.register_blueprint(module.blueprint)
     errors.register(app)
     return app

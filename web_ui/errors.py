@@ -9,7 +9,13 @@ from flask import Flask, current_app, render_template
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from edge.contract.errors import BusyError, ClinicScopeError, NotFoundError, StorageFullError
+from edge.contract.errors import (
+    BusyError,
+    ClinicScopeError,
+    ConflictError,
+    NotFoundError,
+    StorageFullError,
+)
 from web_ui.forms import MAX_FILES
 
 log = logging.getLogger(__name__)
@@ -79,6 +85,8 @@ def _answer_own(error: ClinicScopeError) -> Answer:
         return error_page(404)
     if isinstance(error, BusyError):
         return error_page(409)
+    if isinstance(error, ConflictError):
+        return error_page(409, ErrorText("This was not stored", f"{error}."))
     log.error("a page could not be made: %s", error)
     return error_page(507 if isinstance(error, StorageFullError) else 500)
 

@@ -5,13 +5,24 @@ Owns one rule: only a finished or stopped specimen may carry a negative verdict.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from edge.store.records import DONE, FAILED, INTERRUPTED, RUNNING, STOPPED, SpecimenRecord
-from web_ui.charts import IntervalChart, interval_chart
+from edge.reports.interval_picture import IntervalChart, interval_chart
+from edge.store.records import (
+    AMENDED,
+    DONE,
+    FAILED,
+    FINAL,
+    INTERRUPTED,
+    RUNNING,
+    STOPPED,
+    SpecimenRecord,
+)
+from edge.store.results import Results
 from web_ui.stages import StageLine, stage_lines
 from web_ui.words import (
+    RESULT_BADGES,
     STATUS_BADGES,
     VERDICT_BADGES,
     Badge,
@@ -63,7 +74,18 @@ class SpecimenView:
     @property
     def text(self) -> VerdictText:
         """The verdict in words."""
-        return verdict_text(self.verdict, self.report.get("rbc_count", 0))
+        count = self.report.get("rbc_count", 0)
+        return verdict_text(self.verdict, count, reviewed=self.signed)
+
+    @property
+    def signed(self) -> bool:
+        """A named person answers for the result."""
+        return self.record.result_status in (FINAL, AMENDED)
+
+    @property
+    def result_badge(self) -> Badge | None:
+        """Preliminary, final or amended, in a word; None while there is no result."""
+        return None if self.running else RESULT_BADGES.get(self.record.result_status)
 
     @property
     def source(self) -> str:
@@ -126,6 +148,8 @@ def present(record: SpecimenRecord, progress: Progress | None) -> SpecimenView:
 
 def _view(record: SpecimenRecord, status: str, report: dict[str, Any], error: str) -> SpecimenView:
     verdict, why = report.get("verdict", "none"), report.get("why", error)
+    if record.result_status in (FINAL, AMENDED):
+        verdict = record.verdict or "none"
     if status == RUNNING:
         return SpecimenView(record, status, report, PENDING, why, error=error)
     if verdict == "negative" and status not in (DONE, STOPPED):
@@ -140,6 +164,9 @@ def view_specimen(service: ScreeningService, specimen_id: str) -> SpecimenView:
         NotFoundError: no specimen has this id.
     """
     record = service.store.specimen(specimen_id)
+    if record.result_status in (FINAL, AMENDED):
+        signed = Results(service.store).current(specimen_id)
+        return present(replace(record, report=signed.report if signed else None), None)
     if record.status != RUNNING:
         return present(record, None)
     progress = service.state().progress

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from edge.contract.errors import BusyError, ClinicScopeError, StorageFullError
 from edge.screening.state import SpecimenRequest
+from edge.signing import read_review
 from edge.store.records import AGE_BANDS, SEXES
 from web_ui.camera import view_camera
 from web_ui.context import context
@@ -130,6 +131,7 @@ def _result(view: SpecimenView, *, show_all: bool) -> str:
         "specimen_result.html",
         view=view,
         fields=fields,
+        found=read_review(store, view.record.specimen_id, context().service.protocol),
         gallery=specimen_gallery(store, view.record.specimen_id, fields, limit),
         show_all=show_all,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page
@@ -53,12 +54,48 @@ def take_all(page: Page, address: str, out: Path, size: str) -> None:
     page.wait_for_load_state("networkidle")
     page.locator(".gallery").first.scroll_into_view_if_needed()
     take("sharper", full=False)
+    result = page.url
+    take_records(page, result, take)
+    page.goto(result)
     page.locator("a.thumb").first.click()
     page.wait_for_load_state("networkidle")
     take("field")
     for name, path in (("history", "/specimens"), ("about", "/about"), ("missing", "/nothing")):
         page.goto(address + path)
         take(name)
+
+
+def take_records(page: Page, result: str, take: Callable[..., None]) -> None:
+    """Review, count, signature and amendment of a result."""
+    page.goto(f"{result}/review")
+    page.get_by_label("Your name").fill("A. Reader")
+    take("review", full=False)
+    for key in "2231":
+        said = page.get_by_test_id("reviewed").get_attribute("data-value")
+        page.locator(f"button[data-key='{key}']").click()
+        page.wait_for_selector(f"[data-testid=reviewed]:not([data-value='{said}'])")
+    page.wait_for_load_state("networkidle")
+    take("reviewed")
+    page.goto(f"{result}/tally?smear=thick")
+    for name, times in (("1", 5), ("2", 9), ("3", 1)):
+        for _ in range(times):
+            page.locator(f"button[data-key='{name}']").click()
+    page.wait_for_selector("[data-testid=tally-density]")
+    take("tally")
+    page.get_by_role("button", name="Store this count").click()
+    page.wait_for_selector("[data-testid=person-count]")
+    page.goto(f"{result}/sign")
+    take("sign")
+    page.get_by_role("button", name="Sign as final").click()
+    page.wait_for_selector("[data-testid=signature]")
+    take("final", full=False)
+    page.goto(f"{result}/amend")
+    page.get_by_label("Reason").fill("The slide of another patient lay under the microscope.")
+    page.get_by_text("Not enough to decide").click()
+    take("amend")
+    page.get_by_role("button", name="Amend the result").click()
+    page.get_by_text("All 3 versions").click()
+    take("amended", full=False)
 
 
 if __name__ == "__main__":

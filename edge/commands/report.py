@@ -1,0 +1,33 @@
+"""`report`: a specimen's one-page report as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edge.commands.records import open_records
+from edge.config import load_config
+from edge.reports.content import read_content
+from edge.reports.page import SUFFIXES, render
+from edge.store.files import write_durably
+
+
+@click.command()
+@click.argument("specimen")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="F.pdf or F.html; an existing file is replaced.",
+)
+def report(specimen: str, out: Path) -> None:
+    """Write the report of SPECIMEN, an id of the list of specimens."""
+    suffix = out.suffix.lower().removeprefix(".")
+    if suffix not in SUFFIXES:
+        raise click.BadParameter(f"{str(out)!r}; let it end in .{' or .'.join(SUFFIXES)}")
+    with open_records() as store:
+        content = read_content(store, specimen, load_config(store.home).protocol)
+    write_durably(out, render(content, suffix))
+    result = content.found.result
+    click.echo(f"{out}: {content.verdict}, {result.status if result else 'no result'}")
