@@ -34,6 +34,13 @@ install_own_wheel() {
   compile_python "$root" "$version"
 }
 
+# One thread: under QEMU those of a network wait for each other, for minutes on a busy machine.
+set_one_thread() {
+  local home=$root/root/.local/share/clinicscope
+  mkdir -p "$home"
+  echo 'threads = 1' > "$home/config.toml"
+}
+
 program_there() { inside "$root" python3 -c 'from edge.cli import script; script()' "$@"; }
 
 program_here() {
@@ -68,6 +75,7 @@ answers_on_both() {
 mkdir -p "$work"
 step "Debian root" bash "$here/root.sh" "$work" "$PIP"
 rm -rf "$root"/tmp/* "$root"/root/.[a-z]*
+set_one_thread
 step "own wheel" install_own_wheel
 step "doctor" program_there doctor
 step "selftest" program_there selftest
