@@ -118,12 +118,13 @@ class Audit:
         with self._store.session(writes=True) as session:
             return write_entry(session, self._store.now(), by, action, subject, detail)
 
-    def verify(self, head: tuple[int, str] | None = None) -> list[str]:
-        """Problems in words, none when the log is whole.
+    def verify(self, head: tuple[int, str] | None = None, newest: int | None = None) -> list[str]:
+        """Problems in words, none when the log and what it tells of are whole.
 
         Args:
             head: number and sha256 of a line, as it was written down elsewhere.
+            newest: hold only the decisions of so many newest lines against the log; None for all.
         """
         from edge.store.chain import verify_chain
 
-        return verify_chain(self._store, head)
+        return verify_chain(self._store, head, newest)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
 
 from edge.store import queries
@@ -18,7 +19,7 @@ from edge.store.clinic_schema import (
     ResultRow,
     ReviewRow,
 )
-from edge.store.records import DEVICE
+from edge.store.records import DEVICE, AuditEntry
 
 if TYPE_CHECKING:
     from edge.store.store import Store
@@ -30,41 +31,58 @@ _DECISIONS: dict[str, type[DecisionRow]] = {
     "review.": ReviewRow,
     "tally.": PersonTallyRow,
 }
+# The newest result is what the specimen is listed by, the newest preliminary one the machine's.
+_UNLIKE = text(
+    "SELECT specimens.specimen_id FROM specimens "
+    "JOIN results AS newest ON newest.specimen_id = specimens.specimen_id AND newest.version = "
+    "(SELECT max(version) FROM results WHERE specimen_id = specimens.specimen_id) "
+    "JOIN results AS machine ON machine.specimen_id = specimens.specimen_id AND machine.version = "
+    "(SELECT max(version) FROM results WHERE specimen_id = specimens.specimen_id "
+    "AND status = 'preliminary') "
+    "WHERE specimens.result_status IS NOT newest.status "
+    "OR specimens.verdict IS NOT json_extract(newest.report, '$.verdict') "
+    "OR specimens.report IS NOT machine.report"
+)
 _AT_MOST = 20
 _PAGE = 500
 
 
-def verify_chain(store: Store, head: tuple[int, str] | None = None) -> list[str]:
+def verify_chain(
+    store: Store, head: tuple[int, str] | None = None, newest: int | None = None
+) -> list[str]:
     """Where the log, or a decision that it tells of, was altered; empty when nothing was.
 
     Args:
         head: number and sha256 of a line as written down elsewhere, which must be in the log.
+        newest: hold only the decisions of so many newest lines against the log; None for all.
 
     Returns:
         at most 20 problems in words.
     """
     problems: list[str] = []
     with store.session() as session:
-        for found in _problems(session, head):
+        for found in _problems(session, head, newest):
             problems.append(f"{found}; {_ADVICE}")
             if len(problems) == _AT_MOST:
                 break
     return problems
 
 
-def _problems(session: Session, head: tuple[int, str] | None) -> Iterator[str]:
+def _problems(session: Session, head: tuple[int, str] | None, newest: int | None) -> Iterator[str]:
     yield from _missing_triggers(session)
     yield from _broken_links(session)
     if head is not None:
         yield from _wrong_head(session, *head)
+    first = 0 if newest is None else max(highest_number(session) - newest, 0)
     for action, kind in _DECISIONS.items():
-        yield from _altered(session, kind)
-        yield from _removed(session, kind, action)
+        yield from _altered(session, kind, first)
+        yield from _removed(session, kind, action, first)
+    yield from _unlike_their_result(session)
 
 
 def _missing_triggers(session: Session) -> Iterator[str]:
-    query = text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-    there = set(session.scalars(query))
+    query = text("SELECT name FROM sqlite_master WHERE type = 'trigger' AND sql LIKE :refusal")
+    there = set(session.scalars(query, {"refusal": "%RAISE(ABORT%"}))
     for table in APPEND_ONLY:
         for change in ("update", "delete", "replace"):
             if f"{table}_no_{change}" not in there:
@@ -73,18 +91,18 @@ def _missing_triggers(session: Session) -> Iterator[str]:
 
 def _broken_links(session: Session) -> Iterator[str]:
     number, sha256 = 0, START
-    rows = session.scalars(
-        select(AuditRow).order_by(AuditRow.number).execution_options(yield_per=_PAGE)
-    )
-    for row in rows:
-        if row.number != number + 1:
-            yield f"lines {number + 1} to {row.number - 1} of the audit log are missing"
-        elif row.previous_sha256 != sha256:
-            yield f"line {row.number} of the audit log does not follow line {number}"
-        if sha256_of(row) != row.sha256:
-            yield f"line {row.number} of the audit log was altered"
-        number, sha256 = row.number, row.sha256
-        session.expunge(row)
+    # Columns, not rows that the session remembers: there may be half a million.
+    query = select(*(getattr(AuditRow, item.name) for item in fields(AuditEntry)))
+    query = query.order_by(AuditRow.number).execution_options(yield_per=_PAGE)
+    for values in session.execute(query):
+        entry = AuditEntry(*values)
+        if entry.number != number + 1:
+            yield f"lines {number + 1} to {entry.number - 1} of the audit log are missing"
+        elif entry.previous_sha256 != sha256:
+            yield f"line {entry.number} of the audit log does not follow line {number}"
+        if sha256_of(entry) != entry.sha256:
+            yield f"line {entry.number} of the audit log was altered"
+        number, sha256 = entry.number, entry.sha256
     highest = highest_number(session)
     if highest > number:
         yield f"the audit log ends at line {number}, and line {highest} was written: it is cut off"
@@ -98,9 +116,10 @@ def _wrong_head(session: Session, number: int, sha256: str) -> Iterator[str]:
         yield f"line {number} of the audit log is not the one that was written down elsewhere"
 
 
-def _altered(session: Session, kind: type[DecisionRow]) -> Iterator[str]:
+def _altered(session: Session, kind: type[DecisionRow], first: int) -> Iterator[str]:
     """Decisions that differ from what the log says of them."""
     query = select(kind, AuditRow).outerjoin(AuditRow, AuditRow.number == kind.audit_number)
+    query = query.where(or_(kind.audit_number > first, kind.audit_number.is_(None)))
     for row, entry in session.execute(query.execution_options(yield_per=_PAGE)):
         what = f"a row of {kind.__tablename__} of specimen {row.specimen_id}"
         if row.audit_number is None:
@@ -116,14 +135,22 @@ def _is_older_than_the_log(row: DecisionRow) -> bool:
     return isinstance(row, ResultRow) and row.version == 1 and row.by == DEVICE
 
 
-def _removed(session: Session, kind: type[DecisionRow], action: str) -> Iterator[str]:
+def _removed(session: Session, kind: type[DecisionRow], action: str, first: int) -> Iterator[str]:
     """Lines whose decision is gone."""
     query = select(AuditRow.number, AuditRow.subject).outerjoin(
         kind, kind.audit_number == AuditRow.number
     )
-    query = query.where(AuditRow.action.startswith(action), kind.audit_number.is_(None))
+    query = query.where(
+        AuditRow.number > first, AuditRow.action.startswith(action), kind.audit_number.is_(None)
+    )
     for number, subject in session.execute(query):
         yield (
             f"a row of {kind.__tablename__} of specimen {subject}, told by line {number} of the "
             "audit log, is missing"
         )
+
+
+def _unlike_their_result(session: Session) -> Iterator[str]:
+    """Specimens whose own row, which lists and pages show, is not as their results are."""
+    for specimen_id in session.scalars(_UNLIKE):
+        yield f"specimen {specimen_id} is not listed as its results have it"

@@ -39,6 +39,7 @@ class Results:
         with self._store.session(writes=True) as session:
             specimen = queries.get_specimen(session, specimen_id)
             specimen.version += 1
+            specimen.report = report
             return add_preliminary(session, self._store.now(), specimen, report).record()
 
     def sign(

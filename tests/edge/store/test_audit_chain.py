@@ -109,6 +109,9 @@ def test_missing_trigger_is_found(store: Store) -> None:
         ("UPDATE results SET by = 'Dr Eve' WHERE version = 2", "is not what line 9"),
         ("UPDATE reviews SET label = 'uninfected' WHERE review_id = 1", "reviews of specimen"),
         ("UPDATE person_tallies SET parasites = 0", "person_tallies of specimen"),
+        ("UPDATE specimens SET verdict = 'negative'", "is not listed as its results have it"),
+        ("UPDATE specimens SET result_status = 'final'", "is not listed as its results"),
+        ("UPDATE specimens SET report = '{}'", "is not listed as its results have it"),
         ("DELETE FROM results WHERE version = 3", "told by line 10 of the audit log, is missing"),
         ("DELETE FROM reviews WHERE review_id = 2", "told by line 6 of the audit log, is missing"),
         (
@@ -127,6 +130,26 @@ def test_tampering_is_found(store: Store, statement: str, found: str) -> None:
     problems = tamper(store, statement)
     assert any(found in problem for problem in problems), problems
     assert all("restore a backup" in problem for problem in problems)
+
+
+def test_only_the_newest_decisions_may_be_asked_for(store: Store) -> None:
+    tamper(store, "UPDATE reviews SET note = 'x' WHERE review_id = 1")
+    assert Audit(store).verify() != []
+    assert Audit(store).verify(newest=100) != []
+    assert Audit(store).verify(newest=2) == []
+    tamper(store, "UPDATE results SET reason = 'x' WHERE version = 3")
+    assert Audit(store).verify(newest=2) != []
+
+
+def test_trigger_that_refuses_nothing_is_found(store: Store) -> None:
+    with closing(sqlite3.connect(store.path)) as connection:
+        connection.execute("DROP TRIGGER audit_no_delete")
+        connection.execute(
+            "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT 1; END"
+        )
+        connection.commit()
+    (problem,) = Audit(store).verify()
+    assert "nothing refuses to delete rows of audit" in problem
 
 
 def test_lines_in_another_order_are_found(store: Store) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from clinic_samples import make_store, screen
 from store_samples import make_field, make_report
 
 from edge.contract.errors import ConflictError, DataError, NotFoundError
+from edge.store.audit import Audit
 from edge.store.records import DEVICE, FINAL
 from edge.store.register import Register
 from edge.store.results import Results
@@ -182,3 +184,47 @@ def test_counts_out_of_range_are_refused(store: Store, counts: dict[str, int]) -
     for slide_id in (-1, 99, 10**30):
         with pytest.raises(NotFoundError):
             Tallies(store).add(slide_id, "Ann", parasites=1, wbc_counted=200)
+
+
+def test_many_who_write_at_once_leave_one_whole_log(store: Store) -> None:
+    ids = [screen(store, label=f"S-{number}") for number in range(4)]
+    errors: list[BaseException] = []
+
+    def work(specimen_id: str) -> None:
+        try:
+            for cell in store.suspect_cells(specimen_id):
+                Reviews(store).review_cell(cell.cell_id, "ring", "Ann")
+            Results(store).sign(specimen_id, "Dr Ota")
+            for _ in range(5):
+                Results(store).amend(specimen_id, "Dr Ota", "again")
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(one,)) for one in ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert [len(Results(store).history(one)) for one in ids] == [7] * 4
+    assert Audit(store).verify() == []
+
+
+def test_one_of_two_who_sign_in_the_same_moment_is_told(store: Store) -> None:
+    specimen_id = screen(store)
+    seen = store.specimen(specimen_id).version
+    outcomes: list[str] = []
+
+    def sign(by: str) -> None:
+        try:
+            outcomes.append(Results(store).sign(specimen_id, by, seen_version=seen).by)
+        except ConflictError:
+            outcomes.append("told")
+
+    threads = [threading.Thread(target=sign, args=(by,)) for by in ("Ann", "Ben")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes)[1] == "told"
+    assert len(Results(store).history(specimen_id)) == 2
