@@ -23,6 +23,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import click
 from sqlalchemy import insert
 
 from edge.contract.types import CellBox, CellCall, FieldQuality, FieldResult, RanOn, SlideReport
@@ -68,8 +69,8 @@ def fill(store: Store, count: int) -> None:
             session.execute(insert(AuditRow), lines)
             session.execute(insert(ResultRow), results)
         done += len(batch)
-        print(f"\r{done:,} of {count:,} specimens", end="", file=sys.stderr)
-    print(file=sys.stderr)
+        click.echo(f"\r{done:,} of {count:,} specimens", nl=False, err=True)
+    click.echo(err=True)
 
 
 def _patient(number: int) -> dict[str, Any]:
@@ -278,13 +279,15 @@ def main(argv: list[str] | None = None) -> int:
     if not store.specimens(1):
         started = time.perf_counter()
         fill(store, given.specimens)
-        print(f"made in {time.perf_counter() - started:.0f} s")
+        click.echo(f"made in {time.perf_counter() - started:.0f} s")
     store.close()
     measured = measure(given.folder, given.specimens)
     size = (given.folder / "records.db").stat().st_size
-    print(f"{given.specimens:,} specimens, {given.specimens * FIELDS:,} fields, {size:,} bytes")
+    click.echo(
+        f"{given.specimens:,} specimens, {given.specimens * FIELDS:,} fields, {size:,} bytes"
+    )
     for name, figures in measured.items():
-        print(f"{name:56} " + "  ".join(f"{what} {ms:7.1f}" for what, ms in figures.items()))
+        click.echo(f"{name:56} " + "  ".join(f"{what} {ms:7.1f}" for what, ms in figures.items()))
     if given.json:
         given.json.write_text(json.dumps(measured, indent=1) + "\n")
     return int(max(figures["slowest_ms"] for figures in measured.values()) > BOUND_MS)
