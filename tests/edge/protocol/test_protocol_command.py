@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from edge.store.results import Results
 from edge.store.review import Tallies
 from edge.store.store import Store
 from edge.tally import Tally
-from tests.conftest import Run
 from tests.edge.runtimes.drawn_bundles import draw_point
+
+Run = Callable[..., tuple[int, str, str]]
 
 
 def test_list_marks_the_devices_own(clinicscope: Run, home: Path) -> None:
@@ -31,14 +33,14 @@ def test_list_marks_the_devices_own(clinicscope: Run, home: Path) -> None:
     assert "* site@1: of config.toml" in clinicscope("protocol", "list")[1]
 
 
-def test_show_is_what_the_file_says(clinicscope: Run, home: Path) -> None:
+def test_show_is_what_the_file_says(clinicscope: Run) -> None:
     assert json.loads(clinicscope("protocol", "show")[1])["minimum_rbc_count"] == 5000
     assert json.loads(clinicscope("protocol", "show", "who-thick")[1])["wbc_per_ul"] == 8000
     code, _, err = clinicscope("protocol", "show", "who-thin")
     assert (code, "protocol is 'who-thin'; known:" in err) == (3, True)
 
 
-def test_coverage_prints_five_ranges(clinicscope: Run, home: Path, tmp_path: Path) -> None:
+def test_coverage_prints_five_ranges(clinicscope: Run, tmp_path: Path) -> None:
     path = tmp_path / "c.json"
     code, out, _ = clinicscope(
         "protocol", "coverage", "--protocol", "bsh-thin-1000", "--slides", 200, "--json", path
