@@ -12,7 +12,7 @@ import pytest
 from edge.cli import main
 from edge.installed import SHIPPED_DIR
 
-SHIPPED = SHIPPED_DIR / "malaria-cells-4"
+SHIPPED = SHIPPED_DIR / "malaria-cells-5"
 
 
 @pytest.fixture()

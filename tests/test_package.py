@@ -33,8 +33,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_data_and_nothing_of_the_workshop(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for needed in (
-        "edge/bundles/malaria-cells-4/manifest.json",
-        "edge/bundles/malaria-cells-4/golden/input.npy",
+        "edge/bundles/malaria-cells-5/manifest.json",
+        "edge/bundles/malaria-cells-5/golden/input.npy",
         "edge/bundles/malaria-superres-1/golden/image.npy",
         "edge/bundles/cxr-covid-1/cxr-covid.int8.onnx",
         "edge/store/migrations/env.py",

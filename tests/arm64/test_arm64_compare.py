@@ -14,7 +14,7 @@ from edge.contract.types import F32Array
 from tests.arm64 import answers, compare, compare_slides
 
 HERE = Path(__file__).parent
-CELLS, FINDER = "malaria-cells-4 classifier litert logit", "malaria-cells-4 finder litert grid"
+CELLS, FINDER = "malaria-cells-5 classifier litert logit", "malaria-cells-5 finder litert grid"
 SLIDE = {
     "verdict": "inconclusive",
     "fields_read": 3,

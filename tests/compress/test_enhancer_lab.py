@@ -257,7 +257,7 @@ def test_commands_run_pack_and_evaluate(
     ):
         code, _, error = clinicscope(*words, *wrong)
         assert code != 0 and message in error
-    words[2] = SHIPPED_DIR / "malaria-cells-4"
+    words[2] = SHIPPED_DIR / "malaria-cells-5"
     code, _, error = clinicscope(*words, "--dataset", "nih-cells", "--fold", 0)
     assert code != 0 and "has no enhancer network" in error
 

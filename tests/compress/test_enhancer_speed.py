@@ -80,7 +80,7 @@ def test_a_form_that_cannot_be_made_is_left_out_aloud(
 
 def test_bundles_of_other_tiles_or_of_labels_are_refused(tmp_path: Path) -> None:
     write_enhancer_bundle(tmp_path)
-    for path in (tmp_path, SHIPPED_DIR / "malaria-cells-4"):
+    for path in (tmp_path, SHIPPED_DIR / "malaria-cells-5"):
         with pytest.raises(ConfigError, match="holds no enhancer of tiles of 128 px"):
             candidates_of(path)
     with pytest.raises(ConfigError, match="is no run"):

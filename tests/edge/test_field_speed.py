@@ -21,7 +21,7 @@ SMALL = SmearSettings(width_px=480, height_px=360, cells_per_field=15)
 
 @pytest.fixture(scope="module")
 def screeners() -> Iterator[tuple[Screener, Screener]]:
-    bundle = open_bundle(SHIPPED_DIR / "malaria-cells-4")
+    bundle = open_bundle(SHIPPED_DIR / "malaria-cells-5")
     opened = tuple(prove_screener(bundle, DeviceConfig(threads=1)) for _ in range(2))
     yield opened[0], opened[1]
     for one in opened:

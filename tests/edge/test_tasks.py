@@ -187,7 +187,7 @@ def test_site_may_prefer_a_runtime(clinicscope: Run, home: Path) -> None:
     (home / "config.toml").write_text('runtimes = ["tflite_runtime"]')
     code, _, err = clinicscope("selftest", "--bundle", SHIPPED)
     assert code == 4
-    assert "no runtime opened bundle malaria-cells-4: tflite_runtime: " in err
+    assert "no runtime opened bundle malaria-cells-5: tflite_runtime: " in err
 
 
 def test_bench_times_a_bundle_that_reads_no_fields(clinicscope: Run, tmp_path: Path) -> None:

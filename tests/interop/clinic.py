@@ -17,7 +17,7 @@ from edge.store.store import Store
 
 NOW = "2026-11-21T10:00:00+00:00"
 SETTINGS = InteropSettings(identifier_base="https://clinic.example/id")
-RAN_ON = RanOn("malaria-cells-4", "ab" * 32, "litert", "cpu", fallback=False, threads=2)
+RAN_ON = RanOn("malaria-cells-5", "ab" * 32, "litert", "cpu", fallback=False, threads=2)
 HOSTILE = '=cmd|"/c calc"!A1'
 
 

@@ -35,7 +35,7 @@ def test_measured_once_and_kept(shipped: Bundle, tmp_path: Path) -> None:
     kept = json.loads((tmp_path / MEMORY_FILE).read_text())["threads"]
     (key,) = kept
     assert key == f"{shipped.sha256[:16]} litert on {cores()} cores"
-    assert kept[key]["measured_utc"].startswith("20") and kept[key]["bundle"] == "malaria-cells-4"
+    assert kept[key]["measured_utc"].startswith("20") and kept[key]["bundle"] == "malaria-cells-5"
     kept[key]["threads"] = 3
     kept[key]["batch_ms"] = {"3": 0.125}
     (tmp_path / MEMORY_FILE).write_text(json.dumps({"threads": kept}))

@@ -149,7 +149,7 @@ def test_what_differs_is_named(measured: tuple[dict[str, Any], str]) -> None:
         "code": "e" * 12,
         "kernel": "Linux 7.0",
         "governor": "performance",
-        "file of malaria-cells-4": "d" * 12,
+        "file of malaria-cells-5": "d" * 12,
     }
     assert len(found.missing) == 2
     assert any(line.startswith("in one record alone: ") for line in comparison_lines(found))
@@ -199,7 +199,7 @@ def test_text_has_the_models_first_and_ends_with_the_verdict(clinicscope: Run) -
     assert code == 0, err
     lines = out.strip().splitlines()
     assert lines[0].split()[:3] == ["model", "bytes", "median"]
-    assert lines[1].startswith("malaria-cells-4 ")
+    assert lines[1].startswith("malaria-cells-5 ")
     for word in ("field of", "slides an hour", "overhead of a call of 1:", "ran classifier:"):
         assert any(line.startswith(word) for line in lines), word
     assert any(line.startswith("verdict: not comparable because ") for line in lines)
