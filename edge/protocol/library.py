@@ -1,7 +1,8 @@
 """Protocols by name: those that ship, and a site's own below its data directory.
 
 A site's file is DATA_DIRECTORY/protocols/NAME.toml. It may not take the name of one that ships,
-since a record that names a protocol must mean one thing everywhere.
+since a record that names a protocol must mean one thing everywhere. A version that is no longer in
+use stays loadable as NAME@VERSION.toml beside it, for the records that name it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,18 +23,18 @@ DEFAULT = "who-thin-5000"
 # Of a site's own table in config.toml that gives itself no name.
 SITE_NAME = "site"
 FOLDER = "protocols"
+VERSION_MARK = "@"
 T = TypeVar("T", Protocol, ThickProtocol)
 
 
 def shipped_names() -> tuple[str, ...]:
     """Of the protocols that ship, in order."""
-    folder = files("edge.protocol") / FOLDER
-    return tuple(sorted(Path(item.name).stem for item in folder.iterdir()))
+    return tuple(sorted(stem for stem in _shipped_stems() if VERSION_MARK not in stem))
 
 
 def protocol_names(home: Path | None = None) -> tuple[str, ...]:
     """All that can be loaded: those that ship, and those of the site."""
-    own = sorted(path.stem for path in (home / FOLDER).glob("*.toml")) if home else []
+    own = sorted(stem for stem in _own_stems(home) if VERSION_MARK not in stem)
     return (*shipped_names(), *(name for name in own if name not in shipped_names()))
 
 
@@ -61,8 +63,7 @@ def load_thick_protocol(name: str = DEFAULT_THICK, home: Path | None = None) -> 
 
 def load_any(name: str, home: Path | None = None) -> Protocol | ThickProtocol:
     """A protocol of either kind of smear; as `load_protocol`."""
-    content = _content(name.partition("@")[0], home)
-    if content.get("smear") == THICK:
+    if _content(name, home).get("smear") == THICK:
         return load_thick_protocol(name, home)
     return load_protocol(name, home)
 
@@ -90,8 +91,8 @@ def protocol_of_config(value: object, home: Path) -> Protocol:
 
 
 def _load(kind: type[T], smear: str, name: str, home: Path | None) -> T:
-    plain, _, version = name.partition("@")
-    content = _content(plain, home)
+    plain, _, version = name.partition(VERSION_MARK)
+    content = _content(name, home)
     found = content.get("smear")
     if found in (THIN, THICK) and found != smear:
         raise ConfigError(f"protocol {plain!r} is for {found} smears; name one for {smear} smears")
@@ -100,7 +101,8 @@ def _load(kind: type[T], smear: str, name: str, home: Path | None) -> T:
         raise ConfigError(f"protocol {plain}: its file names it {protocol.name!r}; rename either")
     if version and version != str(protocol.version):
         raise ConfigError(
-            f"protocol {plain!r} is here in version {protocol.version}; asked for {version!r}"
+            f"protocol {plain!r} is here in version {protocol.version}; asked for {version!r}: put "
+            f"the old file back as {plain}{VERSION_MARK}{version}.toml"
         )
     if isinstance(protocol, Protocol):
         load_thick_protocol(protocol.thick, home)
@@ -108,17 +110,33 @@ def _load(kind: type[T], smear: str, name: str, home: Path | None) -> T:
 
 
 def _content(name: str, home: Path | None) -> dict[str, Any]:
-    if name in shipped_names():
-        text = (files("edge.protocol") / FOLDER / f"{name}.toml").read_text(encoding="utf-8")
-    elif home and name in protocol_names(home):
-        text = _read(home / FOLDER / f"{name}.toml")
-    else:
-        known = ", ".join(protocol_names(home))
-        raise ConfigError(f"protocol is {name!r}; known: {known}")
+    """Of NAME@VERSION where that is kept, else of NAME as it is now."""
+    plain = name.partition(VERSION_MARK)[0]
+    for stem in dict.fromkeys((name, plain)):
+        if plain in shipped_names() and stem in _shipped_stems():
+            return _parse(name, (_shipped() / f"{stem}.toml").read_text(encoding="utf-8"))
+        if home and plain not in shipped_names() and stem in _own_stems(home):
+            return _parse(name, _read(home / FOLDER / f"{stem}.toml"))
+    raise ConfigError(f"protocol is {plain!r}; known: {', '.join(protocol_names(home))}")
+
+
+def _parse(name: str, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"protocol {name} is not TOML: {error}; mend the file") from error
+
+
+def _shipped() -> Traversable:
+    return files("edge.protocol") / FOLDER
+
+
+def _shipped_stems() -> set[str]:
+    return {Path(item.name).stem for item in _shipped().iterdir()}
+
+
+def _own_stems(home: Path | None) -> set[str]:
+    return {path.stem for path in (home / FOLDER).glob("*.toml")} if home else set()
 
 
 def _read(path: Path) -> str:

@@ -41,7 +41,7 @@ def decide_reviewed(
         )
     else:
         machine = _decide_all_judged(report, counts, interval, protocol)
-    if machine[0] in ("positive", "negative") or counts.waiting:
+    if machine[0] != "inconclusive" or counts.waiting or not report.finished:
         return machine
     return _by_person(persons, machine[1]) or machine
 
@@ -108,7 +108,7 @@ def _decide_all_judged(
 
 
 def _by_person(persons: Sequence[PersonCount], machine_why: str) -> tuple[str, str] | None:
-    """A person's complete count without a parasite; it stands where the machine's does not."""
+    """A person's complete count without a parasite; it stands where the machine read too little."""
     complete = [person for person in persons if person.complete]
     if not complete:
         return None

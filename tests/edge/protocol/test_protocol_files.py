@@ -82,6 +82,16 @@ def test_site_adds_its_own(tmp_path: Path) -> None:
     assert load_config(home).protocol == protocol
 
 
+def test_version_that_records_name_stays_loadable(tmp_path: Path) -> None:
+    home = write(tmp_path, OWN)
+    with pytest.raises(ConfigError, match=r"put the old file back as ward-7@2\.toml"):
+        load_protocol("ward-7@2", home)
+    write(home, OWN.replace("version = 3", "version = 2").replace("3000", "2000"), "ward-7@2")
+    assert load_protocol("ward-7@2", home).minimum_rbc_count == 2000
+    assert load_protocol("ward-7", home).minimum_rbc_count == 3000
+    assert protocol_names(home) == (*shipped_names(), "ward-7")
+
+
 def test_site_may_not_change_what_ships(tmp_path: Path) -> None:
     home = write(tmp_path, OWN.replace("ward-7", "cdc-thin"), "cdc-thin")
     assert load_protocol("cdc-thin", home).minimum_rbc_count == 500

@@ -219,6 +219,14 @@ def test_complete_count_by_a_person_stands_where_the_machine_read_too_little() -
     assert signed(machine(0, 300), [], tally(rbc_counted=5000)).verdict == "negative"
 
 
+def test_persons_count_does_not_mend_a_failure() -> None:
+    broken = unfinished(machine(0), "camera unplugged")
+    assert signed(broken, [], tally(wbc_counted=500)).verdict == "inconclusive"
+    refused = summarise(Tally(5000, 0, 4, 9, (NOT_A_SMEAR,) * 9), WHO, POINT, PLAIN)
+    assert signed(refused, [], tally(wbc_counted=500)).verdict == "refused"
+    assert signed(refused, [], tally(parasites=1, wbc_counted=500)).verdict == "positive"
+
+
 def test_persons_count_does_not_outvote_a_suspect_cell() -> None:
     report = machine(1)
     assert signed(report, cells(1, None), tally(wbc_counted=500)).verdict == "inconclusive"
