@@ -31,6 +31,7 @@ DATASETS = {
     "bccd-cells": "train.datasets.bccd_cells",
     "bccd-objects": "train.datasets.bccd_objects",
     "chula-cells": "train.datasets.chula_cells",
+    "corrections": "train.datasets.corrections",
     "cxr-covid": "train.datasets.cxr_covid",
     "cxr-pneumonia": "train.datasets.cxr_pneumonia",
     "iml-boxed": "train.datasets.iml_boxed",
