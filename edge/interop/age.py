@@ -39,18 +39,42 @@ def _recipient(key: str) -> Any:
 
 def write_encrypted(chunks: Iterable[bytes], out: BinaryIO, recipients: list[Any]) -> None:
     """Encrypts what comes to `out`; neither is held in memory, and no plain text is written."""
-    pyrage = _library()
+    pyrage, guarded = _library(), _Out(out)
     reading, writing = os.pipe()
     with ThreadPoolExecutor(1) as pool, os.fdopen(reading, "rb") as plain:
         feed = pool.submit(_feed, chunks, writing)
         try:
-            pyrage.encrypt_io(plain, out, recipients)
+            pyrage.encrypt_io(plain, guarded, recipients)
+        except pyrage.EncryptError as error:
+            raise guarded.error or error from error
         finally:
             # Where the disk refused, the other side must not wait for a reader.
             plain.close()
             feeding = feed.exception()
         if feeding is not None:
             raise feeding
+
+
+class _Out:
+    """Keeps why a write failed, which the library says in words alone."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._out.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def flush(self) -> None:
+        try:
+            self._out.flush()
+        except OSError as error:
+            self.error = error
+            raise
 
 
 def _feed(chunks: Iterable[bytes], writing: int) -> None:

@@ -153,10 +153,10 @@ def test_month_streams_in_constant_memory(store: Store, stick: Path) -> None:
         return used
 
     specimen_id = screen(store)
-    add_copies(store, specimen_id, "2026-09", 100)
-    add_copies(store, specimen_id, "2026-10", 1000)
-    peak("2026-09", 100)  # imports and caches
-    assert peak("2026-10", 1000) < peak("2026-09", 100) + 300_000
+    add_copies(store, specimen_id, "2026-09", 60)
+    add_copies(store, specimen_id, "2026-10", 400)
+    peak("2026-09", 60)  # imports and caches
+    assert peak("2026-10", 400) < peak("2026-09", 60) + 300_000
 
 
 def test_missing_folder_specimen_and_bad_recipient_are_refused(store: Store, stick: Path) -> None:
