@@ -226,9 +226,8 @@ def test_killed_between_acknowledgement_and_record_it_arrives_once(
 ) -> None:
     specimen_id = signed(store)
     program = """
-import os, sys, urllib.request
+import os, sys
 from pathlib import Path
-urllib.request.URLopener.version = urllib.request.OpenerDirector.version = None
 from edge.store.store import Store
 from edge.interop.settings import InteropSettings
 from edge.sync import http
@@ -331,7 +330,7 @@ def test_command_runs_until_it_is_told_to_end(store: Store, fhir_url: str) -> No
     signed(store)
     write_config(store.home, fhir_url)
     process = subprocess.Popen(
-        [sys.executable, "-m", "edge", "sync", "--json"],
+        [sys.executable, "-c", "from edge.cli import script; script()", "sync", "--json"],
         stdout=subprocess.PIPE,
         env=os.environ | {"CLINICSCOPE_HOME": str(store.home), "PYTHONUNBUFFERED": "1"},
     )
