@@ -83,7 +83,8 @@ def check_records(home: Path) -> Check:
     except ClinicScopeError as error:
         problems = [str(error)]
     if problems:
-        return Check("records", FAILED, "; ".join(problems[:5]), "restore from a backup")
+        advice = "run `clinicscope doctor --repair`; if that does not help, restore a backup"
+        return Check("records", FAILED, "; ".join(problems[:5]), advice)
     return Check("records", OK, "database and images are sound")
 
 

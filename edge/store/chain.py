@@ -19,6 +19,7 @@ from edge.store.clinic_schema import (
     ResultRow,
     ReviewRow,
 )
+from edge.store.decisions import SEALED, digest_fields
 from edge.store.records import DEVICE, AuditEntry
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def _problems(session: Session, head: tuple[int, str] | None, newest: int | None
     for action, kind in _DECISIONS.items():
         yield from _altered(session, kind, first)
         yield from _removed(session, kind, action, first)
+    yield from _unsealed(session, first)
     yield from _unlike_their_result(session)
 
 
@@ -148,6 +150,19 @@ def _removed(session: Session, kind: type[DecisionRow], action: str, first: int)
             f"a row of {kind.__tablename__} of specimen {subject}, told by line {number} of the "
             "audit log, is missing"
         )
+
+
+def _unsealed(session: Session, first: int) -> Iterator[str]:
+    """Signed specimens whose fields are not those that were signed."""
+    query = select(AuditRow.number, AuditRow.subject, AuditRow.detail)
+    query = query.where(AuditRow.number > first, AuditRow.action == SEALED)
+    for number, specimen_id, told in session.execute(query.execution_options(yield_per=_PAGE)):
+        count, sha256 = digest_fields(session, specimen_id)
+        if told != {"fields": count, "sha256": sha256}:
+            yield (
+                f"the fields of specimen {specimen_id} are not those that were signed in line "
+                f"{number} of the audit log"
+            )
 
 
 def _unlike_their_result(session: Session) -> Iterator[str]:

@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 
 from edge.contract.errors import ConflictError
 from edge.store.audit import write_entry
-from edge.store.clinic_schema import DecisionRow, ResultRow
+from edge.store.clinic_schema import DecisionRow, ResultRow, digest
 from edge.store.records import DEVICE, PRELIMINARY
-from edge.store.schema import SpecimenRow
+from edge.store.schema import FieldRow, SpecimenRow
+
+SEALED = "fields.sealed"
 
 
 def log_decision(session: Session, row: DecisionRow, action: str) -> int:
@@ -60,6 +62,29 @@ def refuse_signed(specimen: SpecimenRow) -> None:
         raise ConflictError(
             f"the result of specimen {specimen.specimen_id} is signed; amend it, with a reason"
         )
+
+
+def seal_fields(session: Session, now: str, specimen_id: str, by: str) -> None:
+    """Puts into the log what a signature rests on: each field's counts and its image's hash."""
+    count, sha256 = digest_fields(session, specimen_id)
+    write_entry(session, now, by, SEALED, specimen_id, {"fields": count, "sha256": sha256})
+
+
+def digest_fields(session: Session, specimen_id: str) -> tuple[int, str]:
+    """How many fields a specimen has, and a hash over what was counted and seen in them."""
+    query = (
+        select(
+            FieldRow.field_index,
+            FieldRow.usable,
+            FieldRow.rbc_count,
+            FieldRow.positive_count,
+            FieldRow.image_sha256,
+        )
+        .where(FieldRow.specimen_id == specimen_id)
+        .order_by(FieldRow.field_index)
+    )
+    rows = [list(row) for row in session.execute(query)]
+    return len(rows), digest(rows)
 
 
 def newest_result(session: Session, specimen_id: str) -> ResultRow | None:

@@ -9,7 +9,13 @@ from sqlalchemy import select
 from edge.contract.errors import ConflictError, DataError
 from edge.store import queries
 from edge.store.clinic_schema import ResultRow
-from edge.store.decisions import add_preliminary, add_result, newest_result, refuse_signed
+from edge.store.decisions import (
+    add_preliminary,
+    add_result,
+    newest_result,
+    refuse_signed,
+    seal_fields,
+)
 from edge.store.records import AMENDED, FINAL, PRELIMINARY, RUNNING, VERDICTS, Result
 from edge.store.specimens import claim
 from edge.store.text_rules import check_choice, check_name, check_note
@@ -67,6 +73,7 @@ class Results:
         with self._store.session(writes=True) as session:
             specimen, newest = self._of(session, specimen_id)
             refuse_signed(specimen)
+            seal_fields(session, self._store.now(), specimen_id, by)
             content = newest.report if report is None else report
             return self._add(session, specimen, FINAL, content, by, "", seen_version)
 

@@ -59,7 +59,7 @@ def test_log_is_whole_and_tells_who_did_what(store: Store) -> None:
     assert [entry.action for entry in entries[:3]] == [
         "result.amended",
         "result.final",
-        "tally.added",
+        "fields.sealed",
     ]
     assert Audit(store).verify() == []
     head = Audit(store).head()
@@ -103,16 +103,19 @@ def test_missing_trigger_is_found(store: Store) -> None:
         ("UPDATE audit SET at_utc = '2020-01-01T00:00:00+00:00' WHERE number = 6", "altered"),
         ("DELETE FROM audit WHERE number = 4", "lines 4 to 4 of the audit log are missing"),
         ("DELETE FROM audit WHERE number = 1", "lines 1 to 1 of the audit log are missing"),
-        ("DELETE FROM audit WHERE number > 6", "ends at line 6, and line 10 was written"),
+        ("DELETE FROM audit WHERE number > 6", "ends at line 6, and line 11 was written"),
         ("DELETE FROM audit", "ends at line 0"),
         ('UPDATE results SET report = \'{"verdict":"negative"}\' WHERE version = 2', "is not what"),
-        ("UPDATE results SET by = 'Dr Eve' WHERE version = 2", "is not what line 9"),
+        ("UPDATE results SET by = 'Dr Eve' WHERE version = 2", "is not what line 10"),
         ("UPDATE reviews SET label = 'uninfected' WHERE review_id = 1", "reviews of specimen"),
         ("UPDATE person_tallies SET parasites = 0", "person_tallies of specimen"),
+        ("UPDATE fields SET rbc_count = 1 WHERE field_index = 1", "not those that were signed"),
+        ("UPDATE fields SET image_sha256 = 'ab' WHERE field_index = 0", "not those that were"),
+        ("DELETE FROM fields WHERE field_index = 1", "not those that were signed"),
         ("UPDATE specimens SET verdict = 'negative'", "is not listed as its results have it"),
         ("UPDATE specimens SET result_status = 'final'", "is not listed as its results"),
         ("UPDATE specimens SET report = '{}'", "is not listed as its results have it"),
-        ("DELETE FROM results WHERE version = 3", "told by line 10 of the audit log, is missing"),
+        ("DELETE FROM results WHERE version = 3", "told by line 11 of the audit log, is missing"),
         ("DELETE FROM reviews WHERE review_id = 2", "told by line 6 of the audit log, is missing"),
         (
             "INSERT INTO reviews SELECT 99, cell_id, 'x', 1, 'Eve', at_utc, '', specimen_id, NULL "
@@ -173,9 +176,11 @@ def test_line_changed_with_its_own_hash_breaks_the_next_one(store: Store) -> Non
 
 
 def test_log_that_was_cut_off_does_not_heal_when_work_goes_on(store: Store) -> None:
-    tamper(store, "DELETE FROM audit WHERE number > 8")
+    tamper(store, "DELETE FROM audit WHERE number > 9")
     screen(store, label="S-2")
-    assert any("lines 9 to 10 of the audit log are missing" in one for one in Audit(store).verify())
+    assert any(
+        "lines 10 to 11 of the audit log are missing" in one for one in Audit(store).verify()
+    )
 
 
 def test_log_forged_from_end_to_end_is_found_by_its_head_on_paper(store: Store) -> None:

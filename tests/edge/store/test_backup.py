@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import tarfile
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -508,3 +508,44 @@ def test_memory_does_not_grow_with_the_records(
         tracemalloc.stop()
     assert report.size_bytes > 40_000_000
     assert peak < 15_000_000
+
+
+def test_commands_back_up_and_restore(
+    clinicscope: Callable[..., tuple[int, str, str]],
+    home: Path,
+    drive: Path,
+    key: tuple[str, Path],
+    tmp_path: Path,
+) -> None:
+    assert clinicscope("backup", "--to", drive, "--unencrypted")[0] == 3, "there are no records"
+    with closing(make_store(home)) as made:
+        screen(made)
+    assert clinicscope("backup", "--to", drive)[0] == 2
+    assert clinicscope("backup", "--to", drive, "--unencrypted", "--recipient", key[0])[0] == 2
+    code, out, err = clinicscope("backup", "--to", drive, "--recipient", key[0], "--by", "Ann")
+    assert code == 0 and "1 specimens, 2 images" in out and "written down" in out
+    assert "on the disk of the records" in err
+    (file,) = drive.iterdir()
+    new = tmp_path / "new"
+    code, out, _ = clinicscope("restore", file, "--identity", key[1], "--to", new, "--json")
+    assert (code, json.loads(out)["manifest"]["specimens"]) == (0, 1)
+    assert clinicscope("restore", file, "--identity", key[1])[0] == 3, "the device has records"
+
+    for path in home.glob("fields/*/*"):
+        path.unlink()
+    code, _, err = clinicscope("backup", "--to", drive / "lost.tar", "--unencrypted")
+    assert code == 3 and "the disk had lost it" in err
+    code, out, _ = clinicscope("backup", "--to", drive / "lost.tar", "--unencrypted", "--json")
+    assert code == 3 and len(json.loads(out)["lost"]) == 2
+    code, out, err = clinicscope("restore", drive / "lost.tar", "--to", tmp_path / "again")
+    assert code == 0 and "head of the log" in out and "was lost before" in err
+
+
+def test_broken_log_is_restored_as_it_is_and_told(
+    store: Store, drive: Path, tmp_path: Path, clinicscope: Callable[..., tuple[int, str, str]]
+) -> None:
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("DROP TRIGGER audit_no_update")
+    report = plain_backup(store, drive)
+    code, _, err = clinicscope("restore", report.path, "--to", tmp_path / "new")
+    assert code == 3 and "update rows of audit" in err
