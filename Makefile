@@ -20,7 +20,7 @@ run: $(DEVICE)/.ready
 	$(DEVICE)/bin/clinicscope run --host $(HOST) --port $(PORT)
 
 test: $(ALL)/.ready $(LEGACY)/.ready browser rtsp compiler
-	$(ALL)/bin/python -m pytest
+	$(ALL)/bin/python -m pytest -n 2 --dist loadfile
 
 # Under QEMU where this is no arm64 machine; the Debian root is kept in build/ for the next time.
 test-arm64: $(ALL)/.ready
