@@ -14,12 +14,12 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-arm64 soak check format legacy lock browser rtsp compiler screenshots clean
+.PHONY: run test test-arm64 soak check format legacy lock browser rtsp compiler servers screenshots clean
 
 run: $(DEVICE)/.ready
 	$(DEVICE)/bin/clinicscope run --host $(HOST) --port $(PORT)
 
-test: $(ALL)/.ready $(LEGACY)/.ready browser rtsp compiler
+test: $(ALL)/.ready $(LEGACY)/.ready browser rtsp compiler servers
 	$(ALL)/bin/python -m pytest -n 2 --dist loadfile
 
 # Under QEMU where this is no arm64 machine; the Debian root is kept in build/ for the next time.
@@ -54,6 +54,11 @@ rtsp:
 # A C compiler: tests build delegates that fail.
 compiler:
 	bash tests/edge/accelerators/install_compiler.sh
+
+# A real PACS and a real FHIR server for what leaves the device.
+servers:
+	bash tests/interop/install_orthanc.sh
+	bash tests/interop/install_fhir.sh
 
 $(DEVICE)/.ready: requirements/device.lock pyproject.toml
 	$(PYTHON) -m venv --clear $(DEVICE)
