@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from edge.backup.freshness import check_backup
 from edge.config import DeviceConfig
 from edge.contract.errors import ClinicScopeError
 from edge.health import FAILED, OK, WARNING, Check
@@ -33,6 +34,7 @@ def check_clinic(home: Path, config: DeviceConfig) -> list[Check]:
                 _guarded("clock", lambda: check_clock(store)),
                 _guarded("images", lambda: check_room(store, config)),
                 _guarded("outbox", lambda: check_outbox(store)),
+                _guarded("backup age", lambda: check_backup(store)),
             ]
     except ClinicScopeError as error:
         return [Check("log", FAILED, str(error), "restore from a backup")]
