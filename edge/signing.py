@@ -94,8 +94,8 @@ class SpecimenReview:
             )
         if self.report.verdict == "negative" and self.waiting:
             return (
-                f"{len(self.waiting):,} suspect cells wait for their review. A negative result "
-                "needs every one of them judged."
+                f"{len(self.waiting):,} cells that one of the networks suspects wait for their "
+                "review. A negative result needs every one of them judged."
             )
         return ""
 

@@ -74,7 +74,9 @@ def open_service(home: Path) -> ScreeningService:
     config = device_config(home)
     store = Store(home)
     camera = device_camera(config.camera)
-    return ScreeningService(store, lambda: load_screener(home, config), config.protocol, camera)
+    return ScreeningService(
+        store, lambda: load_screener(home, config), config.protocol, camera, config.retention
+    )
 
 
 def open_enhancer(home: Path) -> Enhancer | None:

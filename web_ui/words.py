@@ -127,8 +127,10 @@ def verdict_text(verdict: str | None, rbc_count: int = 0, *, reviewed: bool = Fa
     return VerdictText(titles.get(verdict, badge.word), advice, badge.tone, badge.icon)
 
 
-def verdict_words(verdict: str) -> str:
-    """A verdict of a person in a few words."""
+def verdict_words(verdict: str, status: str = FINAL) -> str:
+    """A verdict in a few words; of the machine where its result is preliminary."""
+    if status == PRELIMINARY and verdict in VERDICT_BADGES:
+        return VERDICT_BADGES[verdict].word
     return verdict_text(verdict, reviewed=True).title
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.analysis.explain import cell_view, heat_view
-from edge.contract.errors import NotFoundError, StoreError
+from edge.contract.errors import ConflictError, NotFoundError, StoreError
 from edge.contract.images import decode_image, encode_image
 from edge.contract.labels import is_infected
 from edge.protocol import Protocol
@@ -84,12 +84,12 @@ def read_content(store: Store, specimen_id: str, protocol: Protocol) -> Specimen
 
     Raises:
         NotFoundError: no such specimen.
-        StoreError: it is still being screened, so there is nothing to report.
+        ConflictError: it is still being screened, so there is nothing to report.
     """
     found = read_review(store, specimen_id, protocol)
     specimen = found.specimen
     if specimen.status == RUNNING:
-        raise StoreError(f"specimen {specimen_id} is being screened; wait for its result")
+        raise ConflictError(f"specimen {specimen_id} is being screened; wait for its result")
     report = found.result.report if found.result else specimen.report or {}
     verdict, why = report.get("verdict", "none"), report.get("why") or specimen.error
     if verdict == "negative" and specimen.status not in (DONE, STOPPED):

@@ -164,7 +164,7 @@ def _with_interval(
 
 
 def _pc(fraction: float) -> str:
-    return f"{fraction:.2%}" if fraction < 0.01 else f"{fraction:.1%}"
+    return f"{100 * fraction:.2f} %" if fraction < 0.01 else f"{100 * fraction:.1f} %"
 
 
 def per_ul(value: float) -> str:

@@ -16,7 +16,8 @@ SUFFIXES = ("pdf", "html")
 def render(content: SpecimenContent, suffix: str) -> bytes:
     """The file, of one of SUFFIXES."""
     if suffix == "html":
-        return render_html(content).encode()
+        # A file name on a label may hold what UTF-8 cannot say.
+        return render_html(content).encode(errors="replace")
     # What writes PDF is large, and a device that prints none starts without it.
     from edge.reports.pdf import render_pdf
 

@@ -30,6 +30,7 @@ class _Paper(FPDF):
         super().__init__(format="A4")
         self._foot = foot
         self.set_margin(_MARGIN_MM)
+        self.c_margin = 0  # text begins where lines and pictures do
         self.set_auto_page_break(True, margin=16)
         for style, name in _FACES:
             with as_file(files("edge.reports") / "fonts" / name) as path:
@@ -78,6 +79,7 @@ def render_pdf(content: SpecimenContent) -> bytes:
     _signature(paper, lines)
     _heading(paper, "What ran")
     _rows(paper, lines.ran, _WIDTH_MM)
+    paper.set_xy(_MARGIN_MM, paper.get_y() + 1)
     for sentence in lines.assumptions:
         paper.write_text(sentence, 7, colour=_SOFT)
     return bytes(paper.output())
@@ -197,10 +199,10 @@ def _cells(paper: _Paper, content: SpecimenContent) -> None:
         paper.image(io.BytesIO(picture.plain), left, top, side, side)
         if picture.heat is not None:
             paper.image(io.BytesIO(picture.heat), left, top + side + 1, side, side)
-        paper.set_xy(left - 1, top + 2 * side + 2)
+        paper.set_xy(left, top + 2 * side + 2)
         device, said = caption(picture)
-        paper.write_text(said[:60], 6.5, bold=True, width_mm=side + gap - 1)
-        paper.write_text(device, 6, colour=_SOFT, width_mm=side + gap - 1)
+        paper.write_text(said[:60], 6.5, bold=True, width_mm=side + 3)
+        paper.write_text(device, 6, colour=_SOFT, width_mm=side + 3)
         below = max(below, paper.get_y())
     paper.set_xy(_MARGIN_MM, below)
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from edge.store.records import SpecimenRecord
 from edge.reports.interval_picture import LEFT, RIGHT, interval_chart
+from edge.store.records import SpecimenRecord
 from web_ui.presenter import present
 from web_ui.words import (
     cause,
