@@ -27,6 +27,8 @@ from edge.screening.reading import read_fields, unfinished
 from edge.screening.screener import Screener
 from edge.screening.state import Progress, ServiceState, SpecimenRequest
 from edge.store.records import DONE, FAILED, STOPPED
+from edge.store.retention import keep_room
+from edge.store.retention_rule import RetentionRule
 from edge.store.store import Store
 from edge.tally import Tally
 
@@ -46,6 +48,7 @@ class ScreeningService:
         load: opens bundle and runtime and proves them; called once, here.
         protocol: decides when there is enough.
         camera: the device's own, which the service closes; None where it has none.
+        retention: makes room before each specimen; None removes no image.
     """
 
     def __init__(
@@ -54,10 +57,12 @@ class ScreeningService:
         load: Callable[[], Screener],
         protocol: Protocol | None = None,
         camera: SupervisedCamera | None = None,
+        retention: RetentionRule | None = None,
     ) -> None:
         self.store = store
         self.camera = camera
         self.protocol = protocol or default_protocol()
+        self._retention = retention
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._worker: threading.Thread | None = None
@@ -166,6 +171,8 @@ class ScreeningService:
 
     def _work(self, specimen_id: str, camera: Camera, screener: Screener) -> None:
         try:
+            if self._retention:
+                keep_room(self.store, self._retention)
             self._screen_all(specimen_id, camera, screener)
         except ClinicScopeError as error:
             log.error("specimen %s failed: %s", specimen_id, error)

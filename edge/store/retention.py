@@ -6,6 +6,7 @@ those of negative ones first.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from edge.contract.errors import StoreError
 from edge.store import queries
 from edge.store.audit import write_entry
 from edge.store.clinic_schema import OutboxRow
@@ -27,6 +29,8 @@ from edge.store.schema import FieldRow, SpecimenRow
 
 if TYPE_CHECKING:
     from edge.store.store import Store
+
+log = logging.getLogger(__name__)
 
 GB = 1024**3
 _PAGE = 200
@@ -111,6 +115,18 @@ def apply_retention(store: Store, rule: RetentionRule, plan: RetentionPlan) -> l
             (store.home / file).unlink(missing_ok=True)
         done.append(item)
     return done
+
+
+def keep_room(store: Store, rule: RetentionRule) -> list[Removable]:
+    """Plans and applies the rule; what fails is logged, for work must go on without it."""
+    try:
+        gone = apply_retention(store, rule, plan_retention(store, rule))
+    except (StoreError, OSError) as error:
+        log.warning("no room could be made: %s", error)
+        return []
+    if gone:
+        log.info("the images of %d specimens were removed to make room", len(gone))
+    return gone
 
 
 def _forget_images(session: Session, now: str, specimen: SpecimenRow) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from edge.installed import load_screener
 from edge.protocol import Protocol
 from edge.screening.service import ScreeningService
 from edge.screening.state import SpecimenRequest
-from edge.store.records import DONE, FAILED, STOPPED
+from edge.store.records import DONE, FAILED, STOPPED, VERDICTS
+from edge.store.results import Results
+from edge.store.retention_rule import RetentionRule
 from edge.store.store import Store
 
 CONFIG = DeviceConfig(threads=1)
@@ -198,3 +201,20 @@ def test_bundle_that_fails_leaves_the_service_up_but_not_ready(
     with pytest.raises(BusyError, match="must not screen"):
         made.start(simulated())
     made.close()
+
+
+def test_room_is_made_before_the_next_specimen(tmp_path: Path) -> None:
+    rule = RetentionRule(keep_days=0, images_at_most_gb=1e-9, verdicts=VERDICTS, require_sent=False)
+    service = ScreeningService(
+        Store(tmp_path / "home"),
+        lambda: load_screener(tmp_path / "home", CONFIG),
+        Protocol(minimum_rbc_count=100),
+        retention=rule,
+    )
+    first, unsigned = screened(service, simulated()), screened(service, simulated())
+    Results(service.store).sign(first, "Dr Ota")
+    time.sleep(1.1)  # an image is older than 0 days from the next second on
+    screened(service, simulated())
+    assert {field.image_file for field in service.store.fields(first)} == {None}
+    assert all(service.store.image_bytes(field) for field in service.store.fields(unsigned))
+    service.close()

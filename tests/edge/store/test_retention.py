@@ -11,7 +11,7 @@ from edge.contract.errors import ConfigError, NotFoundError
 from edge.store.audit import Audit
 from edge.store.outbox import Outbox
 from edge.store.results import Results
-from edge.store.retention import GB, apply_retention, plan_retention
+from edge.store.retention import GB, apply_retention, keep_room, plan_retention
 from edge.store.retention_rule import RetentionRule
 from edge.store.store import Store
 
@@ -139,6 +139,19 @@ def test_many_specimens_are_gone_through_by_page(
     ids = [settle(store, "negative", send=bool(n % 2)) for n in range(7)]
     clock.set("2026-06-01T10:00:00+00:00")
     assert planned(store) == ids[1::2]
+
+
+def test_room_is_kept_and_a_failure_is_no_reason_to_stop(
+    store: Store, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    specimen_id = settle(store, "negative")
+    clock.set("2026-06-01T10:00:00+00:00")
+    rule = replace(RULE, images_at_most_gb=1 / GB)
+    assert [one.specimen_id for one in keep_room(store, rule)] == [specimen_id]
+    assert keep_room(store, rule) == []
+    store.close()
+    assert keep_room(store, replace(rule, remove_after_days=30)) == []
+    assert "no room could be made" in caplog.text and "is closed" in caplog.text
 
 
 @pytest.mark.parametrize(
