@@ -224,7 +224,10 @@ def _write(found: Dataset, picture: U8Array) -> bytes:
     found.PixelRepresentation = 0
     found.LossyImageCompression, found.LossyImageCompressionMethod = "01", "ISO_10918_1"
     found.LossyImageCompressionRatio = f"{picture.size / len(jpeg):.2f}"
-    found.DerivationDescription = "Boxes, scores and heat maps drawn over the field"
+    found.DerivationDescription = (
+        "Boxes, scores and heat maps drawn over the field as the machine called its cells; what a "
+        "person said of them is in the result alone"
+    )
     found.PixelData = encapsulate([jpeg])
     found["PixelData"].VR = "OB"
     found.file_meta = FileMetaDataset()

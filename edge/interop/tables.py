@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from edge.interop.cases import Case
 
 # A spreadsheet takes text that begins so for a formula (OWASP, "CSV Injection"); the full-width
-# forms are those that Excel reads as the plain ones.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# forms are those that Excel reads as the plain ones. Where a semicolon parts cells, as in half of
+# Europe's Excel, a cell begins after each, quoted or not.
+_FORMULA = re.compile(r"(^|[;\r\n\t]) *(?=[=+\-@\t\r\n＝＋－＠])")
 _OF_REPORT = (
     "verdict",
     "why",
@@ -72,7 +74,7 @@ def neutral(value: Any) -> str:
     text = str(value).replace("\x00", "")
     # A file name that is no UTF-8 has halves of characters.
     text = text.encode("utf-8", "replace").decode("utf-8")
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
+    return _FORMULA.sub(r"\1'", text)
 
 
 def csv_lines(cases: Iterable[Case]) -> Iterator[bytes]:
