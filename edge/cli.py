@@ -32,6 +32,7 @@ OWN = {
     "screen": ("edge.commands.slide", "screen"),
     "selftest": ("edge.commands.device", "selftest"),
     "site": ("edge.commands.site", "site"),
+    "summary": ("edge.commands.report", "summary"),
     "sync": ("edge.commands.sync", "sync"),
 }
 

@@ -78,5 +78,6 @@ def create_app(
     app.jinja_env.globals["enhancer"] = enhancer
     for module in (today, specimens, evidence, review, tally, signing, reports, camera, about):
         app.register_blueprint(module.blueprint)
+    app.register_blueprint(reports.monthly)
     errors.register(app)
     return app

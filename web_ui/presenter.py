@@ -20,9 +20,10 @@ from edge.store.records import (
     SpecimenRecord,
 )
 from edge.store.results import Results
+from edge.store.search import Search, SpecimenFilter
+from web_ui.result_words import RESULT_BADGES, SEEN_BADGE
 from web_ui.stages import StageLine, stage_lines
 from web_ui.words import (
-    RESULT_BADGES,
     STATUS_BADGES,
     VERDICT_BADGES,
     Badge,
@@ -100,6 +101,8 @@ class SpecimenView:
     @property
     def list_badge(self) -> Badge | None:
         """The verdict in a word; None where there is none yet."""
+        if self.signed and self.verdict == "positive":
+            return SEEN_BADGE
         return VERDICT_BADGES.get(self.verdict)
 
     @property
@@ -178,10 +181,16 @@ def view_specimen(service: ScreeningService, specimen_id: str) -> SpecimenView:
 
 
 def view_specimens(
-    service: ScreeningService, limit: int, before: str | None = None
+    service: ScreeningService,
+    limit: int,
+    before: str | None = None,
+    wanted: SpecimenFilter | None = None,
 ) -> list[SpecimenView]:
-    """The newest specimens, newest first."""
-    records = service.store.specimens(limit, before)
+    """The newest specimens, newest first; of those that are wanted."""
+    if wanted is None:
+        records = service.store.specimens(limit, before)
+    else:
+        records = Search(service.store).page(wanted, limit, before)
     progress = service.state().progress
     return [
         present(

@@ -1,14 +1,19 @@
-"""The one-page report of a specimen, as a file to print or to pass on."""
+"""The one-page report of a specimen as a file, and a month's summary as page and file."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, make_response, render_template, request
 
+from edge.contract.errors import DataError, NotFoundError
 from edge.reports.content import read_content
-from edge.reports.page import render
+from edge.reports.monthly import plots
+from edge.reports.monthly.counts import Month, read_month
+from edge.reports.monthly.lines import agreement_rows, count_rows
+from edge.reports.page import render, render_summary
 from web_ui.context import context
 
 blueprint = Blueprint("reports", __name__, url_prefix="/specimens/<specimen_id>")
+monthly = Blueprint("monthly", __name__, url_prefix="/summary")
 
 
 @blueprint.get("/report.pdf")
@@ -25,10 +30,49 @@ def html(specimen_id: str) -> Response:
 
 def _file(specimen_id: str, suffix: str, how: str) -> Response:
     content = read_content(context().store, specimen_id, context().service.protocol)
-    data = render(content, suffix)
-    kind = "application/pdf" if suffix == "pdf" else "text/html; charset=utf-8"
+    return _answer(render(content, suffix), f"clinicscope-{specimen_id}.{suffix}", how)
+
+
+def _answer(data: bytes, name: str, how: str) -> Response:
+    kind = "application/pdf" if name.endswith(".pdf") else "text/html; charset=utf-8"
     response = Response(data, content_type=kind)
-    name = f"clinicscope-{specimen_id}.{suffix}"
     response.headers["Content-Disposition"] = f'{how}; filename="{name}"'
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+@monthly.get("")
+def show() -> Response:
+    """A month in figures and plots; this month where none is asked for."""
+    asked = request.args.get("month", "").strip() or context().store.now()[:7]
+    try:
+        found = _month(asked)
+    except DataError as error:
+        page = render_template("summary.html", month=None, asked=asked[:40], problem=f"{error}.")
+        return make_response(page, 422)
+    return make_response(
+        render_template(
+            "summary.html",
+            month=found,
+            asked=asked,
+            counts=count_rows(found),
+            agreement=agreement_rows(found),
+            days=plots.day_plot(found.days),
+            plots=plots,
+        )
+    )
+
+
+@monthly.get("/<month>.pdf")
+def month_pdf(month: str) -> Response:
+    """The same as PDF."""
+    try:
+        found = _month(month)
+    except DataError as error:
+        raise NotFoundError(str(error)) from error
+    data = render_summary(found, context().store.now())
+    return _answer(data, f"clinicscope-{found.month}.pdf", "inline")
+
+
+def _month(month: str) -> Month:
+    return read_month(context().store, month, context().service.protocol)

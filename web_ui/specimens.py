@@ -9,7 +9,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from edge.contract.errors import BusyError, ClinicScopeError, StorageFullError
 from edge.screening.state import SpecimenRequest
 from edge.signing import read_review
-from edge.store.records import AGE_BANDS, SEXES
+from edge.store.records import AGE_BANDS, PRELIMINARY, SEXES
+from edge.store.search import SpecimenFilter
 from web_ui.camera import view_camera
 from web_ui.context import context
 from web_ui.forms import MAX_FIELDS, FormResult, defaults, read_form
@@ -30,11 +31,20 @@ CELLS_AT_FIRST, CELLS_AT_MOST = 18, 500
 @blueprint.get("")
 def history() -> str:
     """All specimens, a page at a time."""
-    before = request.args.get("before")
-    views = view_specimens(context().service, PAGE_LENGTH + 1, before)
-    older = views[PAGE_LENGTH - 1].record.specimen_id if len(views) > PAGE_LENGTH else None
+    before, begins = request.args.get("before"), request.args.get("q", "").strip()
+    to_sign = "to_sign" in request.args
+    wanted = None
+    if begins or to_sign:
+        status = PRELIMINARY if to_sign else None
+        wanted = SpecimenFilter(begins=begins or None, result_status=status)
+    views = view_specimens(context().service, PAGE_LENGTH + 1, before, wanted)
     return render_template(
-        "specimens.html", views=views[:PAGE_LENGTH], older=older, first=before is None
+        "specimens.html",
+        views=views[:PAGE_LENGTH],
+        older=views[PAGE_LENGTH - 1].record.specimen_id if len(views) > PAGE_LENGTH else None,
+        first=before is None,
+        begins=begins,
+        to_sign=to_sign,
     )
 
 

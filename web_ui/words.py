@@ -11,12 +11,9 @@ from typing import Any
 
 from edge.contract.labels import GAMETOCYTE, RING, SCHIZONT, TROPHOZOITE, is_infected
 from edge.store.records import (
-    AMENDED,
     DONE,
     FAILED,
-    FINAL,
     INTERRUPTED,
-    PRELIMINARY,
     RUNNING,
     STOPPED,
 )
@@ -57,11 +54,6 @@ VERDICT_BADGES = {
     "inconclusive": Badge("Not enough to decide", "unsure", "question"),
     "refused": Badge("Not read", "fault", "blocked"),
 }
-RESULT_BADGES = {
-    PRELIMINARY: Badge("Preliminary", "unsure", "question"),
-    FINAL: Badge("Final", "negative", "check"),
-    AMENDED: Badge("Amended", "busy", "check"),
-}
 _NO_RESULT = VerdictText(
     "No result", "This is not a negative result. Screen the slide again.", "fault", "blocked"
 )
@@ -92,15 +84,6 @@ _LABEL_WORDS = {
     "platelet": "platelet",
     "debris": "debris",
 }
-_ANSWER_WORDS = {
-    "uninfected": "Not infected",
-    "parasitised": "Infected",
-    RING: "Ring",
-    TROPHOZOITE: "Trophozoite",
-    SCHIZONT: "Schizont",
-    GAMETOCYTE: "Gametocyte",
-    "debris": "Not a cell",
-}
 
 
 def verdict_text(verdict: str | None, rbc_count: int = 0, *, reviewed: bool = False) -> VerdictText:
@@ -125,33 +108,6 @@ def verdict_text(verdict: str | None, rbc_count: int = 0, *, reviewed: bool = Fa
         titles["positive"], titles["negative"] = "Malaria parasites seen", "No parasites found"
         advice = "" if verdict == "positive" else advice
     return VerdictText(titles.get(verdict, badge.word), advice, badge.tone, badge.icon)
-
-
-def verdict_words(verdict: str, status: str = FINAL) -> str:
-    """A verdict in a few words; of the machine where its result is preliminary."""
-    if status == PRELIMINARY and verdict in VERDICT_BADGES:
-        return VERDICT_BADGES[verdict].word
-    return verdict_text(verdict, reviewed=True).title
-
-
-def result_badge(status: str) -> Badge:
-    """Whether a result is the machine's, signed, or changed after that."""
-    return RESULT_BADGES.get(status, Badge(status, "fault", "question"))
-
-
-def per_ul(value: float | None) -> str:
-    """A density to three digits: a count carries no more."""
-    if value is None:
-        return "–"
-    if value < 1:
-        return "0" if value == 0 else "under 1"
-    digits = max(len(str(int(value))) - 3, 0)
-    return f"{round(value, -digits):,.0f}"
-
-
-def answer_words(label: str) -> str:
-    """What a person said of a cell, short."""
-    return _ANSWER_WORDS.get(label, label_words(label))
 
 
 def number(value: int | None) -> str:
@@ -277,10 +233,5 @@ FILTERS = {
         when,
         short_hash,
         camera_words,
-        verdict_words,
-        result_badge,
-        answer_words,
-        per_ul,
-        is_infected,
     )
 }

@@ -1,4 +1,4 @@
-"""`report`: a specimen's one-page report as a file."""
+"""`report`, `summary`: a specimen's one-page report, and a month's, as files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import click
 from edge.commands.records import open_records
 from edge.config import load_config
 from edge.reports.content import read_content
-from edge.reports.page import SUFFIXES, render
+from edge.reports.monthly.counts import read_month
+from edge.reports.page import SUFFIXES, render, render_summary
 from edge.store.files import write_durably
 
 
@@ -31,3 +32,22 @@ def report(specimen: str, out: Path) -> None:
     write_durably(out, render(content, suffix))
     result = content.found.result
     click.echo(f"{out}: {content.verdict}, {result.status if result else 'no result'}")
+
+
+@click.command()
+@click.argument("month")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="F.pdf; an existing file is replaced.",
+)
+def summary(month: str, out: Path) -> None:
+    """Write what MONTH (2026-11) came to: counts, plots, machine and reader."""
+    if out.suffix.lower() != ".pdf":
+        raise click.BadParameter(f"{str(out)!r}; let it end in .pdf")
+    with open_records() as store:
+        found = read_month(store, month, load_config(store.home).protocol)
+        data = render_summary(found, store.now())
+    write_durably(out, data)
+    click.echo(f"{out}: {found.specimens:,} specimens, {found.positive.count:,} positive")

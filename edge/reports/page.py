@@ -9,6 +9,7 @@ from jinja2 import Environment
 
 from edge.reports.content import SpecimenContent
 from edge.reports.lines import NOTICE, caption, lines_of
+from edge.reports.monthly.counts import Month
 
 SUFFIXES = ("pdf", "html")
 
@@ -22,6 +23,13 @@ def render(content: SpecimenContent, suffix: str) -> bytes:
     from edge.reports.pdf import render_pdf
 
     return render_pdf(content)
+
+
+def render_summary(month: Month, made_utc: str) -> bytes:
+    """A month's summary as PDF."""
+    from edge.reports.monthly.pdf import render_month
+
+    return render_month(month, made_utc)
 
 
 def render_html(content: SpecimenContent) -> str:

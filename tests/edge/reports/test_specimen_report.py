@@ -15,7 +15,8 @@ from edge.protocol import default_protocol
 from edge.reports.content import SpecimenContent, read_content
 from edge.reports.lines import NOTICE, caption, lines_of, moment
 from edge.reports.page import render, render_html
-from edge.reports.pdf import printable, render_pdf
+from edge.reports.paper import printable
+from edge.reports.pdf import render_pdf
 from edge.signing import amend, sign
 from edge.store.records import FAILED, THICK, Patient, SpecimenDetails
 from edge.store.register import Register
