@@ -88,5 +88,5 @@ def _library() -> Any:
         return import_module("pyrage")  # it brings no types
     except ImportError as error:
         raise RuntimeUnavailableError(
-            "encryption needs pyrage; pip install 'clinicscope[interop]'"
+            "encryption needs pyrage, which comes with the program; pip install pyrage"
         ) from error

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from edge.contract.errors import ConfigError
 from edge.interop.cases import month_start, next_month
 from edge.interop.settings import Dhis2Codes
 from edge.store.clinic_schema import PatientRow
@@ -62,13 +63,14 @@ def data_value_set(month: str, counts: Counter[Key], codes: Dhis2Codes) -> dict[
 
     Raises:
         DataError: the month is none.
+        ConfigError: a specimen names no site, and the config no `org_unit`.
     """
     period = month_start(month)[:7].replace("-", "")
     sites = sorted({key[1] for key in counts})
     values = [
         {
             "dataElement": codes.elements.get(element, element),
-            "orgUnit": codes.org_units.get(site, site) or codes.org_unit,
+            "orgUnit": org_unit(site, codes),
             "period": period,
             "categoryOptionCombo": codes.disaggregation.get(f"{age}_{sex}", f"{age}_{sex}"),
             "value": str(counts[element, site, age, sex]),
@@ -79,6 +81,16 @@ def data_value_set(month: str, counts: Counter[Key], codes: Dhis2Codes) -> dict[
         for sex in SEXES
     ]
     return {"dataSet": codes.data_set, "period": period, "dataValues": values}
+
+
+def org_unit(site: str, codes: Dhis2Codes) -> str:
+    """The code of a site's unit. Raises ConfigError where there is none."""
+    found = codes.org_units.get(site, site) or codes.org_unit
+    if not found:
+        raise ConfigError(
+            "a specimen names no site; set org_unit in [interop.dhis2] to the unit that it is of"
+        )
+    return found
 
 
 def value_set_bytes(content: dict[str, Any]) -> bytes:

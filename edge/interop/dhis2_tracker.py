@@ -6,6 +6,7 @@ from typing import Any
 
 from edge.contract.errors import ConfigError, ConflictError
 from edge.interop.cases import Case
+from edge.interop.dhis2_counts import org_unit
 from edge.interop.ids import dhis2_uid
 from edge.interop.settings import InteropSettings
 
@@ -26,7 +27,7 @@ def tracker_payload(case: Case, settings: InteropSettings) -> dict[str, Any]:
     """The body of `POST /api/tracker`: one event without registration.
 
     Raises:
-        ConfigError: no program is named, or a value that there is not.
+        ConfigError: no program is named, no unit, or a value that there is not.
         ConflictError: the result is not signed.
     """
     codes = settings.dhis2
@@ -47,7 +48,7 @@ def tracker_payload(case: Case, settings: InteropSettings) -> dict[str, Any]:
         "event": dhis2_uid(settings.identifier_base, "event", case.specimen.specimen_id),
         "program": codes.program,
         "programStage": codes.program_stage,
-        "orgUnit": codes.org_units.get(case.site, case.site) or codes.org_unit,
+        "orgUnit": org_unit(case.site, codes),
         "occurredAt": (case.specimen.collected_utc or case.specimen.started_utc)[:10],
         "status": "COMPLETED",
         "dataValues": [

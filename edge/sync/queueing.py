@@ -40,15 +40,29 @@ def queue_missing(
     added = 0
     for target in sync.targets:
         if target.kind == DHIS2:
-            added += _queue_months(store, target, sync.months, interop)
+            try:
+                added += _queue_months(store, target, sync.months, interop)
+            except ConfigError as error:
+                problems.append(f"{target.name}, counts: {error}")
             if not interop.dhis2.program:
                 continue
-        for specimen_id, version in _missing(store, target):
-            try:
-                queue_result(store, target, specimen_id, version, interop)
-                added += 1
-            except (DataError, StoreError, ConfigError, RuntimeUnavailableError) as error:
-                problems.append(f"{target.name}, {specimen_id}: {error}")
+        added += _queue_results(store, target, interop, problems)
+    return added
+
+
+def _queue_results(
+    store: Store, target: Target, interop: InteropSettings, problems: list[str]
+) -> int:
+    added = 0
+    for specimen_id, version in _missing(store, target):
+        try:
+            queue_result(store, target, specimen_id, version, interop)
+        except (DataError, StoreError, ConfigError, RuntimeUnavailableError) as error:
+            problems.append(f"{target.name}, {specimen_id}: {error}")
+            continue
+        added += 1
+        if added == AT_ONCE:
+            break
     return added
 
 
@@ -112,7 +126,7 @@ def _missing(store: Store, target: Target) -> list[tuple[str, int]]:
         )
         query = query.where(pictured.exists())
     with store.session() as session:
-        return [(str(one), int(version)) for one, version in session.execute(query.limit(AT_ONCE))]
+        return [(str(one), int(version)) for one, version in session.execute(query)]
 
 
 def _queue_months(store: Store, target: Target, months: int, interop: InteropSettings) -> int:

@@ -97,13 +97,12 @@ def _send_due(store: Store, sync: SyncSettings, report: SyncReport, unreachable:
     """Returns how many were acknowledged."""
     targets = {target.name: target for target in sync.targets}
     outbox, sent = Outbox(store), 0
-    for item in outbox.due(_ROUND):
-        target = targets.get(item.target)
+    for item in _due(outbox, set(targets) - unreachable):
         # Where one item found nobody, the next ones need not wait for a time-out each.
-        if target is None or item.target in unreachable or _comes_after(outbox, item):
+        if item.target in unreachable or _comes_after(outbox, item):
             continue
         try:
-            _deliver(outbox, target, item)
+            _deliver(outbox, targets[item.target], item)
         except NotDeliveredError as error:
             _keep(outbox, sync, item, error, report)
             if error.unreachable:
@@ -114,6 +113,17 @@ def _send_due(store: Store, sync: SyncSettings, report: SyncReport, unreachable:
             outbox.mark_sent(item.item_id)
             sent += 1
     return sent
+
+
+def _due(outbox: Outbox, names: set[str]) -> list[OutboxItem]:
+    """Due items of these targets; however many of another one stand before them."""
+    most = _ROUND
+    while True:
+        found = outbox.due(most)
+        wanted = [item for item in found if item.target in names]
+        if wanted or len(found) < most:
+            return wanted
+        most *= 4
 
 
 def _deliver(outbox: Outbox, target: Target, item: OutboxItem) -> None:
