@@ -9,7 +9,7 @@ from typing import Any
 
 from edge.contract.labels import GAMETOCYTE, RING, SCHIZONT, TROPHOZOITE
 from edge.reports.content import CellPicture, SpecimenContent
-from edge.store.records import AMENDED, DONE, FINAL, INTERRUPTED, STOPPED
+from edge.store.records import AMENDED, DONE, FINAL, INTERRUPTED, STOPPED, Result
 
 NOTICE = "For research and screening support, not for diagnosis."
 Row = tuple[str, str]
@@ -79,7 +79,7 @@ def lines_of(content: SpecimenContent) -> Lines:
         else _ADVICE.get(verdict, ""),
         signature=_signature(content),
         specimen=_rows(_specimen(content)),
-        counts=_rows(_counts(content.report)),
+        counts=_rows((*_before(result), *_counts(content.report))),
         persons=_rows(_persons(content)),
         ran=_rows(_ran(content.report)),
         assumptions=tuple(content.report.get("assumptions", ())),
@@ -136,6 +136,12 @@ def _specimen(content: SpecimenContent) -> Iterable[tuple[str, Any]]:
         yield "Screening", _UNREAD.get(specimen.status, specimen.status)
     if specimen.source == "simulated":
         yield "Source", "SIMULATED smear, no patient's blood"
+
+
+def _before(result: Result | None) -> tuple[tuple[str, Any], ...]:
+    """An amendment changes the verdict alone."""
+    amended = result is not None and result.status == AMENDED
+    return (("Figures", "as they were signed, not amended"),) if amended else ()
 
 
 def _counts(report: dict[str, Any]) -> Iterable[tuple[str, Any]]:

@@ -46,7 +46,7 @@ def _draw_days(paper: Paper, month: Month) -> None:
         y = top + mark.at * _UNIT
         paper.line(left + plots.LEFT * _UNIT, y, left + plots.RIGHT * _UNIT, y)
         paper.set_xy(left, y - 1.6)
-        width = (plots.LEFT - 6) * _UNIT
+        width = (plots.LEFT - 4) * _UNIT
         paper.write_text(mark.text, 6.5, colour=SOFT, width_mm=width, align="R")
     for block in found.blocks:
         paper.set_fill_color(*_COLOURS[block.tone])
@@ -70,8 +70,8 @@ def _draw_shares(paper: Paper, groups: tuple[Group, ...]) -> None:
         paper.set_fill_color(*INK)
         paper.circle(MARGIN_MM + row.estimate * _UNIT, y, 1.1, style="F")
         paper.set_xy(MARGIN_MM, y - 1.8)
-        width = (plots.NAME_WIDTH - 10) * _UNIT
+        width = (plots.NAME_WIDTH - 6) * _UNIT
         paper.write_text(row.name[:40], 7.5, width_mm=width)
-        paper.set_xy(MARGIN_MM + (plots.RIGHT - 80) * _UNIT, y - 1.8)
+        paper.set_xy(MARGIN_MM + (plots.RIGHT - plots.TOLD_WIDTH + 8) * _UNIT, y - 1.8)
         paper.write_text(row.told, 7.5, colour=SOFT)
         paper.set_xy(MARGIN_MM, y + plots.ROW * _UNIT / 2)

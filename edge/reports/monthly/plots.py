@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from edge.reports.monthly.counts import Day, Group
 
-WIDTH, HEIGHT = 640.0, 190.0
-LEFT, RIGHT, TOP, BOTTOM = 34.0, 632.0, 10.0, 164.0
+# A phone is as wide as that in the size of its letters.
+WIDTH, HEIGHT = 400.0, 150.0
+LEFT, RIGHT, TOP, BOTTOM = 26.0, 396.0, 8.0, 128.0
 # Of the plot of shares.
-ROW, NAME_WIDTH = 26.0, 150.0
+ROW, NAME_WIDTH, TOLD_WIDTH = 22.0, 116.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -97,4 +98,4 @@ def share_rows(groups: Sequence[Group]) -> tuple[ShareRow, ...]:
 
 
 def _place(share: float) -> float:
-    return round(NAME_WIDTH + (RIGHT - 90 - NAME_WIDTH) * share, 1)
+    return round(NAME_WIDTH + (RIGHT - TOLD_WIDTH - NAME_WIDTH) * share, 1)

@@ -97,6 +97,7 @@ def test_amended_report_has_its_reason(store: Store) -> None:
     amend(store, specimen_id, "Ben", f"Wrong slide.\n{HOSTILE}", "inconclusive", PROTOCOL)
     lines = lines_of(content(store, specimen_id))
     assert (lines.state, lines.title) == ("AMENDED", "Not enough to decide")
+    assert lines.counts[0] == ("Figures", "as they were signed, not amended")
     assert "Reason: Wrong slide." in lines.signature and len(lines.versions) == 3
     page = render_html(content(store, specimen_id))
     assert "<script>alert" not in page and "&lt;script&gt;" in page
