@@ -108,9 +108,9 @@ def _namespace(folder: Path) -> list[str] | None:
     return None
 
 
-def _child(command: list[str], kind: str, home: Path) -> Any:
+def _child(command: list[str], kind: str, home: Path, file: str = __file__) -> Any:
     done = subprocess.run(
-        [*command, sys.executable, "-W", "error", __file__, kind, str(home)],
+        [*command, sys.executable, "-W", "error", file, kind, str(home)],
         check=False,
         capture_output=True,
         text=True,
