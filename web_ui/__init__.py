@@ -16,6 +16,7 @@ from web_ui import (
     camera,
     errors,
     evidence,
+    records,
     reports,
     review,
     signing,
@@ -76,7 +77,8 @@ def create_app(
     protect_responses(app)
     dress(app)
     app.jinja_env.globals["enhancer"] = enhancer
-    for module in (today, specimens, evidence, review, tally, signing, reports, camera, about):
+    pages = (today, specimens, evidence, review, tally, signing, reports, records, camera, about)
+    for module in pages:
         app.register_blueprint(module.blueprint)
     app.register_blueprint(reports.monthly)
     errors.register(app)
