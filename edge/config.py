@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import platformdirs
 
 from edge.accelerators.settings import AcceleratorSettings
+from edge.backup.settings import BackupSettings
 from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.records import from_plain
 from edge.contract.site import SiteCheck
@@ -67,6 +68,7 @@ class DeviceConfig:
         camera: the device's own camera, as a table `[camera]`.
         protocol: by name (`clinicscope protocol list`), or the site's own as a table `[protocol]`.
         retention: which images go when room is short, as a table `[retention]`.
+        backup: where records are backed up to, as a table `[backup]`.
         interop: how the site names itself to other systems, as a table `[interop]`.
         sync: where results are sent, as a table `[sync]`.
         site: the site's operating point, from site.toml; None where the site has checked none.
@@ -80,6 +82,7 @@ class DeviceConfig:
     camera: CameraConfig = field(default_factory=CameraConfig)
     protocol: Protocol = field(default_factory=default_protocol)
     retention: RetentionRule = field(default_factory=RetentionRule)
+    backup: BackupSettings = field(default_factory=BackupSettings)
     interop: InteropSettings = field(default_factory=InteropSettings)
     sync: SyncSettings = field(default_factory=SyncSettings)
     site: SiteCheck | None = None

@@ -11,7 +11,7 @@ import click
 from edge.backup.make import make_backup
 from edge.backup.restore import restore_backup
 from edge.commands.records import open_records
-from edge.config import data_home
+from edge.config import data_home, load_config
 
 _SHOWN = 10
 
@@ -20,27 +20,32 @@ _SHOWN = 10
 @click.option(
     "--to",
     "target",
-    required=True,
     type=click.Path(path_type=Path),
-    help="Folder, or file to replace; on another drive than the records.",
+    help="Folder, or file to replace, on another drive; otherwise the config's [backup] to.",
 )
 @click.option(
     "--recipient",
     "recipients",
     multiple=True,
     metavar="age1...",
-    help="Public key of who may open it; may be given again.",
+    help="Public key of who may open it, instead of the config's; may be given again.",
 )
 @click.option("--unencrypted", is_flag=True, help="Anyone who finds it may read it.")
 @click.option("--by", default="device", show_default=True, help="Who backs up, for the log.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def backup(
-    target: Path, recipients: tuple[str, ...], unencrypted: bool, by: str, as_json: bool
+    target: Path | None, recipients: tuple[str, ...], unencrypted: bool, by: str, as_json: bool
 ) -> int:
     """Back up all records and images into one file, and read it back.
 
     The device may go on screening meanwhile. Exit code 3 where the disk had lost images.
     """
+    config = load_config(data_home()).backup
+    target = target or (Path(config.to) if config.to else None)
+    if target is None:
+        raise click.UsageError("give --to FOLDER, or set to in the config's [backup]")
+    if not unencrypted:
+        recipients = recipients or config.recipients
     if unencrypted == bool(recipients):
         raise click.UsageError("give --recipient age1... (age-keygen makes one), or --unencrypted")
     with open_records() as store:

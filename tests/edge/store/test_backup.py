@@ -549,3 +549,22 @@ def test_broken_log_is_restored_as_it_is_and_told(
     report = plain_backup(store, drive)
     code, _, err = clinicscope("restore", report.path, "--to", tmp_path / "new")
     assert code == 3 and "update rows of audit" in err
+
+
+def test_config_says_where_and_for_whom(
+    clinicscope: Callable[..., tuple[int, str, str]], home: Path, drive: Path, key: tuple[str, Path]
+) -> None:
+    with closing(make_store(home)) as made:
+        screen(made)
+    assert clinicscope("backup", "--unencrypted")[0] == 2, "nobody said where"
+    (home / "config.toml").write_text(
+        f'[backup]\nto = "{drive.as_posix()}"\nrecipients = ["{key[0]}"]\n'
+    )
+    code, out, _ = clinicscope("backup", "--json")
+    assert code == 0 and json.loads(out)["encrypted"] is True
+    code, out, _ = clinicscope("backup", "--unencrypted", "--json")
+    assert code == 0 and json.loads(out)["encrypted"] is False
+    for text in ('to = "stick"', 'recipients = ["AGE-SECRET-KEY-1X"]'):
+        (home / "config.toml").write_text(f"[backup]\n{text}\n")
+        code, _, err = clinicscope("backup")
+        assert code == 3 and "backup." in err and "SECRET" not in err
