@@ -98,7 +98,7 @@ def _float_logits(
     model: BareModel, cells: U8Array, scale: float, shape: tuple[int, ...]
 ) -> F32Array:
     """Of each cell alone: a file may know no batches."""
-    feed, plain, outputs = model.feed((1, *cells.shape[1:])), model.takes_uint8, []
+    feed, plain, outputs = model.feed((1, *cells.shape[1:])), model.takes_grey_levels, []
     for cell in cells:
         image = cell[None] if plain else cell[None] * np.float32(scale)
         try:

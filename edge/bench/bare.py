@@ -57,11 +57,14 @@ class BareModel(ABC):
 
     @abstractmethod
     def feed(self, shape: Sequence[int]) -> Feed:
-        """The bare loop's body for an input of that shape, (N,...) of the file's own kind."""
+        """The bare loop's body for an input of that shape, (N,...) of the file's own kind.
+
+        Grey levels are uint8, also where the file has them as int8.
+        """
 
     @property
     @abstractmethod
-    def takes_uint8(self) -> bool:
+    def takes_grey_levels(self) -> bool:
         """Whether its first input is an image of grey levels as they are."""
 
     @abstractmethod
@@ -122,20 +125,24 @@ class BareTFLite(BareModel):
     def feed(self, shape: Sequence[int]) -> Feed:
         """See `BareModel.feed`."""
         interpreter = self.open(shape)
-        image = interpreter.get_input_details()[0]["index"]
+        detail = interpreter.get_input_details()[0]
+        image, signed = detail["index"], _is_signed_image(detail)
         outputs = [output["index"] for output in interpreter.get_output_details()]
 
         def run(values: np.ndarray) -> list[np.ndarray]:
-            interpreter.set_tensor(image, values)
+            # Images are uint8, so this is part of anybody's loop.
+            given = (values ^ np.uint8(0x80)).view(np.int8) if signed else values
+            interpreter.set_tensor(image, given)
             interpreter.invoke()
             return [interpreter.get_tensor(output) for output in outputs]
 
         return run
 
     @property
-    def takes_uint8(self) -> bool:
-        """See `BareModel.takes_uint8`."""
-        return bool(self.open().get_input_details()[0]["dtype"] == np.uint8)
+    def takes_grey_levels(self) -> bool:
+        """See `BareModel.takes_grey_levels`."""
+        detail = self.open().get_input_details()[0]
+        return bool(detail["dtype"] == np.uint8) or _is_signed_image(detail)
 
     def _single(self) -> Call:
         return _tflite_call(self.open())
@@ -182,8 +189,8 @@ class BareOnnx(BareModel):
         return lambda values: list(session.run(None, {image: values}))
 
     @property
-    def takes_uint8(self) -> bool:
-        """See `BareModel.takes_uint8`."""
+    def takes_grey_levels(self) -> bool:
+        """See `BareModel.takes_grey_levels`."""
         return bool(self.open().get_inputs()[0].type == "tensor(uint8)")
 
     def _single(self) -> Call:
@@ -201,6 +208,11 @@ class BareOnnx(BareModel):
                 f"fixed sides, of {', '.join(_ONNX_TYPES)}"
             )
         return _noise((batch, *sides), _ONNX_TYPES[tensor.type])
+
+
+def _is_signed_image(detail: Any) -> bool:
+    """Whether a tensor holds grey levels from -128."""
+    return bool(detail["dtype"] == np.int8 and detail["quantization"][1] == -128)
 
 
 def _tflite_call(interpreter: Any) -> Call:

@@ -219,4 +219,4 @@ def test_tool_that_cannot_run_a_file_says_so(
 def test_noise_fits_any_input() -> None:
     model = bare_of("onnx", draw_onnx(3), "drawn")
     assert model.noise().shape == (1, 16, 16, 3)
-    assert model.takes_uint8 is (model.noise().dtype == np.uint8)
+    assert model.takes_grey_levels is (model.noise().dtype == np.uint8)
