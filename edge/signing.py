@@ -36,7 +36,6 @@ from edge.store.store import Store
 
 _ALL = 2**31
 _NOT_READ = "The device did not read this slide to its end, so it is not called negative."
-_REFUSED = "The device refused this slide, so it is not called negative."
 
 
 @dataclass(frozen=True)
@@ -207,12 +206,9 @@ def _report(store: Store, found: SpecimenReview, protocol: Protocol) -> SlideRep
         rule,
         load_thick_protocol(rule.thick, store.home),
     )
-    if report.verdict != "negative":
-        return report
-    if specimen.status not in (DONE, STOPPED) or not machine.finished:
+    # An older record does not say in its report that it broke off.
+    if report.verdict == "negative" and specimen.status not in (DONE, STOPPED):
         return replace(report, verdict="inconclusive", why=f"{_NOT_READ} {report.why}")
-    if machine.verdict == "refused":
-        return replace(report, verdict="inconclusive", why=f"{_REFUSED} {report.why}")
     return report
 
 

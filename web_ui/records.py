@@ -20,7 +20,7 @@ from web_ui.uploads import safe_name
 
 blueprint = Blueprint("records", __name__, url_prefix="/records")
 
-LINES_AT_MOST, ITEMS_AT_MOST, BAD_LINES_SHOWN = 50, 50, 20
+LINES_AT_MOST, ITEMS_AT_MOST, BAD_LINES_SHOWN = 20, 50, 20
 
 
 @blueprint.get("")

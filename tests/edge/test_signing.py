@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,16 @@ def test_broken_off_specimen_is_never_signed_as_negative(
     assert result.report["verdict"] == "inconclusive"
     with pytest.raises(ConflictError, match="cannot be amended to negative"):
         amend(store, specimen_id, "Ana", "I know better", "negative", PROTOCOL)
+
+
+def test_older_record_that_broke_off_is_never_signed_as_negative(store: Store) -> None:
+    specimen_id = store_specimen(store, 0, status=FAILED, error="the camera is gone")
+    with closing(sqlite3.connect(store.path)) as database, database:
+        database.execute("UPDATE specimens SET report = json_remove(report, '$.finished')")
+    count_none(store, specimen_id)
+    result = sign(store, specimen_id, "Ana", PROTOCOL)
+    assert result.report["verdict"] == "inconclusive"
+    assert "not called negative" in result.report["why"]
 
 
 @pytest.mark.parametrize("status", [DONE, STOPPED])
