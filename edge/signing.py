@@ -206,8 +206,9 @@ def _report(store: Store, found: SpecimenReview, protocol: Protocol) -> SlideRep
         rule,
         load_thick_protocol(rule.thick, store.home),
     )
-    # An older record does not say in its report that it broke off.
-    if report.verdict == "negative" and specimen.status not in (DONE, STOPPED):
+    # An older record says so by its status alone.
+    broke_off = specimen.status not in (DONE, STOPPED) or not machine.finished
+    if report.verdict == "negative" and broke_off:
         return replace(report, verdict="inconclusive", why=f"{_NOT_READ} {report.why}")
     return report
 
