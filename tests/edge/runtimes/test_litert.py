@@ -17,7 +17,7 @@ from edge.contract.errors import GoldenMismatchError, RuntimeUnavailableError
 from edge.contract.manifest import TensorSpec
 from edge.contract.types import U8Array
 from edge.runtimes.base import Scores, open_runtime
-from edge.runtimes.chunks import dequantise
+from edge.runtimes.chunks import dequantise, from_grey_levels
 from edge.runtimes.litert import LiteRTRuntime
 from edge.selftest import self_test
 from tests.conftest import SHIPPED
@@ -54,7 +54,8 @@ class ReferenceKernels(LiteRTRuntime):
             model_content=self._model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF
         )
         interpreter.allocate_tensors()
-        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], cell)
+        levels = from_grey_levels(cell, self.weights.inputs[0])
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], levels)
         interpreter.invoke()
         outputs = interpreter.get_output_details()
         logit, cam = (
