@@ -60,8 +60,14 @@ def take_all(page: Page, address: str, out: Path, size: str) -> None:
     page.locator("a.thumb").first.click()
     page.wait_for_load_state("networkidle")
     take("field")
-    for name, path in (("history", "/specimens"), ("about", "/about"), ("missing", "/nothing")):
-        page.goto(address + path)
+    for name, path in {
+        "history": "specimens",
+        "month": "summary",
+        "records": "records",
+        "about": "about",
+        "missing": "nothing",
+    }.items():
+        page.goto(f"{address}/{path}")
         take(name)
 
 
