@@ -15,7 +15,9 @@ SYSTEM_PYTHON = "/usr/bin/python3"
 
 
 @contextmanager
-def rtsp_server(folder: Path, port: int | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def rtsp_server(
+    folder: Path, port: int | None = None
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Its URL and its process."""
     port = port or free_port()
     for index, data in enumerate(drawn_jpegs()):
