@@ -43,7 +43,7 @@ from tests.durability.survived import (
 ROOT = Path(__file__).parents[2]
 KINDS = ("capture", "save", "review", "sign", "migrate", "backup", "sync")
 # The kill comes within so many seconds after the first thing was told, or after the start.
-SPAN_S = {"capture": 6.0, "migrate": 2.5, "backup": 3.0, "sync": 3.0}
+SPAN_S = {"capture": 6.0, "migrate": 2.5, "backup": 3.0, "sync": 8.0}
 OTHER_SPAN_S = 1.5
 # Of all kills, those that may come before anything was told.
 EARLY = 0.2
@@ -148,7 +148,13 @@ def _live(child: subprocess.Popen[str], *, early: bool, delay_s: float) -> list[
 
 
 def kill_often(
-    times: int, seed: int, folder: Path, url: str, say: Callable[[str], None], at_once: int = 1
+    times: int,
+    seed: int,
+    folder: Path,
+    url: str,
+    say: Callable[[str], None],
+    at_once: int = 1,
+    kinds: Sequence[str] = KINDS,
 ) -> Figures:
     """All kills.
 
@@ -159,8 +165,9 @@ def kill_often(
         url: of an empty FHIR server; without one, nothing is sent.
         say: told how far it is.
         at_once: so many devices side by side.
+        kinds: of work, in turn.
     """
-    kinds: Sequence[str] = KINDS if url else [kind for kind in KINDS if kind != "sync"]
+    kinds = [kind for kind in kinds if url or kind != "sync"]
     order = [kinds[number % len(kinds)] for number in range(times)]
     figures, started = Figures(seed), time.monotonic()
     with ThreadPoolExecutor(at_once) as pool:
@@ -215,7 +222,8 @@ def record_of(figures: Figures) -> dict[str, Any]:
     """The record that is committed."""
     times = sum(figures.kills.values())
     return {
-        "command": f"python -m tests.durability.kill --times {times} --seed {figures.seed}",
+        "command": f"python -m tests.durability.kill --times {times} --seed {figures.seed} "
+        f"--kinds {' '.join(figures.kills)}",
         "machine": f"{platform.machine()}, {os.cpu_count()} processors",
         "python": platform.python_version(),
         **vars(figures),
@@ -230,11 +238,14 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--at-once", type=int, default=1, help="Devices side by side.")
     parser.add_argument("--no-server", action="store_true", help="Without a FHIR server.")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = "" if options.no_server else stack.enter_context(_server(folder))
-        figures = kill_often(options.times, options.seed, folder, url, _print, options.at_once)
+        figures = kill_often(
+            options.times, options.seed, folder, url, _print, options.at_once, options.kinds
+        )
     if options.json:
         options.json.write_text(json.dumps(record_of(figures), indent=1) + "\n")
     _print(json.dumps(record_of(figures), indent=1))
