@@ -179,8 +179,11 @@ def kill_often(
             for first in range(0, times, LIVES)
         ]  # fmt: skip
         for number, life in enumerate(lives):
-            figures.add(life.result())
-            say(f"device {number + 1} of {len(lives)}: clean so far: {figures.is_clean}")
+            one = life.result()
+            figures.add(one)
+            say(f"device {number + 1} of {len(lives)}: clean: {one.is_clean}")
+            for fault in (*one.lost, *one.damaged, *one.doubled):
+                say(f"  {fault}")
     figures.seconds = round(time.monotonic() - started, 1)
     return figures
 
