@@ -58,7 +58,7 @@ def int8_tflite(model: Any, images: U8Array) -> bytes:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = feed
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type, converter.inference_output_type = tf.int8, tf.int8
+    converter.inference_input_type, converter.inference_output_type = tf.uint8, tf.int8
     with converting("full INT8"):
         content: bytes = converter.convert()
     check_integer(content, "full INT8")

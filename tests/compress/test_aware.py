@@ -77,7 +77,7 @@ def test_tuned_network_is_the_int8_file(n_outputs: int, patch: int) -> None:
     assert rmse(found, expected) < 0.02 * expected.std()
     assert loss_of(found, n_outputs) < loss_of(before, n_outputs)
     weights = describe_weights(content, file="m.tflite", parent="", scale=SCALE)
-    assert (weights.inputs[0].dtype, weights.inputs[0].zero_point) == ("int8", -128)
+    assert (weights.inputs[0].dtype, weights.inputs[0].zero_point) == ("uint8", 0)
 
 
 def test_same_seed_gives_the_same_weights() -> None:

@@ -146,7 +146,7 @@ def test_both_files_answer_as_the_float_network_at_any_size(
 
 def test_files_are_whole_numbers_from_end_to_end(record: FinderRecord) -> None:
     tflite, onnx = record.weights
-    assert (tflite.inputs[0].dtype, tflite.outputs[0].dtype) == ("int8", "int8")
+    assert (tflite.inputs[0].dtype, tflite.outputs[0].dtype) == ("uint8", "int8")
     assert tflite.inputs[0].scale == pytest.approx(1 / 255, rel=1e-3)
     assert (onnx.inputs[0].dtype, onnx.outputs[0].dtype) == ("uint8", "float32")
     for entry in record.weights:

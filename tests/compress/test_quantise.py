@@ -19,7 +19,7 @@ def test_full_int8_computes_in_integers_alone(n_outputs: int) -> None:
     assert not any(operation.is_float for operation in operations(content))
     weights = describe_weights(content, file="m.tflite", parent="p", scale=SCALE)
     image, logit, cam = weights.inputs[0], weights.output("logit"), weights.output("cam")
-    assert (image.dtype, image.zero_point) == ("int8", -128)
+    assert (image.dtype, image.zero_point) == ("uint8", 0)
     assert (logit.dtype, cam.dtype) == ("int8", "int8")
     assert image.scale == pytest.approx(SCALE, rel=1e-3)
     assert logit.shape == (-1, n_outputs)
@@ -33,12 +33,12 @@ def test_dark_representatives_still_span_all_of_uint8() -> None:
     weights = describe_weights(
         quantise_int8(tiny_network(1), dark, SCALE), file="m.tflite", parent="p", scale=SCALE
     )
-    assert (weights.inputs[0].dtype, weights.inputs[0].zero_point) == ("int8", -128)
+    assert (weights.inputs[0].dtype, weights.inputs[0].zero_point) == ("uint8", 0)
 
 
 def test_another_input_scale_is_refused() -> None:
     content = quantise_int8(tiny_network(1), tiny_crops(), SCALE)
-    with pytest.raises(DataError, match=r"input is int8 with scale 0\.003922"):
+    with pytest.raises(DataError, match=r"input is uint8 with scale 0\.003922"):
         describe_weights(content, file="m.tflite", parent="p", scale=1 / 127)
 
 

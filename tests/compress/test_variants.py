@@ -60,8 +60,7 @@ def test_variant_agrees_with_float_in_batches_of_one_and_five(name: str, n_outpu
 def test_variant_says_what_it_is(name: str) -> None:
     made = variant(name, 3)
     weights = opened(made).weights
-    whole = name in ("int8", "int8-float-out")
-    assert weights.inputs[0].dtype == ("int8" if whole else "uint8")
+    assert weights.inputs[0].dtype == "uint8"
     assert weights.inputs[0].shape == (-1, 16, 16, 3)
     assert weights.output("logit").shape == (-1, 3)
     assert weights.output("cam").shape == (-1, 8, 8, 3)
