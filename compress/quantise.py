@@ -40,8 +40,8 @@ def quantise_int8(
     import tensorflow as tf
 
     # Cells seldom reach 255; one white pixel outside a cell pins the input's range to the whole of
-    # uint8, so that images go in unscaled. An int8 input would save the step inside that turns uint8
-    # into it, a sixth of a call, and runtimes take one; delegates are tried on that step.
+    # uint8, so that images go in unscaled. An int8 input would save the step inside that turns
+    # uint8 into it, a sixth of a call, and runtimes take one; delegates are tried on that step.
     pinned = pin_range(representative)
 
     def feed() -> Iterator[list[np.ndarray]]:
