@@ -18,6 +18,8 @@ from pathlib import Path
 from edge.contract.errors import StorageFullError, StoreError
 
 TEMP_SUFFIX = ".tmp"
+# What SQLite keeps beside a database that is being written, a copy for a backup among them.
+_BESIDE_DATABASE = ("-journal", "-wal", "-shm")
 # A quota (EDQUOT) and a file size limit (EFBIG) leave the caller where a full disk does.
 _FULL_ERRNOS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 # SHMSIZE: the index of the write-ahead log cannot be made, for want of 32 KiB.
@@ -86,8 +88,15 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_temp_files(folder: Path) -> int:
-    """Deletes what `write_durably` left in a folder when it was cut off; returns how many."""
-    found = [path for path in folder.glob(f".*{TEMP_SUFFIX}") if path.is_file()]
+    """Deletes what `write_durably`, or SQLite beside such a file, left in a folder when it was cut
+    off; returns how many.
+    """
+    found = [
+        path
+        for beside in ("", *_BESIDE_DATABASE)
+        for path in folder.glob(f".*{TEMP_SUFFIX}{beside}")
+        if path.is_file()
+    ]
     for path in found:
         path.unlink(missing_ok=True)
     return len(found)

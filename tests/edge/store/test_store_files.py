@@ -51,10 +51,10 @@ def test_other_failures_are_not_called_full(tmp_path: Path) -> None:
 
 
 def test_only_temp_files_are_removed(tmp_path: Path) -> None:
-    for name in (".x.png.0a.tmp", "x.tmp", ".hidden", "x.png"):
+    for name in (".x.png.0a.tmp", ".backup.db.tmp-journal", "x.tmp", ".hidden", "x.png"):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / ".folder.tmp").mkdir()
-    assert remove_temp_files(tmp_path) == 1
+    assert remove_temp_files(tmp_path) == 2
     assert not (tmp_path / ".x.png.0a.tmp").exists()
     assert len(list(tmp_path.iterdir())) == 4
 
