@@ -53,7 +53,7 @@ def test_what_was_told_and_is_missing_is_lost(home: Path, tmp_path: Path) -> Non
 
 
 def test_what_is_damaged_is_found(home: Path) -> None:
-    (home / ".left.tmp-journal").touch()
+    (home / ".left.tmp-of-nobody").touch()
     (image,) = home.glob("fields/*/*")
     image.write_bytes(b"other")
     with closing(sqlite3.connect(home / "records.db")) as connection, connection:
