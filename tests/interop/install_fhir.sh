@@ -1,7 +1,14 @@
 #!/usr/bin/env bash
 # The FHIR server of the tests, into build/fhir; does nothing where it is installed.
-# Needs Node 20 or newer with npm.
+# The server wants Node 20 or newer; where there is none, Debian's is installed.
 set -euo pipefail
+if ! command -v npm >/dev/null; then
+  as_root=()
+  [ "$(id -u)" = 0 ] || as_root=(sudo)
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends nodejs npm >/dev/null
+fi
 here=$(cd "$(dirname "$0")" && pwd)
 to=$here/../../build/fhir
 mkdir -p "$to"
