@@ -241,6 +241,9 @@ def test_b4_without_a_network_says_what_else_to_do(
     # A port on this machine that nobody listens on: the download fails wherever this runs.
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "127.0.0.1:9")
+    # urllib keeps the opener that it builds from these: every later test of this process that
+    # asks a server on this machine would be sent to that port.
+    monkeypatch.setattr("urllib.request._opener", None)
     with pytest.raises(ConfigError, match=r"could not fetch.*give the path"):
         build_model(ModelSpec("efficientnet_b4", weights="imagenet"), SMALL)
 
