@@ -8,10 +8,11 @@ import numpy as np
 
 from edge.contract.errors import DataError
 from edge.contract.manifest import ErrorRate, OperatingPoint
-from edge.contract.types import BoolArray, F32Array
+from edge.contract.types import BoolArray, F32Array, F64Array
 
 # Fewer patients say nothing about how a rate varies between slides.
 MIN_PATIENTS = 5
+_ROUNDS, _CLOSE = 200, 1e-6
 
 
 def choose_operating_point(
@@ -54,11 +55,13 @@ def choose_operating_point(
 
 
 def error_rate(correct: BoolArray, patients: np.ndarray) -> ErrorRate:
-    """The rate of correct calls, and its effective sample size for a new slide.
+    """The rate of correct calls on a new patient's slide, and its effective sample size.
 
-    A new slide has a rate of its own: its variance is that between patients (method of moments for
-    overdispersed proportions, Kleinman 1973) plus the uncertainty of the mean. `n_effective` is the
-    number of independent cells with the same variance.
+    A new slide has a rate of its own, so the mean is one of patients, each weighted by how well its
+    cells make it known, and not one of cells, where a slide with many parasites counts for many.
+    Its variance is that between patients plus the uncertainty of the mean (overdispersed
+    proportions by the method of moments, Kleinman 1973). `n_effective` is the number of independent
+    cells with the same variance.
 
     Raises:
         DataError: fewer than MIN_PATIENTS patients.
@@ -68,9 +71,31 @@ def error_rate(correct: BoolArray, patients: np.ndarray) -> ErrorRate:
         raise DataError(f"{len(names)} patients; at least {MIN_PATIENTS} are needed for a rate")
     sizes = np.bincount(rows).astype(float)
     rates = np.bincount(rows, weights=correct.astype(float)) / sizes
-    total, rate = sizes.sum(), float(correct.mean())
-    noise = max(rate * (1 - rate), 1 / (total + 2))
-    excess = (sizes * (rates - rate) ** 2).sum() - (len(names) - 1) * noise
-    between = max(0.0, excess / (total - (sizes**2).sum() / total))
-    variance = between * (1 + 1 / len(names)) + noise / total
-    return ErrorRate(round(rate, 6), int(total), len(names), round(float(noise / variance), 1))
+    rate, alike, weight = _overdispersed(sizes, rates)
+    return ErrorRate(
+        round(rate, 6), int(sizes.sum()), len(names), round(1 / (alike + 1 / weight), 1)
+    )
+
+
+def _overdispersed(sizes: F64Array, rates: F64Array) -> tuple[float, float, float]:
+    """Mean rate, correlation of two cells of a patient, and the weight of all patients together."""
+    alike = 0.0
+    for _ in range(_ROUNDS):
+        weights = sizes / (1 + alike * (sizes - 1))
+        total = float(weights.sum())
+        rate = float(weights @ rates) / total
+        before, alike = alike, _correlation(sizes, rates, weights, rate)
+        if abs(alike - before) < _CLOSE:
+            break
+    return rate, alike, total
+
+
+def _correlation(sizes: F64Array, rates: F64Array, weights: F64Array, rate: float) -> float:
+    noise = rate * (1 - rate)
+    if noise <= 0:
+        return 0.0
+    left = weights * (1 - weights / weights.sum())
+    by_chance = float((left / sizes).sum())
+    excess = float(weights @ (rates - rate) ** 2) - noise * by_chance
+    spread = noise * (float(left.sum()) - by_chance)
+    return min(1.0, max(0.0, excess / spread)) if spread > 0 else 0.0

@@ -120,7 +120,7 @@ def warm_up(network: Network, runtime: Runtime) -> None:
     elif runtime.weights.role == "enhancer":
         runtime.enlarge(images[:1])
     else:
-        runtime.run(np.resize(images, (BATCH + 1, *images.shape[1:])))
+        runtime.run(np.resize(images, (BATCH + BATCH // 2 + 1, *images.shape[1:])))
 
 
 def _none_taken(networks: Sequence[Network], way: Way) -> ClinicScopeError:

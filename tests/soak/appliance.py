@@ -25,6 +25,7 @@ from edge.screening.service import ScreeningService
 from edge.screening.state import SpecimenRequest
 from edge.store.store import Store
 from tests.soak.camera import Slide, draw_pool
+from tests.support.people import logged_in
 from web_ui import create_app
 
 # About thirty fields, less than the pool has.
@@ -80,7 +81,7 @@ def main(life: Life) -> None:
     began = time.monotonic()
     slide = Slide(draw_pool(), life.first)
     service = open_service(life, slide)
-    page = create_app(service).test_client()
+    page = logged_in(create_app(service))
     while slide.next - life.first < life.captures:
         status = screen_one(service)
         ran_on = service.state().ran_on

@@ -92,11 +92,18 @@ def test_memory_that_grows_is_a_leak_and_memory_that_varies_is_none() -> None:
     assert judge_memory(samples(4)) is None
 
 
+def test_step_of_every_life_at_its_start_is_no_leak() -> None:
+    stepped = judge_memory(samples(60, memory_kib=lambda number: 100_000 + 3000 * (number > 15)))
+    assert stepped is not None
+    assert not stepped.leaks
+    assert judge_memory(samples(17, memory_kib=lambda number: 100_000 + 200 * number)) is None
+
+
 def test_memory_is_judged_from_when_the_processor_took_over() -> None:
     """The networks are opened anew then."""
     one, other = ({"computed_by": name} for name in ("litert/delegate", "litert/cpu"))
     before = samples(20, memory_kib=90_000, **one)
-    after = samples(20, memory_kib=130_000, **other)
+    after = samples(40, memory_kib=130_000, **other)[20:]
     found = judge_memory([*before, *after])
     assert found is not None
     assert not found.leaks

@@ -52,7 +52,7 @@ def test_threshold_is_the_highest_that_reaches_the_target(target: float) -> None
     point = choose_operating_point(
         scores, labels, PATIENTS, target_sensitivity=target, chosen_on="drawn"
     )
-    assert point.sensitivity_cell.rate >= target
+    assert (scores[labels > 0.5] >= point.threshold).mean() >= target
     higher = scores[scores > point.threshold].min() + 1e-4
     assert (scores[labels > 0.5] >= higher).mean() < target
 
@@ -63,6 +63,24 @@ def test_rate_that_differs_between_patients_is_worth_fewer_cells() -> None:
     uneven = RNG.random(2000) < np.where(np.char.endswith(ids, "7"), 0.3, 0.97)
     assert error_rate(even, ids).n_effective > 400
     assert error_rate(uneven, ids).n_effective < 20
+
+
+def test_rate_is_that_of_a_new_patient_and_not_of_the_one_with_most_cells() -> None:
+    """Nine patients of 20 cells, of which half are found, and one of 2,000, of which all are."""
+    ids = np.repeat([f"C{n}" for n in range(10)], [20] * 9 + [2000])
+    found = np.concatenate([np.tile([True, False], 90), np.ones(2000, bool)])
+    rate = error_rate(found, ids)
+    assert found.mean() > 0.95
+    assert 0.5 < rate.rate < 0.62
+    assert 1 < rate.n_effective < 40
+
+
+def test_rate_of_patients_alike_is_that_of_cells() -> None:
+    ids = np.repeat([f"C{n}" for n in range(20)], 50)
+    found = np.tile(np.arange(50) < 40, 20)
+    assert error_rate(found, ids).rate == pytest.approx(0.8)
+    assert error_rate(found, ids).n_effective == pytest.approx(1000)
+    assert error_rate(np.ones(1000, bool), ids).rate == 1
 
 
 def test_threshold_needs_both_classes_and_enough_patients() -> None:

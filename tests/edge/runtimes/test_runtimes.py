@@ -81,8 +81,9 @@ class TestOnnxFinder(FinderContract):
 
 def test_rest_of_a_field_goes_at_once_or_one_by_one() -> None:
     assert chunk_sizes(0, any_size=True) == chunk_sizes(0, any_size=False) == []
-    assert chunk_sizes(35, any_size=True) == [16, 16, 3]
-    assert chunk_sizes(35, any_size=False) == [16, 16, 1, 1, 1]
+    assert chunk_sizes(67, any_size=True) == [32, 32, 3]
+    assert chunk_sizes(83, any_size=False) == [32, 32, 16, 1, 1, 1]
+    assert chunk_sizes(3, any_size=False, most=1) == [1, 1, 1]
 
 
 def test_order_of_preference_is_litert_first(tmp_path: Path) -> None:
