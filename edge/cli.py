@@ -21,6 +21,7 @@ OWN = {
     "backup": ("edge.commands.backup", "backup"),
     "bench": ("edge.commands.bench", "bench"),
     "bundle": ("edge.commands.bundle", "bundle"),
+    "certificate": ("edge.commands.certificate", "certificate"),
     "classify": ("edge.commands.crops", "classify"),
     "doctor": ("edge.commands.device", "doctor"),
     "enhance": ("edge.commands.pictures", "enhance"),
@@ -33,7 +34,9 @@ OWN = {
     "selftest": ("edge.commands.device", "selftest"),
     "site": ("edge.commands.site", "site"),
     "summary": ("edge.commands.report", "summary"),
+    "support": ("edge.commands.support", "support"),
     "sync": ("edge.commands.sync", "sync"),
+    "users": ("edge.commands.users", "users"),
 }
 
 

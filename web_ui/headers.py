@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
+# No Strict-Transport-Security: a browser that holds to it lets nobody pass a certificate of the
+# device's own making, which is all that a device without internet has.
+#
 # Nothing from outside, nothing inline: a script in a slide's label has nowhere to run.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -14,6 +17,7 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }

@@ -3,26 +3,80 @@
 from __future__ import annotations
 
 import logging
+import ssl
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 from flask import Flask
-from waitress import serve as waitress_serve
+from waitress import create_server
+from waitress.server import BaseWSGIServer, MultiSocketServer
 
-THREADS = 6
+from web_ui.tls import PatientChannel, TlsChannel
+
+# One for each page that is made, and one for each camera preview that is watched.
+THREADS = 12
+# Fifty phones with the six connections that a browser opens, and some to spare.
+CONNECTIONS = 400
+# One client alone must not take them all; the device itself may.
+CONNECTIONS_OF_ADDRESS = 60
 # Where an app sets no limit, as the fallback page, which reads no body at all.
 _SMALL_BODY_BYTES = 1024 * 1024
+# More than a TLS record holds (16 KiB): of a record that is read, nothing stays behind unseen.
+_RECEIVED_BYTES = 64 * 1024
+_LOOPBACK = ("127.0.0.1", "::1")
 
 
-def serve(app: Flask, host: str, port: int) -> None:
+def serve(app: Flask, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
     """Serves until the process is asked to end.
 
     A body over the app's limit is refused before it is written to the disk.
 
+    Args:
+        app: the page.
+        host: address to listen on.
+        port: of it.
+        tls: None serves plainly.
+
     Raises:
         OSError: host or port cannot be had.
     """
+    make_server(app, host, port, tls).run()
+
+
+def make_server(app: Flask, host: str, port: int, tls: ssl.SSLContext | None = None) -> Any:
+    """What `serve` runs; it listens already. Raises OSError."""
     # A page full of pictures queues by design; that is no warning.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    limit = app.config["MAX_CONTENT_LENGTH"] or _SMALL_BODY_BYTES
-    waitress_serve(
-        app, host=host, port=port, threads=THREADS, ident=None, max_request_body_size=limit
+    server = create_server(
+        app,
+        host=host,
+        port=port,
+        threads=THREADS,
+        ident=None,
+        max_request_body_size=app.config["MAX_CONTENT_LENGTH"] or _SMALL_BODY_BYTES,
+        connection_limit=CONNECTIONS,
+        recv_bytes=_RECEIVED_BYTES,
+        # select() knows only the first 1024 files of a process.
+        asyncore_use_poll=True,
+        url_scheme="https" if tls else "http",
     )
+    channel = partial(TlsChannel, tls=tls) if tls else PatientChannel
+    for listener in _listeners(server):
+        listener.channel_class = partial(_accept, channel)
+    return server
+
+
+def _listeners(server: Any) -> Iterator[BaseWSGIServer]:
+    """A host may have several addresses."""
+    found = server.map.values() if isinstance(server, MultiSocketServer) else [server]
+    yield from (one for one in found if isinstance(one, BaseWSGIServer))
+
+
+def _accept(channel: Any, server: Any, sock: Any, addr: Any, adj: Any, **named: Any) -> None:
+    """Gives a new connection its channel, unless its address has too many."""
+    held = sum(one.addr[0] == addr[0] for one in list(server.active_channels.values()))
+    if held >= CONNECTIONS_OF_ADDRESS and addr[0] not in _LOOPBACK:
+        sock.close()
+    else:
+        channel(server, sock, addr, adj, **named)

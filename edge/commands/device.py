@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from edge.certificate_health import check_certificate
 from edge.commands.shared import accelerator_options, device_config, model_options, open_any
 from edge.config import data_home
 from edge.contract.errors import ClinicScopeError
@@ -62,7 +63,7 @@ def doctor(repair: bool, deep: bool, as_json: bool) -> int:
     if repair:
         for line in repair_records(home, deep=deep) or ["nothing had to be repaired"]:
             click.echo(line, err=True)
-    checks = [*check_all(home, config), *check_clinic(home, config)]
+    checks = [*check_all(home, config), *check_clinic(home, config), *check_certificate(home)]
     if as_json:
         click.echo(json.dumps([vars(check) for check in checks], indent=1))
     else:

@@ -6,17 +6,20 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
+ADMIN, PASSWORD = "Ana", "blue kettle ladder"
+_PROGRAM = (sys.executable, "-c", "from edge.cli import script; script()")
 # A machine without network must not be asked for updates and the like.
 FLAGS = [
     "--no-sandbox",
@@ -37,20 +40,50 @@ def free_port() -> int:
     return port
 
 
+def add_user(home: Path, name: str = ADMIN, role: str = "admin") -> None:
+    """A person with the tests' password, by the program itself."""
+    subprocess.run(
+        [*_PROGRAM, "users", "add", name, "--role", role, "--password-stdin"],
+        env={**os.environ, "CLINICSCOPE_HOME": str(home)},
+        input=PASSWORD + "\n",
+        text=True,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        timeout=60,
+    )
+
+
+def has_users(home: Path) -> bool:
+    """Whether anyone was added to these records before."""
+    path = home / "records.db"
+    if not path.is_file():
+        return False
+    with closing(sqlite3.connect(path)) as records:
+        return bool(records.execute("SELECT count(*) FROM users").fetchone()[0])
+
+
+def log_in(page: Page, name: str = ADMIN) -> None:
+    """Logs in at the page, which is the login; goes on to the page that was asked for."""
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Log in", exact=True).click()
+    page.wait_for_url(lambda address: "/login" not in address)
+
+
 @contextmanager
-def appliance(home: Path) -> Iterator[str]:
-    """`clinicscope run` on a free port; gives its address once it answers."""
+def appliance(home: Path, *, admin: bool = True) -> Iterator[str]:
+    """`clinicscope run` on a free port; gives its address once it answers.
+
+    Args:
+        home: its data directory.
+        admin: ADMIN can log in; False leaves the device as it leaves the workshop.
+    """
+    if admin and not has_users(home):
+        add_user(home)
     port = free_port()
     with (home.parent / "appliance.log").open("wb") as log:
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                "from edge.cli import script; script()",
-                "run",
-                "--port",
-                str(port),
-            ],
+            [*_PROGRAM, "run", "--port", str(port)],
             env={**os.environ, "CLINICSCOPE_HOME": str(home)},
             stdout=log,
             stderr=log,

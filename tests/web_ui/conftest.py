@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,14 @@ from web_samples import ScriptedScreener
 from edge.protocol import Protocol
 from edge.screening.service import ScreeningService
 from edge.store.store import Store
+from tests.support.people import CHEAP, add_person, logged_in
 from web_ui import create_app
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a page hashes, too, costs no test a quarter of a second."""
+    monkeypatch.setattr("edge.store.users.COST", CHEAP)
 
 
 @pytest.fixture
@@ -36,4 +43,22 @@ def app(service: ScreeningService) -> Flask:
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
+    """An admin's browser."""
+    return logged_in(app)
+
+
+@pytest.fixture
+def client_as(app: Flask) -> Callable[..., FlaskClient]:
+    """`client_as(role)` or `client_as(role, name)`: the browser of another person."""
+
+    def make(role: str, name: str = "") -> FlaskClient:
+        return logged_in(app, role, name or f"The {role}")
+
+    return make
+
+
+@pytest.fixture
+def anonymous(app: Flask, service: ScreeningService) -> FlaskClient:
+    """A browser that nobody logged in with, at a device that has an admin."""
+    add_person(service.store)
     return app.test_client()

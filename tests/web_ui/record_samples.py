@@ -24,12 +24,11 @@ def judge(
     specimen_id: str,
     cell_id: int,
     label: str = "uninfected",
-    by: str = "A. Reader",
     seen: int = 0,
     **headers: str,
 ) -> Any:
     """Says something of a cell."""
-    data = {"label": label, "by": by, "seen": seen, "csrf_token": token(client)}
+    data = {"label": label, "seen": seen, "csrf_token": token(client)}
     address = f"/specimens/{specimen_id}/review/{cell_id}"
     return client.post(address, data=data, headers=headers)
 
@@ -48,7 +47,7 @@ def send(client: FlaskClient, specimen_id: str, what: str, **form: Any) -> Any:
     address = f"/specimens/{specimen_id}/{what}"
     page = client.get(address).text
     version = re.search(r'name="version" value="(\d+)"', page)
-    data = {"csrf_token": token(client), "by": "A. Reader"}
+    data = {"csrf_token": token(client)}
     if version:
         data["version"] = version[1]
     return client.post(address, data=data | form)

@@ -21,6 +21,8 @@ from edge.store.migrate import make_engine
 from edge.store.register import Register
 from edge.store.results import Results
 from edge.store.store import Store
+from edge.store.tokens import Tokens
+from edge.store.users import Users
 
 SPECIMENS, FIELDS, SUSPECTS = 3, 4, 2
 # What reports say of stages, which came with 0003.
@@ -266,3 +268,17 @@ def test_clinics_tables_are_made_all_or_nothing(home: Path) -> None:
     with pytest.raises(StoreError, match="already exists"):
         Store(home)
     assert columns_of(path) == columns
+
+
+def test_records_of_0005_get_their_first_user_and_lose_nothing(home: Path) -> None:
+    upgrade(home, "0004", fill_0004)
+    upgrade(home, "0005")
+    path = home / "records.db"
+    columns = columns_of(path)
+    before = rows(path, columns)
+    store = Store(home)
+    assert rows(path, columns) == before
+    assert not Users(store).exist() and Tokens(store).all() == []
+    assert Users(store).add_first("Ana", "three brown hens").user_id == 1
+    assert Audit(store).verify() == [] == store.check_integrity()
+    store.close()

@@ -1,0 +1,85 @@
+"""Who saw what: a line of the log for each person and page, once in ten minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+from record_samples import screen
+
+from edge.contract.errors import StorageFullError
+from edge.screening.service import ScreeningService
+from edge.store.audit import Audit
+from tests.support.people import NAME
+from web_ui.seen import _REMEMBERED, ONCE_IN_S, Sights
+
+
+def seen(service: ScreeningService) -> list[tuple[str, str, str]]:
+    """By whom, what, of what; the oldest first."""
+    lines = [line for line in Audit(service.store).entries() if line.action.endswith(".seen")]
+    return [(line.by, line.action, line.subject) for line in reversed(lines)]
+
+
+def test_pages_about_a_patient_leave_a_line(
+    client: FlaskClient, client_as: Callable[..., FlaskClient], service: ScreeningService
+) -> None:
+    specimen_id = screen(client, service)
+    base, other = f"/specimens/{specimen_id}", client_as("operator", "Ben")
+    for address in (base, f"{base}/fields/0", f"{base}/report.pdf", base, f"{base}/report.html"):
+        assert client.get(address).status_code == 200
+    assert other.get(base).status_code == 200
+    assert seen(service) == [
+        (NAME, "specimen.seen", specimen_id),
+        (NAME, "field.seen", specimen_id),
+        (NAME, "report.seen", specimen_id),
+        ("Ben", "specimen.seen", specimen_id),
+    ]
+    assert Audit(service.store).verify() == []
+
+
+def test_what_was_not_shown_was_not_seen(
+    client: FlaskClient, client_as: Callable[..., FlaskClient], service: ScreeningService
+) -> None:
+    specimen_id = screen(client, service)
+    operator = client_as("operator", "Ben")
+    assert operator.get(f"/specimens/{specimen_id}/review").status_code == 403
+    assert client.get("/specimens/none").status_code == 404
+    assert operator.get("/").status_code == 200
+    assert seen(service) == []
+
+
+def test_full_disk_keeps_nobody_from_a_result(
+    client: FlaskClient,
+    service: ScreeningService,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    specimen_id = screen(client, service)
+
+    def no_room(*_: object) -> int:
+        raise StorageFullError("no room for records.db")
+
+    monkeypatch.setattr(Audit, "write", no_room)
+    assert client.get(f"/specimens/{specimen_id}").status_code == 200
+    assert "is not in the log" in caplog.text
+
+
+def test_the_same_page_is_new_again_after_a_while() -> None:
+    now = [0.0]
+    sights = Sights(lambda: now[0])
+    assert sights.is_new(1, "specimen.seen", "S-1")
+    now[0] = ONCE_IN_S - 1
+    assert not sights.is_new(1, "specimen.seen", "S-1")
+    assert sights.is_new(2, "specimen.seen", "S-1")
+    now[0] = ONCE_IN_S
+    assert sights.is_new(1, "specimen.seen", "S-1")
+
+
+def test_what_was_seen_long_ago_is_forgotten() -> None:
+    now = [0.0]
+    sights = Sights(lambda: now[0])
+    for number in range(_REMEMBERED + 10):
+        now[0] += 0.001
+        assert sights.is_new(1, "specimen.seen", f"S-{number}")
+    assert len(sights._last) == _REMEMBERED

@@ -1,0 +1,262 @@
+"""The page through TLS on a real socket: whole, alive, patient with slow clients but not for ever."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from flask import Flask, Response, request
+from waitress import wasyncore
+
+from edge.certificate import Certificate, load_or_create_certificate
+from web_ui import serve, tls
+from web_ui.cli import is_loopback
+from web_ui.tls import server_context
+
+LARGE = os.urandom(3_000_000)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return load_or_create_certificate(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def app() -> Flask:
+    app = Flask("small")
+    app.config["MAX_CONTENT_LENGTH"] = 5_000_000
+
+    @app.get("/large")
+    def large() -> Response:
+        return Response(LARGE)
+
+    @app.get("/parts")
+    def parts() -> Response:
+        return Response(LARGE[at : at + 70_001] for at in range(0, len(LARGE), 70_001))
+
+    @app.post("/echo")
+    def echo() -> Response:
+        return Response(request.get_data())
+
+    @app.get("/who")
+    def who() -> str:
+        return f"{request.remote_addr} {request.scheme} {request.host_url}"
+
+    return app
+
+
+@contextmanager
+def served(app: Flask, context: ssl.SSLContext | None = None) -> Iterator[int]:
+    """The page in a thread; gives its port."""
+    server = serve.make_server(app, "127.0.0.1", 0, context)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield int(server.effective_port)
+    finally:
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map, True))
+        thread.join(10)
+        server.task_dispatcher.shutdown()
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def port(app: Flask, certificate: Certificate) -> Iterator[int]:
+    with served(app, server_context(certificate.path)) as found:
+        yield found
+
+
+@pytest.fixture
+def trusting(certificate: Certificate) -> ssl.SSLContext:
+    """A client that trusts this device alone, and checks its name."""
+    return ssl.create_default_context(cadata=_public(certificate))
+
+
+def _public(certificate: Certificate) -> str:
+    text = certificate.path.read_text()
+    return text[text.index("-----BEGIN CERTIFICATE-----") :]
+
+
+def test_whole_answers_on_one_connection(port: int, trusting: ssl.SSLContext) -> None:
+    with closing_connection(port, trusting) as connection:
+        for address in ("/large", "/parts", "/large"):
+            connection.request("GET", address)
+            assert connection.getresponse().read() == LARGE
+        connection.request("POST", "/echo", body=LARGE)
+        assert connection.getresponse().read() == LARGE
+        connection.request("GET", "/who", headers={"X-Forwarded-For": "6.6.6.6"})
+        assert connection.getresponse().read().decode() == (
+            f"127.0.0.1 https https://localhost:{port}/"
+        )
+
+
+@contextmanager
+def closing_connection(port: int, context: ssl.SSLContext) -> Iterator[http.client.HTTPSConnection]:
+    connection = http.client.HTTPSConnection("localhost", port, timeout=20, context=context)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def test_many_phones_at_once(port: int, trusting: ssl.SSLContext) -> None:
+    def fetch(number: int) -> bool:
+        with closing_connection(port, trusting) as connection:
+            connection.request("POST", "/echo", body=LARGE[number : 400_000 + number])
+            same = connection.getresponse().read() == LARGE[number : 400_000 + number]
+            connection.request("GET", "/parts")
+            return same and connection.getresponse().read() == LARGE
+
+    with ThreadPoolExecutor(16) as pool:
+        assert all(pool.map(fetch, range(32)))
+
+
+def test_body_over_the_limit_is_refused(port: int, trusting: ssl.SSLContext) -> None:
+    with closing_connection(port, trusting) as connection:
+        connection.request("POST", "/echo", headers={"Content-Length": "6000000"}, body=b"x")
+        assert connection.getresponse().status == 413
+
+
+def test_stranger_and_old_protocols_are_refused(port: int, trusting: ssl.SSLContext) -> None:
+    with (
+        pytest.raises(ssl.SSLCertVerificationError),
+        closing_connection(port, ssl.create_default_context()) as connection,
+    ):
+        connection.connect()
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+    with pytest.warns(DeprecationWarning):
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with socket.create_connection(("127.0.0.1", port), 10) as plain:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            old.wrap_socket(plain)
+    with closing_connection(port, trusting) as connection:
+        connection.request("GET", "/who")
+        assert connection.getresponse().status == 200
+
+
+def answer_to(port: int, sent: bytes) -> bytes:
+    """All that comes back until the other side closes."""
+    with socket.create_connection(("127.0.0.1", port), 10) as plain:
+        plain.sendall(sent)
+        found = b""
+        while part := plain.recv(4096):
+            found += part
+        return found
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        (b"GET /a?b=c HTTP/1.1\r\nHost: clinic.local:8080\r\n\r\n",
+         b"Location: https://clinic.local:8080/a?b=c\r\n"),
+        (b"HEAD / HTTP/1.1\r\nAccept: */*\r\nhost:10.0.0.1\r\n\r\n",
+         b"Location: https://10.0.0.1/\r\n"),
+        (b"POST /login HTTP/1.1\r\nHost: clinic.local\r\n\r\n", b"HTTP/1.1 400"),
+        (b"GET / HTTP/1.1\r\nHost: a\"><script>\r\n\r\n", b"HTTP/1.1 400"),
+        (b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 400"),
+        (b"\x00\x01garbage", b"HTTP/1.1 400"),
+    ],
+)  # fmt: skip
+def test_plain_request_is_told_the_right_address(port: int, sent: bytes, answer: bytes) -> None:
+    found = answer_to(port, sent)
+    assert answer in found and b"Connection: close" in found
+    assert b"307" in found or b"Location" not in found
+
+
+@pytest.mark.parametrize("begun", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01\x00"])
+def test_handshake_that_never_ends_is_given_up(
+    port: int, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(tls, "LATE_S", 0.2)
+    start = time.monotonic()
+    assert answer_to(port, begun) == b""
+    assert time.monotonic() - start < 9
+
+
+def test_broken_handshake_is_closed(port: int) -> None:
+    # An alert may come back before the end.
+    assert b"HTTP" not in answer_to(port, b"\x16\x03\x01\x00\x05hello")
+
+
+@pytest.mark.parametrize("encrypted", [True, False])
+def test_head_that_drips_in_is_given_up(
+    app: Flask,
+    certificate: Certificate,
+    trusting: ssl.SSLContext,
+    monkeypatch: pytest.MonkeyPatch,
+    encrypted: bool,
+) -> None:
+    monkeypatch.setattr(tls, "LATE_S", 1.0)
+    with served(app, server_context(certificate.path) if encrypted else None) as port:
+        with ExitStack() as stack:
+            slow = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            if encrypted:
+                slow = stack.enter_context(trusting.wrap_socket(slow, server_hostname="localhost"))
+            slow.sendall(b"GET /who HTTP/1.1\r\nHost: x\r\n")
+            assert ends_within(slow, 9)
+
+
+def ends_within(slow: socket.socket, seconds: float) -> bool:
+    """Whether the other side gives up while a header drips in."""
+    end = time.monotonic() + seconds
+    slow.settimeout(0.1)
+    while time.monotonic() < end:
+        try:
+            slow.sendall(b"x")
+            if slow.recv(1) == b"":
+                return True
+        except (TimeoutError, ssl.SSLWantReadError):
+            continue
+        except OSError:
+            return True
+    return False
+
+
+def test_one_address_does_not_take_every_connection(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "_LOOPBACK", ())
+    monkeypatch.setattr(serve, "CONNECTIONS_OF_ADDRESS", 3)
+    with served(app) as port, ExitStack() as stack:
+        held = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), 10)) for _ in range(4)
+        ]
+        assert held[3].recv(1) == b""
+        held[0].sendall(b"GET /who HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert held[0].recv(12) == b"HTTP/1.1 200"
+
+
+def test_client_that_goes_away_harms_nobody(port: int, trusting: ssl.SSLContext) -> None:
+    for _ in range(5):
+        with socket.create_connection(("localhost", port), 10) as plain:
+            with trusting.wrap_socket(plain, server_hostname="localhost") as gone:
+                gone.sendall(b"GET /parts HTTP/1.1\r\nHost: x\r\n\r\n")
+                gone.recv(10)
+    with closing_connection(port, trusting) as connection:
+        connection.request("GET", "/large")
+        assert connection.getresponse().read() == LARGE
+
+
+@pytest.mark.parametrize(
+    ("host", "alone"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False),
+     ("192.168.4.1", False), ("clinic.local", False), ("::", False)],
+)  # fmt: skip
+def test_all_but_the_device_itself_are_asked_by_tls(host: str, alone: bool) -> None:
+    assert is_loopback(host) is alone
+
+
+def test_file_that_is_no_certificate_is_no_context(tmp_path: Path) -> None:
+    (tmp_path / "x.pem").write_text("nothing")
+    with pytest.raises(ssl.SSLError):
+        server_context(tmp_path / "x.pem")
