@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from web_ui.language import gettext as _
+from web_ui.words import number
+
 MAX_LABEL_CHARACTERS = 60
 MAX_FIELDS = 60
 MAX_SEED = 2**31 - 1
@@ -56,15 +59,15 @@ def read_form(form: Mapping[str, str], file_count: int, has_camera: bool = False
     values["label"] = clean_label(values["label"] or form.get("barcode", ""))
     errors: dict[str, str] = {}
     if not values["label"]:
-        errors["label"] = "Write what stands on the slide, such as S-0142, or give its barcode."
+        errors["label"] = _("Write what stands on the slide, such as S-0142, or give its barcode.")
     elif len(values["label"]) > MAX_LABEL_CHARACTERS:
-        errors["label"] = f"Keep the label to {MAX_LABEL_CHARACTERS} characters."
+        errors["label"] = _("Keep the label to %(count)s characters.", count=MAX_LABEL_CHARACTERS)
     if values["source"] == "simulated":
         return FormResult(values, _read_simulated(values, errors), errors)
     if values["source"] == "upload":
         _check_files(file_count, errors)
     elif values["source"] != "camera" or not has_camera:
-        errors["source"] = "Choose where the fields come from."
+        errors["source"] = _("Choose where the fields come from.")
     return FormResult(values, {}, errors)
 
 
@@ -72,18 +75,20 @@ def _read_simulated(values: dict[str, str], errors: dict[str, str]) -> dict[str,
     settings: dict[str, Any] = {}
     seed = _number(values["seed"])
     if seed is None or not seed.is_integer() or not 0 <= seed <= MAX_SEED:
-        errors["seed"] = f"Give a whole number from 0 to {MAX_SEED:,}."
+        errors["seed"] = _("Give a whole number from 0 to %(high)s.", high=number(MAX_SEED))
     else:
         settings["seed"] = int(seed)
     percent = _number(values["parasitaemia_percent"])
     if percent is None or not 0 <= percent <= 100:
-        errors["parasitaemia_percent"] = "Give a percentage from 0 to 100."
+        errors["parasitaemia_percent"] = _("Give a percentage from 0 to 100.")
     else:
         settings["parasitaemia_fraction"] = percent / 100
     if values["fields"]:
         fields = _number(values["fields"])
         if fields is None or not fields.is_integer() or not 1 <= fields <= MAX_FIELDS:
-            errors["fields"] = f"Give a whole number from 1 to {MAX_FIELDS}, or leave it empty."
+            errors["fields"] = _(
+                "Give a whole number from 1 to %(high)s, or leave it empty.", high=MAX_FIELDS
+            )
         else:
             settings["fields"] = int(fields)
     return settings
@@ -99,6 +104,6 @@ def _number(text: str) -> float | None:
 
 def _check_files(file_count: int, errors: dict[str, str]) -> None:
     if not file_count:
-        errors["images"] = "Choose at least one field image."
+        errors["images"] = _("Choose at least one field image.")
     elif file_count > MAX_FILES:
-        errors["images"] = f"Choose at most {MAX_FILES} images at once."
+        errors["images"] = _("Choose at most %(count)s images at once.", count=MAX_FILES)

@@ -1,4 +1,4 @@
-"""The stages of suspect cells as a page shows them, in plain words. Pure; names none itself."""
+"""The stages of suspect cells as a page shows them, in plain words. Names none itself."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.contract.labels import ASEXUAL_STAGES, GAMETOCYTE, RING, SCHIZONT, TROPHOZOITE
+from web_ui.language import gettext as _
+from web_ui.language import lazy_gettext
 
+_NAMES = {
+    RING: lazy_gettext("Ring"),
+    TROPHOZOITE: lazy_gettext("Trophozoite"),
+    SCHIZONT: lazy_gettext("Schizont"),
+    GAMETOCYTE: lazy_gettext("Gametocyte"),
+}
 _MEANINGS = {
-    RING: "young parasite",
-    TROPHOZOITE: "growing parasite",
-    SCHIZONT: "dividing parasite",
-    GAMETOCYTE: "passes on to mosquitoes; not part of the parasite density",
+    RING: lazy_gettext("young parasite"),
+    TROPHOZOITE: lazy_gettext("growing parasite"),
+    SCHIZONT: lazy_gettext("dividing parasite"),
+    GAMETOCYTE: lazy_gettext("passes on to mosquitoes; not part of the parasite density"),
 }
 
 
@@ -39,14 +47,14 @@ def stage_lines(report: dict[str, Any]) -> list[StageLine]:
         return []
     unnamed = report["positive_count"] - sum(counts.values())
     lines = [_line(stage, counts[stage]) for stage in ASEXUAL_STAGES]
-    lines.append(StageLine("unnamed", "Stage not clear", "suspect all the same", unnamed))
+    lines.append(StageLine("unnamed", _("Stage not clear"), _("suspect all the same"), unnamed))
     return [*lines, _line(GAMETOCYTE, counts[GAMETOCYTE])]
 
 
 def _line(stage: str, count: int) -> StageLine:
-    return StageLine(stage, stage_name(stage), _MEANINGS[stage], count)
+    return StageLine(stage, stage_name(stage), str(_MEANINGS[stage]), count)
 
 
 def stage_name(label: str) -> str:
     """The stage that a cell's label names, empty where it names none."""
-    return label.capitalize() if label in _MEANINGS else ""
+    return str(_NAMES.get(label, ""))
