@@ -16,7 +16,11 @@ from edge.contract.errors import (
     NotFoundError,
     StorageFullError,
 )
+from web_ui.api.problems import for_programs
 from web_ui.forms import MAX_FILES
+from web_ui.language import gettext as _
+from web_ui.language import lazy_gettext, said
+from web_ui.words import decimal
 
 log = logging.getLogger(__name__)
 
@@ -32,28 +36,59 @@ class ErrorText:
 
 
 _TEXTS = {
-    400: ErrorText("The page could not be read", "Go back, reload the page and try again."),
-    404: ErrorText("Not found", "There is nothing at this address. It may have been removed."),
-    405: ErrorText("Not possible here", "Go back and use the buttons of the page."),
-    409: ErrorText("The device is busy", "Wait until the running specimen is finished."),
-    413: ErrorText("Too much at once", "Choose fewer or smaller images and send again."),
-    500: ErrorText(
-        "Something went wrong",
-        "Nothing that was stored is lost. Try again; if it stays, restart the device.",
+    400: ErrorText(
+        lazy_gettext("The page could not be read"),
+        lazy_gettext("Go back, reload the page and try again."),
     ),
-    507: ErrorText("The device is full", "Free some space, then try again."),
+    401: ErrorText(
+        lazy_gettext("Not logged in"),
+        lazy_gettext("Log in, then try again."),
+    ),
+    403: ErrorText(
+        lazy_gettext("Your role does not allow this"),
+        lazy_gettext("Ask a person who may do this. An admin changes roles under Settings."),
+    ),
+    404: ErrorText(
+        lazy_gettext("Not found"),
+        lazy_gettext("There is nothing at this address. It may have been removed."),
+    ),
+    405: ErrorText(
+        lazy_gettext("Not possible here"),
+        lazy_gettext("Go back and use the buttons of the page."),
+    ),
+    409: ErrorText(
+        lazy_gettext("The device is busy"),
+        lazy_gettext("Wait until the running specimen is finished."),
+    ),
+    413: ErrorText(
+        lazy_gettext("Too much at once"),
+        lazy_gettext("Choose fewer or smaller images and send again."),
+    ),
+    429: ErrorText(
+        lazy_gettext("Too many requests"),
+        lazy_gettext("Wait a little, then try again."),
+    ),
+    500: ErrorText(
+        lazy_gettext("Something went wrong"),
+        lazy_gettext("Nothing that was stored is lost. Try again; if it stays, restart the device."),
+    ),
+    507: ErrorText(
+        lazy_gettext("The device is full"),
+        lazy_gettext("Free some space, then try again."),
+    ),
 }
 _FORGED = ErrorText(
-    "This page was open too long", "For safety nothing was done. Go back, reload and try again."
+    lazy_gettext("This page was open too long"),
+    lazy_gettext("For safety nothing was done. Go back, reload and try again."),
 )
 
 
 def register(app: Flask) -> None:
     """Gives an app its error pages."""
-    app.register_error_handler(CSRFError, _answer_forged)
-    app.register_error_handler(ClinicScopeError, _answer_own)
-    app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(Exception, _answer_unexpected)
+    app.register_error_handler(CSRFError, for_programs(_answer_forged))
+    app.register_error_handler(ClinicScopeError, for_programs(_answer_own))
+    app.register_error_handler(HTTPException, for_programs(_answer_http))
+    app.register_error_handler(Exception, for_programs(_answer_unexpected))
 
 
 def error_page(code: int, text: ErrorText | None = None) -> Answer:
@@ -76,7 +111,11 @@ def _answer_http(error: HTTPException) -> Answer | HTTPException:
 
 def _too_large() -> ErrorText:
     limit = current_app.config["MAX_CONTENT_LENGTH"] / 1024**2
-    advice = f"Send at most {MAX_FILES} images and {limit:,.0f} MB at once. Nothing was stored."
+    advice = _(
+        "Send at most %(count)s images and %(size)s MB at once. Nothing was stored.",
+        count=MAX_FILES,
+        size=decimal(limit, 0),
+    )
     return ErrorText(_TEXTS[413].title, advice)
 
 
@@ -86,7 +125,7 @@ def _answer_own(error: ClinicScopeError) -> Answer:
     if isinstance(error, BusyError):
         return error_page(409)
     if isinstance(error, ConflictError):
-        return error_page(409, ErrorText("This was not stored", f"{error}."))
+        return error_page(409, ErrorText(_("This was not stored"), said(f"{error}.")))
     log.error("a page could not be made: %s", error)
     return error_page(507 if isinstance(error, StorageFullError) else 500)
 

@@ -15,6 +15,8 @@ from edge.store.records import (
     WorklistItem,
 )
 from edge.store.text_rules import check_id, check_moment, check_text
+from web_ui.language import gettext as _
+from web_ui.language import lazy_gettext, said
 
 DEFAULTS = {
     "barcode": "",
@@ -22,13 +24,12 @@ DEFAULTS = {
     "age_band": "unknown",
     "sex": "unknown",
     "site": "",
-    "operator": "",
     "collected": "",
     "smears": "thin",
     "thick_barcode": "",
 }
 # What is on the table: the machine reads the thin smear, a person may count the thick one.
-SMEARS = {"thin": "Thin smear alone", "both": "Thin and thick smear"}
+SMEARS = {"thin": lazy_gettext("Thin smear alone"), "both": lazy_gettext("Thin and thick smear")}
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,13 @@ class RegisterForm:
     has_thick: bool = False
 
 
-def read_register(form: Mapping[str, str]) -> RegisterForm:
-    """Checks patient, site, operator, barcodes and smears."""
+def read_register(form: Mapping[str, str], operator: str) -> RegisterForm:
+    """Checks patient, site, barcodes and smears.
+
+    Args:
+        form: the inputs as text.
+        operator: who prepares and screens the slide.
+    """
     values = {name: form.get(name, default).strip() for name, default in DEFAULTS.items()}
     errors: dict[str, str] = {}
 
@@ -58,17 +64,17 @@ def read_register(form: Mapping[str, str]) -> RegisterForm:
         try:
             return check(values[name], what) if values[name] else ""
         except DataError as error:
-            errors[name] = f"{error}."
+            errors[name] = said(f"{error}.")
             return ""
 
     for name, choices in (("age_band", AGE_BANDS), ("sex", SEXES), ("smears", tuple(SMEARS))):
         if values[name] not in choices:
-            errors[name] = "Choose one of the list."
+            errors[name] = _("Choose one of the list.")
             values[name] = DEFAULTS[name]
     site = take("site", check_text, "The site")
     details = SpecimenDetails(
         patient_id=take("patient_id", check_id, "The patient's id") or None,
-        operator=take("operator", check_text, "The name"),
+        operator=operator,
         site=site,
         barcode=take("barcode", check_id, "The barcode"),
         collected_utc=take("collected", check_moment, "The time") or None,

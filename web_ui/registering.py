@@ -8,6 +8,7 @@ from edge.contract.errors import ConflictError, NotFoundError
 from edge.store.records import THICK, WorklistItem
 from edge.store.register import Register
 from edge.store.store import Store
+from web_ui.language import said
 from web_ui.register_form import DEFAULTS, RegisterForm, from_worklist
 
 # Of the worklist; a barcode finds the others.
@@ -30,17 +31,16 @@ class Expected:
     screened_as: str = ""
 
 
-def expected(store: Store, barcode: str, operator: str) -> Expected:
+def expected(store: Store, barcode: str) -> Expected:
     """The form of a barcode that was scanned, typed or chosen; an empty one where it is empty."""
-    values = DEFAULTS | {"operator": operator}
     if not barcode:
-        return Expected(RegisterForm(values, {}))
+        return Expected(RegisterForm(dict(DEFAULTS), {}))
     try:
         item = Register(store).expected(barcode)
     except NotFoundError:
-        return Expected(RegisterForm(values | {"barcode": barcode}, {}), barcode)
+        return Expected(RegisterForm(DEFAULTS | {"barcode": barcode}, {}), barcode)
     patient = Register(store).patient(item.patient_id)
-    form = RegisterForm(values | from_worklist(item, patient), {})
+    form = RegisterForm(DEFAULTS | from_worklist(item, patient), {})
     return Expected(form, barcode, True, item.specimen_id or "")
 
 
@@ -58,14 +58,14 @@ def register_patient(store: Store, form: RegisterForm) -> RegisterForm:
         return form
     register = Register(store)
     try:
-        register.add_patient(form.patient, form.details.operator or "page")
+        register.add_patient(form.patient, form.details.operator)
     except ConflictError as error:
         if (form.patient.age_band, form.patient.sex) == ("unknown", "unknown"):
             return form
         known = register.patient(form.patient.patient_id)
         if (known.age_band, known.sex) == (form.patient.age_band, form.patient.sex):
             return form
-        return replace(form, errors=form.errors | {"patient_id": f"{error}."})
+        return replace(form, errors=form.errors | {"patient_id": said(f"{error}.")})
     return form
 
 
@@ -73,4 +73,4 @@ def add_thick(store: Store, specimen_id: str, form: RegisterForm) -> None:
     """Stores the thick smear that lies beside the thin one."""
     if form.has_thick:
         barcode = form.values["thick_barcode"]
-        Register(store).add_slide(specimen_id, THICK, barcode, form.details.operator or "page")
+        Register(store).add_slide(specimen_id, THICK, barcode, form.details.operator)
