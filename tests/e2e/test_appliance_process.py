@@ -14,7 +14,7 @@ import pytest
 
 from edge.store.records import RUNNING, STOPPED
 from edge.store.store import Store
-from tests.support.appliance import appliance, chromium, free_port
+from tests.support.appliance import appliance, chromium, free_port, log_in
 
 
 def run_again(home: Path, port: int) -> subprocess.CompletedProcess[str]:
@@ -34,6 +34,7 @@ def test_end_of_the_process_stops_the_specimen_and_keeps_it(tmp_path: Path) -> N
     with appliance(home) as address, chromium() as browser:
         page = browser.new_page()
         page.goto(f"{address}/specimens/new")
+        log_in(page)
         page.get_by_label("Label of the slide").fill("S-9")
         page.get_by_label("Fields at most").fill("60")
         page.get_by_role("button", name="Start screening").click()
@@ -67,7 +68,7 @@ def test_broken_records_give_a_page_that_says_why(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     (home / "records.db").write_bytes(b"this is no database" * 100)
-    with appliance(home) as address:
+    with appliance(home, admin=False) as address:
         with pytest.raises(urllib.error.HTTPError) as page:
             urllib.request.urlopen(address, timeout=10)
         text = page.value.read().decode()

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from edge.cameras.smear import SmearSettings, draw_field
 from edge.contract.images import encode_image
-from tests.support.appliance import appliance, chromium
+from tests.support.appliance import appliance, chromium, log_in
 from tests.support.drawn_enhancer import write_enhancer_bundle
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -45,6 +45,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
     opened.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
     opened.on("pageerror", lambda error: problems.append(str(error)))
     opened.goto(address)
+    log_in(opened)
     yield opened
     context.close()
     assert outside == [], "the page asked an address outside the device"
@@ -151,6 +152,7 @@ def test_sharper_view_needs_no_script(browser: Browser, address: str) -> None:
     context = browser.new_context(viewport=PHONE, java_script_enabled=False)
     page = context.new_page()
     page.goto(address)
+    log_in(page)
     page.get_by_role("link", name="S-0001").first.click()
     cell = page.locator(".cell").first
     expect(cell.locator("img.sharp")).not_to_be_visible()

@@ -19,6 +19,7 @@ from edge.protocol import Protocol
 from edge.screening.service import ScreeningService
 from edge.store.store import Store
 from tests.support.faulty_cameras import Bench
+from tests.support.people import logged_in
 from web_ui import create_app
 from web_ui.words import camera_words, source_words
 
@@ -138,7 +139,7 @@ def test_other_specimens_do_not_show_the_camera(
 
 def test_a_device_without_camera_offers_none(tmp_path: Path, screener: ScriptedScreener) -> None:
     service = ScreeningService(Store(tmp_path / "other"), lambda: screener)
-    client = create_app(service).test_client()
+    client = logged_in(create_app(service))
     page, form = client.get("/").text, client.get("/specimens/new").text
     assert "camera-state" not in page and 'value="camera"' not in form
     assert re.search(r'value="simulated" checked', form)

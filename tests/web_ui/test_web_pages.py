@@ -21,6 +21,7 @@ from edge.contract.errors import CameraError
 from edge.contract.images import decode_image
 from edge.screening.service import ScreeningService
 from edge.store.store import Store
+from tests.support.people import logged_in
 from web_ui import create_app
 from web_ui.words import NOTICE
 
@@ -211,7 +212,7 @@ def test_fallback_is_said_on_the_first_page(tmp_path_factory: pytest.TempPathFac
     screener = ScriptedScreener()
     screener.ran_on = type(screener.ran_on)(**(vars(screener.ran_on) | {"fallback": True}))
     service = ScreeningService(Store(tmp_path_factory.mktemp("home")), lambda: screener)
-    assert "Running on a fallback" in create_app(service).test_client().get("/").text
+    assert "Running on a fallback" in logged_in(create_app(service)).get("/").text
     service.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,13 +40,12 @@ def test_register_is_stored_with_the_specimen(
         age_band="5-14",
         sex="female",
         site="Ward 3",
-        operator="Ana Ç.",
         collected="2026-11-20",
         smears="both",
         thick_barcode="BC-9T",
     )
     record = service.store.specimen(specimen_id)
-    assert (record.patient_id, record.site, record.operator) == ("P-9", "Ward 3", "Ana Ç.")
+    assert (record.patient_id, record.site, record.operator) == ("P-9", "Ward 3", "A. Reader")
     assert (record.barcode, record.collected_utc) == ("BC-9", "2026-11-20")
     assert record.protocol == service.protocol.label
     register = Register(service.store)
@@ -53,8 +53,7 @@ def test_register_is_stored_with_the_specimen(
     slides = {slide.smear: slide.barcode for slide in register.slides_of(specimen_id)}
     assert slides == {"thin": "BC-9", "thick": "BC-9T"}
     page = client.get(f"/specimens/{specimen_id}").text
-    assert "P-9" in page and "Ward 3" in page and "Ana Ç." in page
-    assert 'value="Ana Ç."' in client.get("/specimens/new").text, "the name is not asked twice"
+    assert "P-9" in page and "Ward 3" in page and "A. Reader" in page
 
 
 def test_barcode_alone_is_label_enough(client: FlaskClient, service: ScreeningService) -> None:
@@ -108,8 +107,6 @@ def test_known_patient_is_not_changed_by_a_form(
         ("barcode", "=1+1"),
         ("site", "=cmd|'/c calc'!A1"),
         ("site", "x" * 101),
-        ("operator", "A\u202eB"),
-        ("operator", "@x"),
         ("collected", "yesterday"),
         ("collected", "1999-01-01"),
         ("thick_barcode", HOSTILE),
@@ -128,9 +125,12 @@ def test_wrong_entries_are_marked_and_nothing_starts(
     assert service.store.specimens() == []
 
 
-def test_hostile_names_are_shown_as_text(client: FlaskClient, service: ScreeningService) -> None:
+def test_hostile_names_are_shown_as_text(
+    client_as: Callable[..., FlaskClient], service: ScreeningService
+) -> None:
     name = "<img src=x onerror=alert(1)>"
-    specimen_id = screen(client, service, site=name, operator=name, smears="both", patient_id="P-1")
+    client = client_as("operator", name)
+    specimen_id = screen(client, service, site=name, smears="both", patient_id="P-1")
     for address in (f"/specimens/{specimen_id}", "/specimens/new", "/specimens"):
         assert "<img src=x" not in client.get(address).text
     assert "&lt;img src=x" in client.get(f"/specimens/{specimen_id}").text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from flask.testing import FlaskClient
 from record_samples import judge, judge_all, screen, send
@@ -48,47 +50,47 @@ def test_answers_are_counted_and_lead_to_the_next_cell(
     assert judge(client, specimen_id, ids[1]).status_code == 303
     page = client.get(f"/specimens/{specimen_id}/review?cell={ids[0]}").text
     assert value_of(page, "said") == "ring" and "A. Reader" in page
-    assert 'value="A. Reader"' in page, "the name is not asked twice"
     (first, second) = Reviews(service.store).of_specimen(specimen_id)
     assert {first.label, second.label} == {"ring", "uninfected"}
 
 
 def test_correction_replaces_and_history_stays(
-    client: FlaskClient, service: ScreeningService, specimen_id: str
+    client: FlaskClient,
+    client_as: Callable[..., FlaskClient],
+    service: ScreeningService,
+    specimen_id: str,
 ) -> None:
     cell = cells(service, specimen_id)[0]
     judge(client, specimen_id, cell, "ring")
     seen = Reviews(service.store).history(cell)[-1].review_id
-    assert judge(client, specimen_id, cell, "debris", "B", seen).status_code == 303
+    assert judge(client_as("reviewer"), specimen_id, cell, "debris", seen).status_code == 303
     assert [review.label for review in Reviews(service.store).history(cell)] == ["ring", "debris"]
     page = client.get(f"/specimens/{specimen_id}/review?cell={cell}").text
     assert value_of(page, "said") == "debris" and "Before: Ring (A. Reader)" in page
 
 
 def test_second_of_two_reviewers_is_told_what_the_first_said(
-    client: FlaskClient, service: ScreeningService, specimen_id: str
+    client_as: Callable[..., FlaskClient], service: ScreeningService, specimen_id: str
 ) -> None:
+    ana, ben = client_as("reviewer", "Ana"), client_as("reviewer", "Ben")
     first, second = cells(service, specimen_id)[:2]
-    assert judge(client, specimen_id, first, "ring", "Ana").status_code == 303
-    late = judge(client, specimen_id, first, "uninfected", "Ben")
+    assert judge(ana, specimen_id, first, "ring").status_code == 303
+    late = judge(ben, specimen_id, first, "uninfected")
     assert late.status_code == 409
     assert "Ana judged this cell meanwhile" in late.text and value_of(late.text, "said") == "ring"
-    part = judge(client, specimen_id, first, "uninfected", "Ben", **{"HX-Request": "true"})
+    part = judge(ben, specimen_id, first, "uninfected", **{"HX-Request": "true"})
     assert part.status_code == 200 and "Ana judged this cell meanwhile" in part.text
     assert len(Reviews(service.store).history(first)) == 1
     # Another cell is no conflict: two people share the work.
-    assert judge(client, specimen_id, second, "uninfected", "Ben").status_code == 303
+    assert judge(ben, specimen_id, second, "uninfected").status_code == 303
 
 
-@pytest.mark.parametrize(
-    ("label", "by"),
-    [("ring", ""), ("ring", "   "), (HOSTILE, "Ana"), ("wbc?", "Ana"), ("ring", "=1+1"), ("", "A")],
-)
+@pytest.mark.parametrize("label", [HOSTILE, "wbc?", ""])
 def test_wrong_answers_are_refused(
-    client: FlaskClient, service: ScreeningService, specimen_id: str, label: str, by: str
+    client: FlaskClient, service: ScreeningService, specimen_id: str, label: str
 ) -> None:
     cell = cells(service, specimen_id)[0]
-    response = judge(client, specimen_id, cell, label, by)
+    response = judge(client, specimen_id, cell, label)
     assert response.status_code == 422 and 'data-testid="problem"' in response.text
     assert "<script>alert" not in response.text
     assert Reviews(service.store).of_specimen(specimen_id) == []
@@ -99,7 +101,7 @@ def test_answer_without_token_is_refused(
 ) -> None:
     cell = cells(service, specimen_id)[0]
     for what in (f"review/{cell}", "tally", "sign", "amend"):
-        answer = client.post(f"/specimens/{specimen_id}/{what}", data={"by": "A", "label": "ring"})
+        answer = client.post(f"/specimens/{specimen_id}/{what}", data={"label": "ring"})
         assert answer.status_code == 400
     assert Reviews(service.store).of_specimen(specimen_id) == []
 
@@ -111,7 +113,7 @@ def test_what_is_not_there_is_not_found(
     cell = cells(service, specimen_id)[0]
     for what in ("review", "tally", "tally/density", "sign", "amend", "report.pdf", "report.html"):
         assert client.get(f"/specimens/none/{what}").status_code == 404, what
-    data = {"csrf_token": token(client), "by": "A", "label": "ring", "seen": "0"}
+    data = {"csrf_token": token(client), "label": "ring", "seen": "0"}
     for what in (f"review/{cell}", "tally", "sign", "amend"):
         assert client.post(f"/specimens/none/{what}", data=data).status_code in (404, 422), what
     assert client.get(f"/specimens/{other}/review?cell={cell}").status_code == 404
@@ -134,10 +136,11 @@ def test_signed_specimen_takes_no_more_answers(
 
 
 def test_hostile_name_of_a_reviewer_is_shown_as_text(
-    client: FlaskClient, service: ScreeningService, specimen_id: str
+    client_as: Callable[..., FlaskClient], service: ScreeningService, specimen_id: str
 ) -> None:
+    client = client_as("reviewer", HOSTILE)
     cell = cells(service, specimen_id)[0]
-    assert judge(client, specimen_id, cell, "ring", HOSTILE).status_code == 303
+    assert judge(client, specimen_id, cell, "ring").status_code == 303
     for what in (f"review?cell={cell}", "sign", "tally", "report.html"):
         page = client.get(f"/specimens/{specimen_id}/{what}").text
         assert "<script>alert" not in page and "&lt;script&gt;" in page

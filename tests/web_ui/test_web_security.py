@@ -8,7 +8,6 @@ import stat
 from pathlib import Path
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 from web_samples import ScriptedScreener, field_png, screen_uploads, submit
 
@@ -16,6 +15,7 @@ import web_ui
 from edge.contract.errors import BundleError, StoreError
 from edge.screening.service import ScreeningService
 from edge.store.store import Store
+from tests.support.people import logged_in
 from web_ui import create_app
 from web_ui.fallback import create_fallback_app
 from web_ui.headers import HEADERS
@@ -151,7 +151,7 @@ def test_healthz_follows_the_device(client: FlaskClient, tmp_path: Path) -> None
         raise BundleError("golden tensors differ; install the bundle again")
 
     service = ScreeningService(Store(tmp_path / "other"), fail)
-    broken = create_app(service).test_client()
+    broken = logged_in(create_app(service))
     assert broken.get("/healthz").status_code == 503
     assert broken.get("/healthz").json == {"status": "unready"}
     assert "golden tensors differ" in broken.get("/").text
@@ -162,13 +162,13 @@ def test_healthz_follows_the_device(client: FlaskClient, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("error", [StoreError("disk /secret/path"), RuntimeError("/secret/path")])
 def test_inner_errors_stay_inside(
-    app: Flask, monkeypatch: pytest.MonkeyPatch, error: Exception
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(*_: object) -> None:
         raise error
 
     monkeypatch.setattr(Store, "specimens", fail)
-    response = app.test_client().get("/")
+    response = client.get("/")
     assert response.status_code == 500 and "Something went wrong" in response.text
     assert "secret" not in response.text and HEADERS.items() <= dict(response.headers).items()
 

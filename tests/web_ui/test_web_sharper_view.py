@@ -19,6 +19,7 @@ from edge.installed import prove_enhancer
 from edge.screening.service import ScreeningService
 from edge.store.records import DISPUTED
 from tests.support.drawn_enhancer import write_enhancer_bundle
+from tests.support.people import logged_in
 from web_ui import create_app
 from web_ui.cli import open_enhancer
 
@@ -32,7 +33,7 @@ def enhancer(tmp_path_factory: pytest.TempPathFactory) -> Enhancer:
 @pytest.fixture
 def sharp(service: ScreeningService, enhancer: Enhancer) -> FlaskClient:
     """The client of a device with an enhancer."""
-    return create_app(service, enhancer=enhancer).test_client()
+    return logged_in(create_app(service, enhancer=enhancer))
 
 
 @pytest.fixture

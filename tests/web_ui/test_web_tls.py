@@ -1,4 +1,4 @@
-"""The page through TLS on a real socket: whole, alive, patient with slow clients but not for ever."""
+"""The page through TLS on a real socket: whole, alive, patient with slow clients for a while."""
 
 from __future__ import annotations
 
@@ -136,9 +136,11 @@ def test_stranger_and_old_protocols_are_refused(port: int, trusting: ssl.SSLCont
     old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
     with pytest.warns(DeprecationWarning):
         old.maximum_version = ssl.TLSVersion.TLSv1_1
-    with socket.create_connection(("127.0.0.1", port), 10) as plain:
-        with pytest.raises((ssl.SSLError, ConnectionError)):
-            old.wrap_socket(plain)
+    with (
+        socket.create_connection(("127.0.0.1", port), 10) as plain,
+        pytest.raises((ssl.SSLError, ConnectionError)),
+    ):
+        old.wrap_socket(plain)
     with closing_connection(port, trusting) as connection:
         connection.request("GET", "/who")
         assert connection.getresponse().status == 200
@@ -197,13 +199,13 @@ def test_head_that_drips_in_is_given_up(
     encrypted: bool,
 ) -> None:
     monkeypatch.setattr(tls, "LATE_S", 1.0)
-    with served(app, server_context(certificate.path) if encrypted else None) as port:
-        with ExitStack() as stack:
-            slow = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
-            if encrypted:
-                slow = stack.enter_context(trusting.wrap_socket(slow, server_hostname="localhost"))
-            slow.sendall(b"GET /who HTTP/1.1\r\nHost: x\r\n")
-            assert ends_within(slow, 9)
+    context = server_context(certificate.path) if encrypted else None
+    with served(app, context) as port, ExitStack() as stack:
+        slow = stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+        if encrypted:
+            slow = stack.enter_context(trusting.wrap_socket(slow, server_hostname="localhost"))
+        slow.sendall(b"GET /who HTTP/1.1\r\nHost: x\r\n")
+        assert ends_within(slow, 9)
 
 
 def ends_within(slow: socket.socket, seconds: float) -> bool:
@@ -238,10 +240,12 @@ def test_one_address_does_not_take_every_connection(
 
 def test_client_that_goes_away_harms_nobody(port: int, trusting: ssl.SSLContext) -> None:
     for _ in range(5):
-        with socket.create_connection(("localhost", port), 10) as plain:
-            with trusting.wrap_socket(plain, server_hostname="localhost") as gone:
-                gone.sendall(b"GET /parts HTTP/1.1\r\nHost: x\r\n\r\n")
-                gone.recv(10)
+        with (
+            socket.create_connection(("localhost", port), 10) as plain,
+            trusting.wrap_socket(plain, server_hostname="localhost") as gone,
+        ):
+            gone.sendall(b"GET /parts HTTP/1.1\r\nHost: x\r\n\r\n")
+            gone.recv(10)
     with closing_connection(port, trusting) as connection:
         connection.request("GET", "/large")
         assert connection.getresponse().read() == LARGE

@@ -21,6 +21,7 @@ from edge.screening.state import SpecimenRequest
 from edge.store.records import DONE
 from edge.store.store import Store
 from tests.edge.accelerators.drawn_delegate import NAME, drawn_settings
+from tests.support.people import logged_in
 from web_ui import create_app
 
 Run = Callable[..., tuple[int, str, str]]
@@ -51,7 +52,7 @@ def test_specimen_goes_on_and_each_field_says_what_read_it(tmp_path: Path, libra
         changes = [first != second for first, second in pairwise(ran)]
         assert sum(changes) == 1
         assert fields[0].ran_on and fields[0].ran_on["fallback"] is False
-        page = create_app(service).test_client().get("/").get_data(as_text=True)
+        page = logged_in(create_app(service)).get("/").get_data(as_text=True)
         assert "Running on a fallback" in page and "the device is gone" in page
     finally:
         service.close()
