@@ -5,6 +5,7 @@ Views translate HTTP to the service and back; nothing here looks at a cell or de
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,27 +14,58 @@ from flask_wtf import CSRFProtect
 
 from web_ui import (
     about,
+    api,
+    benchmark,
     camera,
+    capture,
+    certificate,
+    correcting,
     errors,
     evidence,
+    exporting,
+    first_run,
+    health,
+    images,
+    language_switch,
+    login,
+    pwa,
     records,
     reports,
     review,
+    sending,
+    settings,
     signing,
     specimens,
+    statistics,
     tally,
+    theme,
     today,
+    waiting,
+    xrays,
 )
+from web_ui.access import guard
 from web_ui.context import Context, attach
+from web_ui.device import Device, attach_device, device_of
 from web_ui.dress import dress
 from web_ui.forms import MAX_FILES
 from web_ui.headers import protect_responses
+from web_ui.jobs import Jobs
+from web_ui.limits import count_requests, limit_endpoints
+from web_ui.metrics import page as metrics
+from web_ui.metrics.meter import measure
+from web_ui.person import know_visitors
 from web_ui.pictures import FieldImages
 from web_ui.secret_key import load_or_create_secret_key
+from web_ui.seen import note_sights
+from web_ui.sessions import Sessions
+from web_ui.single_pictures import open_pictures
 
 if TYPE_CHECKING:
     from edge.enhancement.enhancer import Enhancer
+    from edge.page_settings import PageSettings
+    from edge.screening.classifier import Classifier
     from edge.screening.service import ScreeningService
+    from edge.sync.sender import Sender
 
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 UPLOADS_FOLDER = "uploads"
@@ -43,21 +75,32 @@ def create_app(
     service: ScreeningService,
     *,
     enhancer: Enhancer | None = None,
+    sender: Sender | None = None,
     upload_dir: Path | None = None,
     max_upload_bytes: int = MAX_UPLOAD_BYTES,
     secret_key: bytes | None = None,
+    page: PageSettings | None = None,
+    secure: bool = False,
+    load_bundle: Callable[[str], Classifier] | None = None,
+    device: Device | None = None,
 ) -> Flask:
     """The page of one device.
 
     Args:
         service: does the work; its store's home is where the page keeps its key.
         enhancer: makes sharper views of suspect cells; without it the page offers none.
+        sender: sends results by itself; without it the page shows the queue alone.
         upload_dir: where uploaded fields wait for the service; None for a folder in that home.
         max_upload_bytes: largest request; more is answered with 413.
         secret_key: signs sessions; None for the device's own, made at first start.
+        page: what the site sets of it.
+        secure: it is reached by TLS, so its cookies travel by nothing else.
+        load_bundle: opens the bundle of a task for single pictures; None takes the active one.
+        device: its config, clock and long work; None for that of the service's records.
 
     Raises:
         StoreError: the key cannot be read or written.
+        ConfigError: no `device` is given, and config.toml is wrong.
     """
     app = Flask(__name__)
     home = service.store.home
@@ -68,18 +111,66 @@ def create_app(
         SESSION_COOKIE_NAME="clinicscope_session",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=secure,
         # A phone keeps the form open for hours, and offline its clock may jump.
         WTF_CSRF_TIME_LIMIT=None,
     )
-    images, uploads = FieldImages(service.store), upload_dir or home / UPLOADS_FOLDER
-    attach(app, Context(service, uploads, images, enhancer))
-    CSRFProtect(app)
+    fields, uploads = FieldImages(service.store), upload_dir or home / UPLOADS_FOLDER
+    here = Context(
+        service,
+        uploads,
+        fields,
+        Jobs(home),
+        open_pictures(service.store, load_bundle),
+        enhancer,
+        sender=sender,
+        sessions=Sessions(page),
+    )
+    attach(app, here)
+    attach_device(app, device or device_of(service.store))
+    measure(app, here.meter)
+    know_visitors(app)
+    # Before the protection against forged forms, which reads what was sent.
+    limiter = count_requests(app)
+    guard(app)
+    api.register(app, CSRFProtect(app))
     protect_responses(app)
-    dress(app)
+    dress(app, page.language if page else "")
     app.jinja_env.globals["enhancer"] = enhancer
-    pages = (today, specimens, evidence, review, tally, signing, reports, records, camera, about)
+    pages = (
+        today,
+        specimens,
+        evidence,
+        review,
+        tally,
+        signing,
+        reports,
+        records,
+        exporting,
+        first_run,
+        health,
+        benchmark,
+        settings,
+        sending,
+        statistics,
+        correcting,
+        camera,
+        capture,
+        certificate,
+        about,
+        language_switch,
+        login,
+        pwa,
+        theme,
+        waiting,
+        images,
+        xrays,
+    )
     for module in pages:
         app.register_blueprint(module.blueprint)
     app.register_blueprint(reports.monthly)
+    app.register_blueprint(metrics.blueprint)
     errors.register(app)
+    limit_endpoints(app, limiter)
+    note_sights(app)
     return app

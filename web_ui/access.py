@@ -238,7 +238,7 @@ def role_words(role: str) -> str:
 
 
 def program() -> ApiToken:
-    """The token of the program that asks; only where the rule has a scope and was asked with one."""
+    """The token of the program that asks, where the rule has a scope."""
     found: ApiToken = g.token
     return found
 

@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING
 from flask import Flask, current_app
 
 from web_ui.camera_picture import PreviewJpegs
+from web_ui.camera_stream import PreviewStreams
+from web_ui.jobs import Jobs
+from web_ui.metrics.meter import Meter
 from web_ui.pictures import FieldImages
+from web_ui.sessions import Sessions
+from web_ui.single_pictures import SinglePictures
 
 if TYPE_CHECKING:
     from edge.enhancement.enhancer import Enhancer
     from edge.screening.service import ScreeningService
     from edge.store.store import Store
+    from edge.sync.sender import Sender
 
 _KEY = "clinicscope"
 
@@ -25,17 +31,29 @@ class Context:
     """One app's parts.
 
     Attributes:
+        jobs: exports and backups.
+        pictures: reads single pictures and chest X-rays.
         enhancer: makes the sharper views; None where the device has none.
+        sender: sends results by itself; None where nothing does.
         previews: what the camera sees, encoded.
+        streams: who watches it move.
+        sessions: who is logged in.
+        meter: counts what was answered.
         starting: held from the saving of an upload until its specimen has started.
     """
 
     service: ScreeningService
     upload_dir: Path
     images: FieldImages
+    jobs: Jobs
+    pictures: SinglePictures
     enhancer: Enhancer | None = None
+    sender: Sender | None = None
     starting: threading.Lock = field(default_factory=threading.Lock)
     previews: PreviewJpegs = field(default_factory=PreviewJpegs)
+    streams: PreviewStreams = field(default_factory=PreviewStreams)
+    sessions: Sessions = field(default_factory=Sessions)
+    meter: Meter = field(default_factory=Meter)
 
     @property
     def store(self) -> Store:

@@ -16,12 +16,15 @@ from edge.contract.labels import (
     SCHIZONT,
     TROPHOZOITE,
     UNINFECTED,
+    is_infected,
 )
 from edge.signing import SpecimenReview, read_review
-from edge.store.records import Review, SuspectCellRecord
+from edge.store.records import CHEST_XRAY, Review, SuspectCellRecord
 from edge.store.review import Reviews
 from web_ui.context import context
-from web_ui.person import given_person, person
+from web_ui.language import gettext as _
+from web_ui.language import lazy_gettext, said
+from web_ui.person import person
 
 blueprint = Blueprint("review", __name__, url_prefix="/specimens/<specimen_id>/review")
 
@@ -39,13 +42,13 @@ class Answer:
 
 
 ANSWERS = (
-    Answer(UNINFECTED, "Not infected", "1"),
-    Answer(RING, "Ring", "2"),
-    Answer(TROPHOZOITE, "Trophozoite", "3"),
-    Answer(SCHIZONT, "Schizont", "4"),
-    Answer(GAMETOCYTE, "Gametocyte", "5"),
-    Answer(PARASITISED, "Infected, stage not clear", "6"),
-    Answer(DEBRIS, "Not a cell", "7"),
+    Answer(UNINFECTED, lazy_gettext("Not infected"), "1"),
+    Answer(RING, lazy_gettext("Ring"), "2"),
+    Answer(TROPHOZOITE, lazy_gettext("Trophozoite"), "3"),
+    Answer(SCHIZONT, lazy_gettext("Schizont"), "4"),
+    Answer(GAMETOCYTE, lazy_gettext("Gametocyte"), "5"),
+    Answer(PARASITISED, lazy_gettext("Infected, stage not clear"), "6"),
+    Answer(DEBRIS, lazy_gettext("Not a cell"), "7"),
 )
 
 
@@ -74,24 +77,45 @@ class Desk:
         """Of the cell's newest review; 0 where there is none."""
         return self.said[-1].review_id if self.said else 0
 
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """What may be said of the cell; first what the device says."""
+        label = self.cell.label if self.cell else ""
+        return tuple(sorted(ANSWERS, key=lambda answer: answer.label != label))
+
+    @property
+    def tally(self) -> list[tuple[str, str, int]]:
+        """What was said so far: tone, word and count, without what was not said."""
+        labels = [review.label for review in self.found.reviews.values()]
+        infected = sum(is_infected(label) for label in labels)
+        healthy = labels.count(UNINFECTED)
+        counts = (
+            ("positive", _("infected"), infected),
+            ("negative", _("not infected"), healthy),
+            ("plain", _("not a cell"), len(labels) - infected - healthy),
+        )
+        return [line for line in counts if line[2]]
+
 
 @blueprint.get("")
-def show(specimen_id: str) -> str:
+def show(specimen_id: str) -> str | Response:
     """The desk: the cell asked for, or the first that waits."""
     found = _found(specimen_id)
+    if found.specimen.task == CHEST_XRAY:  # read on its own page
+        return redirect(url_for("specimens.show", specimen_id=specimen_id), 303)
     return _page(_desk(found, _asked(found, request.args.get("cell", type=int))))
 
 
 @blueprint.post("/<int:cell_id>")
 def judge(specimen_id: str, cell_id: int) -> Response:
     """Stores what a person says of a cell, and shows the next one that waits."""
-    name, label = given_person(), request.form.get("label", "")
+    label = request.form.get("label", "")
     seen = request.form.get("seen", default=-1, type=int)
     try:
-        _store(specimen_id, cell_id, label, name, seen)
+        _store(specimen_id, cell_id, label, seen)
     except (ConflictError, DataError) as error:
         found = _found(specimen_id)
-        desk = _desk(found, _asked(found, cell_id), f"{error}.")
+        desk = _desk(found, _asked(found, cell_id), said(f"{error}."))
         # htmx swaps no answer that is an error.
         code = 200 if _by_htmx() else 409 if isinstance(error, ConflictError) else 422
         return make_response(_page(desk), code)
@@ -101,7 +125,7 @@ def judge(specimen_id: str, cell_id: int) -> Response:
     return make_response(_page(_desk(found, _next_waiting(found, cell_id))))
 
 
-def _store(specimen_id: str, cell_id: int, label: str, name: str, seen: int) -> None:
+def _store(specimen_id: str, cell_id: int, label: str, seen: int) -> None:
     """Raises ConflictError where someone judged the same cell since the page was made."""
     store = context().store
     version = store.specimen(specimen_id).version
@@ -114,7 +138,7 @@ def _store(specimen_id: str, cell_id: int, label: str, name: str, seen: int) -> 
         raise ConflictError(
             f"{said[-1].by if said else 'Someone'} judged this cell meanwhile; look at it again"
         )
-    Reviews(store).review_cell(cell_id, label, name, seen_version=version)
+    Reviews(store).review_cell(cell_id, label, person(), seen_version=version)
 
 
 def _found(specimen_id: str) -> SpecimenReview:
@@ -158,7 +182,7 @@ def _desk(found: SpecimenReview, cell: SuspectCellRecord | None, problem: str = 
 
 def _page(desk: Desk) -> str:
     template = "_review.html" if _by_htmx() else "review.html"
-    return render_template(template, desk=desk, found=desk.found, answers=ANSWERS, person=person())
+    return render_template(template, desk=desk, found=desk.found)
 
 
 def _by_htmx() -> bool:

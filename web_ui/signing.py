@@ -7,10 +7,12 @@ from werkzeug.wrappers import Response
 
 from edge.contract.errors import ConflictError, DataError
 from edge.signing import amend, may_be_negative, read_review, sign
-from edge.store.records import VERDICTS
+from edge.store.records import CHEST_XRAY, VERDICTS
 from web_ui.context import context
-from web_ui.person import given_person, person
+from web_ui.language import said
+from web_ui.person import person
 from web_ui.words import verdict_text
+from web_ui.xray_words import xray_verdict
 
 blueprint = Blueprint("signing", __name__, url_prefix="/specimens/<specimen_id>")
 
@@ -24,11 +26,10 @@ def show(specimen_id: str) -> str:
 @blueprint.post("/sign")
 def store_signature(specimen_id: str) -> Response:
     """Makes the result final; the page again where that cannot be."""
-    name = given_person()
     try:
-        sign(context().store, specimen_id, name, context().service.protocol, _seen_version())
+        sign(context().store, specimen_id, person(), context().service.protocol, _seen_version())
     except (ConflictError, DataError) as error:
-        return make_response(_sign_page(specimen_id, f"{error}."), _code(error))
+        return make_response(_sign_page(specimen_id, said(f"{error}.")), _code(error))
     return redirect(url_for("specimens.show", specimen_id=specimen_id), 303)
 
 
@@ -41,19 +42,19 @@ def show_amendment(specimen_id: str) -> str:
 @blueprint.post("/amend")
 def store_amendment(specimen_id: str) -> Response:
     """Changes a signed result; the page again where that cannot be."""
-    name, form = given_person(), request.form
+    form = request.form
     try:
         amend(
             context().store,
             specimen_id,
-            name,
+            person(),
             form.get("reason", "").replace("\r\n", "\n").strip(),
             form.get("verdict", ""),
             context().service.protocol,
             _seen_version(),
         )
     except (ConflictError, DataError) as error:
-        return make_response(_amend_page(specimen_id, f"{error}."), _code(error))
+        return make_response(_amend_page(specimen_id, said(f"{error}.")), _code(error))
     return redirect(url_for("specimens.show", specimen_id=specimen_id), 303)
 
 
@@ -69,10 +70,12 @@ def _code(error: Exception) -> int:
 def _sign_page(specimen_id: str, problem: str = "") -> str:
     found = read_review(context().store, specimen_id, context().service.protocol)
     report = found.report
-    text = verdict_text(report.verdict, report.rbc_count, reviewed=True) if report else None
-    return render_template(
-        "sign.html", found=found, report=report, text=text, problem=problem, person=person()
-    )
+    text = None
+    if report and found.specimen.task == CHEST_XRAY:
+        text = xray_verdict(report.verdict, report.finding, reviewed=True)
+    elif report:
+        text = verdict_text(report.verdict, report.rbc_count, reviewed=True)
+    return render_template("sign.html", found=found, report=report, text=text, problem=problem)
 
 
 def _amend_page(specimen_id: str, problem: str = "") -> str:
@@ -86,5 +89,4 @@ def _amend_page(specimen_id: str, problem: str = "") -> str:
         chosen=request.form.get("verdict")
         or (found.result.report["verdict"] if found.result else ""),
         problem=problem,
-        person=person(),
     )

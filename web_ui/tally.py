@@ -14,7 +14,8 @@ from edge.store.records import SMEARS, THICK, THIN, Slide
 from edge.store.register import Register
 from edge.store.review import MAX_COUNT, Tallies
 from web_ui.context import context
-from web_ui.person import given_person, person
+from web_ui.language import said
+from web_ui.person import person
 from web_ui.presenter import view_specimen
 
 blueprint = Blueprint("tally", __name__, url_prefix="/specimens/<specimen_id>/tally")
@@ -35,18 +36,17 @@ def density(specimen_id: str) -> str:
     try:
         return render_template("_density.html", count=_count(request.args))
     except DataError as error:
-        return render_template("_density.html", problem=f"{error}.")
+        return render_template("_density.html", problem=said(f"{error}."))
 
 
 @blueprint.post("")
 def add(specimen_id: str) -> Response:
     """Stores a reading."""
-    name = given_person()
     try:
-        _add(specimen_id, name)
+        _add(specimen_id, person())
     except (ConflictError, DataError) as error:
         given = request.form.get("smear", THICK)
-        page = _page(specimen_id, given if given in SMEARS else THICK, request.form, f"{error}.")
+        page = _page(specimen_id, given if given in SMEARS else THICK, request.form, said(f"{error}."))
         return make_response(page, 409 if isinstance(error, ConflictError) else 422)
     smear = request.form.get("smear")
     return redirect(url_for(".show", specimen_id=specimen_id, smear=smear, stored=1), 303)
@@ -73,8 +73,6 @@ def _slide(specimen_id: str, smear: str, name: str) -> Slide:
     for slide in register.slides_of(specimen_id):
         if slide.smear == smear:
             return slide
-    if not name:
-        raise DataError("name of the reader is empty; give a name")
     return register.add_slide(specimen_id, smear, "", name)
 
 
@@ -142,5 +140,4 @@ def _page(specimen_id: str, smear: str, values: Mapping[str, str], problem: str 
         count=count,
         problem=problem,
         stored="stored" in request.args,
-        person=person(),
     )

@@ -1,8 +1,8 @@
 """TLS for the page: waitress speaks none, so its channels are taught it here.
 
-A channel of waitress owns one connection and never waits for it, and neither does TLS here: what is
-not there yet is asked for again when the socket is ready. docs/adr/0022 says why not a server before
-this one.
+A channel of waitress owns one connection and never waits for it, and neither does TLS here: what
+is not there yet is asked for again when the socket is ready. docs/adr/0022 says why not a server
+before this one.
 """
 
 from __future__ import annotations

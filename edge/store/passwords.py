@@ -111,7 +111,7 @@ def _derive(password: str, salt: bytes, cost: Cost) -> bytes:
         r=cost.r,
         p=cost.p,
         # OpenSSL's own bound is just below what the default takes.
-        maxmem=256 * cost.n * cost.r,
+        maxmem=128 * cost.r * (cost.n + cost.p + 2),
         dklen=_HASH_BYTES,
     )
 
