@@ -143,7 +143,8 @@ def test_what_tab_misses_or_leaves_unmarked_is_named(browser: Browser, address: 
     body = """<style>#plain:focus { outline: none }</style><a id="plain" href="/">Unmarked</a>
     <div role="button" id="lost">No way here</div><button>After</button>
     <script>lost.addEventListener("click", () => {}); lost.tabIndex = 0;
-    document.onfocusin = (e) => { if (e.target.id === "lost") e.target.blur() }</script>"""
+    const leave = (event) => { if (event.target.id === "lost") event.target.blur() };
+    document.addEventListener("focusin", leave)</script>"""
     with shown(browser, address, body) as (page, _):
         found = tab_through(page)
     assert found.unmarked == ("a#plain",)
