@@ -51,6 +51,16 @@ class Tally:
             stage_counts={name: n + stages[name] for name, n in self.stage_counts.items()},
         )
 
+    def join(self, other: Tally) -> Tally:
+        """The counts of both, the other's after this one's."""
+        stages = {name: n + other.stage_counts[name] for name, n in self.stage_counts.items()}
+        added = {
+            name: getattr(self, name) + getattr(other, name)
+            for name in vars(self)
+            if name != "stage_counts"
+        }
+        return Tally(**added, stage_counts=stages)
+
 
 def count_positive(result: FieldResult) -> int:
     """Whole red cells of a field that were called infected."""

@@ -120,6 +120,14 @@ class SeenFields:
         self._names.append(name)
         self._fine.append(signature.fine)
 
+    def forget(self, name: str) -> None:
+        """Drops a field; one that is not there is no harm."""
+        if name not in self._names:
+            return
+        place = self._names.index(name)
+        self._spectra[place : len(self) - 1] = self._spectra[place + 1 : len(self)].copy()
+        del self._names[place], self._fine[place]
+
     def find(self, signature: Signature) -> Match | None:
         """The earlier field that shows the same place, None where there is none."""
         if not self._names:

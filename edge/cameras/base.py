@@ -90,6 +90,9 @@ class Camera(ABC):
     def release(self) -> None:  # noqa: B027  (most cameras have nothing to release)
         """Ends `hold`."""
 
+    def skip(self, count: int) -> None:  # noqa: B027  (a live camera has nothing to pass over)
+        """Passes over fields that were read before; of a source that has them in an order."""
+
     def __enter__(self) -> Self:
         return self
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from edge.contract.types import Frame, U8Array
 
+# How long one look lasts.
+_LOOK_S = 2.0
+
 
 @dataclass(eq=False)
 class Wish:
@@ -44,6 +47,7 @@ class Desk:
         self._last_beat_s: float | None = None
         self.hold_wanted = False
         self.held: Mapping[str, float] | None = None
+        self._looked_at_s = -_LOOK_S
 
     def appoint(self, owner: object | None) -> None:
         """From now on this one owns the camera; None for nobody."""
@@ -124,6 +128,16 @@ class Desk:
                 self.changed.wait(timeout_s)
             found = self._preview
             return found if found is not None and found.number > after else None
+
+    def look(self) -> None:
+        """Somebody looks at the pictures now; for a while they come faster."""
+        with self.changed:
+            self._looked_at_s = time.monotonic()
+
+    def is_looked_at(self) -> bool:
+        """Somebody has looked a moment ago."""
+        with self.changed:
+            return time.monotonic() - self._looked_at_s < _LOOK_S
 
     def preview(self) -> Preview | None:
         """The newest preview."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from edge.cameras.base import Camera
@@ -58,6 +59,12 @@ class ReplayCamera(Camera):
         self._ahead = None
         self._given += 1
         return frame
+
+    def skip(self, count: int) -> None:
+        """Passes over fields; those that cannot be read count, too."""
+        for _ in range(count):
+            with suppress(FrameError):
+                self.capture()
 
     def preview(self) -> U8Array:
         """The field that the next capture gives, small."""

@@ -81,6 +81,11 @@ class SimulatedCamera(Camera):
         """The field that the next capture gives, small."""
         return shrink(self._draw_next())
 
+    def skip(self, count: int) -> None:
+        """Passes over fields without drawing them."""
+        self._next += count
+        self._drawn = None
+
     def _draw_next(self) -> U8Array:
         if self._closed:
             raise CameraError("simulated camera is closed; open it again")

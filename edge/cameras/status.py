@@ -46,6 +46,8 @@ class Patience:
         focus_s: for one cycle of autofocus.
         close_s: for closing.
         beat_s: from one preview to the next; longer where a preview is slow to make.
+        shown_beat_s: the same while somebody looks at the pictures.
+        settle_s: how long a field that cannot be read is waited for before it is taken as it is.
         watch_s: from one look at the owner thread to the next.
         retry_s: pause before the camera is opened again; doubled each time it fails.
         most_retry_s: the longest such pause.
@@ -58,6 +60,8 @@ class Patience:
     focus_s: float = 6.0
     close_s: float = 3.0
     beat_s: float = 0.2
+    shown_beat_s: float = 0.07
+    settle_s: float = 4.0
     watch_s: float = 0.1
     retry_s: float = 0.5
     most_retry_s: float = 5.0
@@ -83,6 +87,7 @@ class CameraStatus:
         focus: sharpness of the newest preview, dimensionless; larger is sharper. None without one.
         focus_least: from which on a field is sharp enough.
         hint: what is wrong with the newest preview, and what to do; empty where it can be read.
+        brightness: of the newest preview, 0 to 255; None without one.
     """
 
     camera: str
@@ -97,6 +102,7 @@ class CameraStatus:
     focus: float | None = None
     focus_least: float = 0.0
     hint: str = ""
+    brightness: float | None = None
 
     @property
     def live(self) -> bool:

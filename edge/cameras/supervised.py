@@ -145,7 +145,7 @@ class SupervisedCamera:
         """
         camera, state = self._camera, self._state
         preview = self.desk.preview() if state == LIVE else None
-        quality = self._judge(preview) if judge and preview is not None else None
+        quality = self.judge(preview) if judge and preview is not None else None
         return CameraStatus(
             self.name,
             state,
@@ -159,6 +159,7 @@ class SupervisedCamera:
             quality.focus if quality else None,
             QualitySettings().least_focus,
             quality.reason if quality else "",
+            quality.brightness if quality else None,
         )
 
     def _waits_for(self, state: str) -> str:
@@ -166,7 +167,8 @@ class SupervisedCamera:
             return self.waiting
         return f"The specimen waits for it, {self.patience.wait_s:g} seconds at most."
 
-    def _judge(self, preview: Preview) -> FieldQuality:
+    def judge(self, preview: Preview) -> FieldQuality:
+        """How well a preview can be read; worked out once a preview."""
         judged = self._judged
         if judged is None or judged[0] != preview.number:
             judged = (preview.number, assess_quality(Frame(preview.image, "preview")))

@@ -2,37 +2,67 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
-from edge.analysis.repeats import SeenFields
+from edge.analysis.repeats import SeenFields, signature_of
 from edge.cameras.base import Camera
 from edge.contract.errors import DataError, EndOfSourceError, FrameError
-from edge.contract.types import FieldResult, Frame, SlideReport
+from edge.contract.types import FieldResult, Frame, SlideReport, U8Array
 from edge.screening.repeated import not_twice
 from edge.screening.screener import Screener, refused_field
 from edge.screening.uncertain import NONE_FLAGGED, Flagged
 
 
-def read_fields(camera: Camera, screener: Screener) -> Iterator[tuple[FieldResult, Frame | None]]:
-    """Every field of a camera until it ends: its result, and its frame where one was read.
+class Reading:
+    """What must be known of a specimen's earlier fields to read its next one.
 
-    The camera shows one specimen: a place that it shows twice is refused the second time. What was
-    seen is kept here and dies with the specimen, as a specimen that a restart cuts off is never
-    gone on with.
+    One thread reads; `forget` may come from any other.
+
+    Args:
+        flagged: cells of the fields so far that a reviewer is asked about.
     """
-    flagged, seen = NONE_FLAGGED, SeenFields()
-    while True:
+
+    def __init__(self, flagged: Flagged = NONE_FLAGGED) -> None:
+        self._flagged = flagged
+        self._seen = SeenFields()
+        self._lock = threading.Lock()
+
+    def read(self, camera: Camera, screener: Screener) -> tuple[FieldResult, Frame | None] | None:
+        """The next field's result, and its frame where one was read; None at the camera's end.
+
+        The camera shows one specimen: a place that it shows twice is refused the second time.
+        """
         try:
             frame = camera.capture()
         except EndOfSourceError:
-            return
+            return None
         except FrameError as error:
-            yield refused_field(error.name, str(error)), None
-        else:
-            result = not_twice(_screen(screener, frame, flagged), frame, seen)
-            flagged = flagged.add(result.cells)
-            yield result, frame
+            return refused_field(error.name, str(error)), None
+        result = _screen(screener, frame, self._flagged)
+        with self._lock:
+            result = not_twice(result, frame, self._seen)
+            self._flagged = self._flagged.add(result.cells)
+        return result, frame
+
+    def remember(self, name: str, image: U8Array) -> None:
+        """A field that was read before: (H,W,3) uint8 RGB."""
+        with self._lock:
+            self._seen.add(name, signature_of(image))
+
+    def forget(self, name: str, flagged: Flagged) -> None:
+        """A field that does not count any more; its place may be read again."""
+        with self._lock:
+            self._seen.forget(name)
+            self._flagged = self._flagged.without(flagged)
+
+
+def read_fields(camera: Camera, screener: Screener) -> Iterator[tuple[FieldResult, Frame | None]]:
+    """Every field of a camera until it ends: its result, and its frame where one was read."""
+    reading = Reading()
+    while (found := reading.read(camera, screener)) is not None:
+        yield found
 
 
 def _screen(screener: Screener, frame: Frame, flagged: Flagged) -> FieldResult:

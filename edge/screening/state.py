@@ -8,7 +8,9 @@ from typing import Any
 from edge.cameras.status import CameraStatus
 from edge.contract.manifest import Manifest
 from edge.contract.types import RanOn, SlideReport
+from edge.screening.uncertain import NONE_FLAGGED, Flagged
 from edge.store.records import SpecimenDetails
+from edge.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -21,12 +23,47 @@ class SpecimenRequest:
         settings: none for "camera"; `seed`, `parasitaemia_fraction`, `fields` for "simulated"; for
             "upload" `sources`, a list of paths of field images or videos.
         details: patient, site, operator and barcode; the service adds its protocol.
+        automatic: fields are taken by themselves; otherwise a person takes each.
     """
 
     label: str
     source: str
     settings: dict[str, Any] = field(default_factory=dict)
     details: SpecimenDetails = field(default_factory=SpecimenDetails)
+    automatic: bool = True
+
+
+@dataclass(frozen=True)
+class FieldNote:
+    """A stored field, as far as the page follows it.
+
+    Attributes:
+        reason: why it does not count; empty where it does.
+        has_image: there is a picture of it.
+        tally: of this field alone.
+        flagged: its cells that a reviewer is asked about.
+    """
+
+    index: int
+    name: str
+    reason: str
+    has_image: bool
+    tally: Tally
+    flagged: Flagged = NONE_FLAGGED
+
+    @property
+    def usable(self) -> bool:
+        """It counts."""
+        return not self.reason
+
+
+@dataclass(frozen=True)
+class IntervalPoint:
+    """The parasitaemia's 95 % interval, fractions, when so many red cells had been counted."""
+
+    rbc_count: int
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -38,6 +75,10 @@ class Progress:
         report: counts, interval and verdict as far as the fields stored by now carry them.
         last_refusal: "file: reason" of the latest refused field, empty if none.
         error: why it failed, empty otherwise.
+        paused: a person paused it.
+        automatic: fields are taken by themselves.
+        fields: all that are stored, oldest first.
+        points: how the interval narrowed.
     """
 
     specimen_id: str
@@ -46,6 +87,10 @@ class Progress:
     report: SlideReport
     last_refusal: str = ""
     error: str = ""
+    paused: bool = False
+    automatic: bool = True
+    fields: tuple[FieldNote, ...] = ()
+    points: tuple[IntervalPoint, ...] = ()
 
 
 @dataclass(frozen=True)

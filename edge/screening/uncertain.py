@@ -33,6 +33,10 @@ class Flagged:
             self.uncertain + sum(call.uncertain for call in calls),
         )
 
+    def without(self, other: Flagged) -> Flagged:
+        """Less those of a field that does not count any more."""
+        return Flagged(self.cells - other.cells, self.uncertain - other.uncertain)
+
 
 NONE_FLAGGED = Flagged()
 

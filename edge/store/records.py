@@ -84,7 +84,7 @@ class FieldRecord:
             told stages apart.
         image_file: path relative to the store's folder; None where there is no image.
         cells: dicts as `screen --json` writes them.
-        ran_on: runtime, accelerator, threads, fallback and fallback_why of what computed this
+        ran_on: runtime, accelerator, threads, fallback and networks of what computed this
             field; None where none did, and in records from before it was kept.
         image_gone: why an image that there was is no more; its hash stays.
     """

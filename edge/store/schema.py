@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from edge.contract.labels import is_infected
+from edge.contract.labels import XRAY_LABELS, is_infected
 from edge.contract.results import field_to_json
 from edge.contract.types import CellCall, FieldResult
 from edge.store.columns import Base, PackedJson
@@ -22,7 +22,18 @@ from edge.tally import count_disagreements, count_positive, count_refused, count
 # Little-endian whatever the machine, so that a backup opens on any other.
 _CAM_DTYPE = np.dtype("<f4")
 # Of what really ran, what may change within a specimen.
-OF_FIELDS = ("runtime", "accelerator", "threads", "fallback", "fallback_why")
+OF_FIELDS = (
+    "runtime",
+    "accelerator",
+    "threads",
+    "fallback",
+    "fallback_why",
+    # A specimen goes on after a power cut with the networks that it began with, or not at all.
+    "bundle_sha256",
+    "stages_bundle_sha256",
+    "novelty_weight",
+    "site_shift",
+)
 SEARCHED = ("sequence", "started_utc", "verdict", "result_status", "status", "site", "task")
 _NOT_ASKED_THEN = {"refused": "", "disagrees": False, "uncertain": False}
 
@@ -181,11 +192,15 @@ def _what_ran(result: FieldResult) -> dict[str, Any] | None:
 
 
 def suspect_rows(specimen_id: str, index: int, result: FieldResult) -> list[SuspectCellRow]:
-    """A row for each cell that a network suspects; what has no score was never called."""
+    """A row for each cell that a network suspects, and for each X-ray: a person judges them all.
+
+    What has no score was never called.
+    """
     return [
         _suspect_row(specimen_id, index, cell, float(cell.score))
         for cell in result.cells
-        if (is_infected(cell.label) or cell.disagrees) and cell.score is not None
+        if (is_infected(cell.label) or cell.disagrees or cell.label in XRAY_LABELS)
+        and cell.score is not None
     ]
 
 

@@ -11,8 +11,17 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.cameras.control import CaptureControl
 from edge.cameras.smear import SmearSettings, draw_field
-from edge.cameras.specimen import HOLD_STILL, MOVE_ON, SpecimenCamera, open_specimen
+from edge.cameras.specimen import (
+    BY_HAND,
+    FOCUS,
+    HOLD_STILL,
+    MOVE_ON,
+    PAUSED,
+    SpecimenCamera,
+    open_specimen,
+)
 from edge.cameras.status import Patience
 from edge.cameras.supervised import SupervisedCamera
 from edge.cameras.views import same_view, view_of
@@ -20,7 +29,7 @@ from edge.contract.errors import CameraError, EndOfSourceError
 from edge.contract.types import Frame, U8Array
 from tests.support.faulty_cameras import Bench
 
-PATIENCE = Patience(beat_s=0.03, watch_s=0.02, retry_s=0.05, wait_s=1.0, idle_s=0.6)
+PATIENCE = Patience(beat_s=0.03, watch_s=0.02, retry_s=0.05, wait_s=1.0, idle_s=0.6, settle_s=0.1)
 SETTINGS = SmearSettings(width_px=640, height_px=480, cells_per_field=40)
 
 
@@ -133,10 +142,10 @@ def test_a_slide_that_nobody_moves_ends_the_specimen(camera: SupervisedCamera) -
 
 
 def test_stopping_ends_the_wait(camera: SupervisedCamera) -> None:
-    stopped = threading.Event()
-    with SpecimenCamera(camera, stopped) as specimen:
+    control = CaptureControl()
+    with SpecimenCamera(camera, control) as specimen:
         specimen.capture()
-        timer = later(stopped.set, 0.1)
+        timer = later(control.stop, 0.1)
         with pytest.raises(EndOfSourceError, match="stopped"):
             specimen.capture()
         timer.join()
@@ -191,3 +200,93 @@ def test_views_agree_when_still_and_differ_when_moved(places: list[U8Array]) -> 
     assert not same_view(view_of(places[0]), view_of(places[1]))
     blank = np.full((48, 64), 128, np.uint8)
     assert same_view(blank, blank)
+
+
+def taking(specimen: SpecimenCamera) -> tuple[threading.Thread, list[Frame]]:
+    """A capture in a thread of its own, and what it gave."""
+    taken: list[Frame] = []
+    taker = threading.Thread(target=lambda: taken.append(specimen.capture()))
+    taker.start()
+    return taker, taken
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def patient_camera(bench: Bench) -> Iterator[SupervisedCamera]:
+    """One that waits long, for the slide and for the focus."""
+    made = SupervisedCamera("v4l2", bench.open, replace(PATIENCE, idle_s=20.0, settle_s=20.0))
+    made.wait_until_live()
+    yield made
+    bench.let_go.set()
+    made.close()
+
+
+def test_by_itself_a_field_is_taken_only_when_it_can_be_read(
+    bench: Bench, patient_camera: SupervisedCamera, places: list[U8Array]
+) -> None:
+    bench.at = 3
+    with SpecimenCamera(patient_camera) as specimen:
+        taker, taken = taking(specimen)
+        until(lambda: patient_camera.status().waiting == FOCUS)
+        assert "out of focus" in patient_camera.status(judge=True).hint and not taken
+        bench.at = 1
+        taker.join(5)
+        assert shows(taken[0], places[1])
+
+
+def test_by_hand_a_field_is_taken_when_a_person_says_so(
+    bench: Bench, patient_camera: SupervisedCamera, places: list[U8Array]
+) -> None:
+    control = CaptureControl(automatic=False)
+    bench.at = 3
+    with SpecimenCamera(patient_camera, control) as specimen:
+        taker, taken = taking(specimen)
+        until(lambda: patient_camera.status().waiting == BY_HAND)
+        control.take()
+        taker.join(5)
+        # Also one that cannot be read: the person wanted it.
+        assert shows(taken[0], blurred(places[1]))
+
+
+def test_a_pause_takes_nothing_and_uses_up_no_patience(
+    bench: Bench, camera: SupervisedCamera, places: list[U8Array]
+) -> None:
+    control = CaptureControl()
+    with SpecimenCamera(camera, control) as specimen:
+        specimen.capture()
+        control.pause()
+        taker, taken = taking(specimen)
+        until(lambda: camera.status().waiting == PAUSED)
+        bench.at = 1
+        time.sleep(2 * PATIENCE.idle_s)
+        assert taker.is_alive() and not taken
+        control.go_on()
+        taker.join(5)
+        assert shows(taken[0], places[1])
+        control.pause()
+        timer = later(control.stop, 0.1)
+        with pytest.raises(EndOfSourceError, match="stopped during a pause"):
+            specimen.capture()
+        timer.join()
+
+
+def test_pictures_come_faster_while_somebody_looks(bench: Bench) -> None:
+    camera = SupervisedCamera("v4l2", bench.open, replace(PATIENCE, beat_s=0.5, shown_beat_s=0.02))
+    camera.wait_until_live()
+
+    def pictures_in(seconds: float) -> int:
+        before = camera.status().pictures
+        time.sleep(seconds)
+        return camera.status().pictures - before
+
+    assert pictures_in(0.6) <= 3
+    camera.desk.look()
+    time.sleep(0.5)
+    assert pictures_in(0.6) >= 8
+    camera.close()
