@@ -21,6 +21,7 @@ from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.records import from_plain
 from edge.contract.site import SiteCheck
 from edge.interop.settings import InteropSettings
+from edge.page_settings import PageSettings
 from edge.protocol import Protocol, default_protocol, protocol_of_config
 from edge.store.files import write_durably
 from edge.store.retention_rule import RetentionRule
@@ -71,6 +72,7 @@ class DeviceConfig:
         backup: where records are backed up to, as a table `[backup]`.
         interop: how the site names itself to other systems, as a table `[interop]`.
         sync: where results are sent, as a table `[sync]`.
+        page: name, language and time-outs of the page, as a table `[page]`.
         site: the site's operating point, from site.toml; None where the site has checked none.
     """
 
@@ -85,6 +87,7 @@ class DeviceConfig:
     backup: BackupSettings = field(default_factory=BackupSettings)
     interop: InteropSettings = field(default_factory=InteropSettings)
     sync: SyncSettings = field(default_factory=SyncSettings)
+    page: PageSettings = field(default_factory=PageSettings)
     site: SiteCheck | None = None
 
     def __post_init__(self) -> None:
@@ -104,17 +107,26 @@ def load_config(home: Path, **flags: object) -> DeviceConfig:
     Raises:
         ConfigError: not TOML, an unknown key, or a value out of range.
     """
-    content = _read_toml(home / CONFIG_FILE)
-    if "site" in content:
+    config = config_of(_read_toml(home / CONFIG_FILE), home)
+    given = {key: value for key, value in flags.items() if value is not None}
+    return replace(config, **given)  # type: ignore[arg-type]
+
+
+def config_of(content: Mapping[str, Any], home: Path) -> DeviceConfig:
+    """The config that a config.toml of this content is.
+
+    Raises:
+        ConfigError: an unknown key, or a value out of range.
+    """
+    plain = dict(content)
+    if "site" in plain:
         raise ConfigError(
             f"{home / CONFIG_FILE}: site is set; a site's operating point is in {SITE_FILE}, "
             "written by `clinicscope site check`; remove it here"
         )
-    protocol = _protocol(content.pop("protocol", None), home)
-    config = _build(DeviceConfig, content, home / CONFIG_FILE)
-    config = replace(config, site=load_site(home), protocol=protocol)
-    given = {key: value for key, value in flags.items() if value is not None}
-    return replace(config, **given)  # type: ignore[arg-type]
+    protocol = _protocol(plain.pop("protocol", None), home)
+    config = _build(DeviceConfig, plain, home / CONFIG_FILE)
+    return replace(config, site=load_site(home), protocol=protocol)
 
 
 def _protocol(value: object, home: Path) -> Protocol:

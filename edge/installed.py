@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.accelerators import choose, join
+from edge.bundle_choice import read_choices
+from edge.bundle_list import InstalledBundle, bundles_in, mark_active
 from edge.config import DeviceConfig
-from edge.contract.bundle import MANIFEST, Bundle, open_bundle
+from edge.contract.bundle import Bundle, open_bundle
 from edge.contract.errors import BundleError, ClinicScopeError
 from edge.contract.labels import MALARIA_CELLS, MALARIA_STAGES, MALARIA_SUPERRES
-from edge.contract.manifest_json import parse_manifest
 from edge.enhancement.enhancer import Enhancer, enhancer_of
 from edge.runtimes.base import Runtime
 from edge.screening.calls import check_reads_fields
@@ -28,61 +29,17 @@ log = logging.getLogger(__name__)
 SHIPPED_DIR = Path(__file__).parent / "bundles"
 
 
-@dataclass(frozen=True)
-class InstalledBundle:
-    """A bundle on this device. `problem` says why it cannot be read; then the rest is empty."""
-
-    path: str
-    task: str
-    bundle_id: str
-    version: int
-    active: bool
-    problem: str = ""
-
-
 def list_bundles(home: Path, shipped: Path = SHIPPED_DIR) -> list[InstalledBundle]:
     """Every bundle shipped with the program or installed in the data directory.
 
-    The newest version of each task is active. Hashes are checked when a bundle is opened, not here.
+    Of each task the one that a person chose is active, else the newest version. Hashes of files
+    are checked when a bundle is opened, not here.
+
+    Raises:
+        ConfigError: what was chosen cannot be read.
     """
-    found = [_describe(path) for folder in (shipped, home / "bundles") for path in _paths(folder)]
-    newest: dict[str, InstalledBundle] = {}
-    for bundle in found:
-        best = newest.get(bundle.task)
-        if not bundle.problem and (best is None or bundle.version > best.version):
-            newest[bundle.task] = bundle
-    return [
-        InstalledBundle(
-            bundle.path,
-            bundle.task,
-            bundle.bundle_id,
-            bundle.version,
-            bundle is newest.get(bundle.task),
-            bundle.problem,
-        )
-        for bundle in found
-    ]
-
-
-def _paths(folder: Path) -> Sequence[Path]:
-    if not folder.is_dir():
-        return ()
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.suffix == ".zip" or (path.is_dir() and (path / MANIFEST).is_file())
-    )
-
-
-def _describe(path: Path) -> InstalledBundle:
-    try:
-        if path.is_dir():
-            manifest = parse_manifest((path / MANIFEST).read_bytes())
-        else:
-            manifest = open_bundle(path).manifest
-    except (ClinicScopeError, OSError) as error:
-        return InstalledBundle(str(path), "", "", 0, False, str(error))
-    return InstalledBundle(str(path), manifest.task, manifest.bundle_id, manifest.version, False)
+    found = [bundle for folder in (shipped, home / "bundles") for bundle in bundles_in(folder)]
+    return mark_active(found, {task: kept[-1].sha256 for task, kept in read_choices(home).items()})
 
 
 def find_bundle(home: Path, named: str, task: str = MALARIA_CELLS) -> Bundle:
@@ -92,6 +49,12 @@ def find_bundle(home: Path, named: str, task: str = MALARIA_CELLS) -> Bundle:
         BundleError: none is there, or it is altered; see `open_bundle`.
     """
     path = named or _active_path(home, task)
+    chosen = "" if path else _chosen_id(home, task)
+    if chosen:
+        raise BundleError(
+            f"bundle {chosen} was chosen for {task!r} and is no longer on this device; install it "
+            "again, or choose another with `clinicscope bundle activate`"
+        )
     if not path:
         raise BundleError(f"no bundle for {task!r} is installed; give --bundle PATH")
     return open_bundle(Path(path))
@@ -105,9 +68,16 @@ def _active_path(home: Path, task: str) -> str:
     return ""
 
 
+def _chosen_id(home: Path, task: str) -> str:
+    """What a person chose for a task; empty where nobody chose."""
+    choices = read_choices(home).get(task, ())
+    return choices[-1].bundle_id if choices else ""
+
+
 def has_enhancer(home: Path, config: DeviceConfig) -> bool:
     """Whether an enhancer is named or installed; `load_enhancer` says whether it can be used."""
-    return bool(config.enhancer or _active_path(home, MALARIA_SUPERRES))
+    there = config.enhancer or _active_path(home, MALARIA_SUPERRES)
+    return bool(there or _chosen_id(home, MALARIA_SUPERRES))
 
 
 def load_enhancer(home: Path, config: DeviceConfig) -> Enhancer:
@@ -210,11 +180,11 @@ def open_stages(
         beside: the classifier, which it must be served with, since a record names one runtime;
             None takes what serves it best.
     """
-    path = _active_path(home, MALARIA_STAGES)
-    if not path:
+    there = _active_path(home, MALARIA_STAGES) or _chosen_id(home, MALARIA_STAGES)
+    if not there:
         return None, f"no bundle for {MALARIA_STAGES!r} is installed"
     try:
-        bundle = open_bundle(Path(path))
+        bundle = find_bundle(home, "", MALARIA_STAGES)
         if beside is not None:
             return StageNetwork(bundle, join(beside, bundle, "classifier")), ""
         (opened,) = _choose(bundle, ("classifier",), config, home)

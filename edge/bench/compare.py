@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edge.bench.record import SCHEMA
+from edge.bench.schema import SCHEMA
 from edge.bench.spread import Interval
 from edge.contract.errors import DataError
 

@@ -22,6 +22,7 @@ from edge.bench.models import ModelTime, Timings, time_enhancer, time_models
 from edge.bench.networks import Network, networks_of
 from edge.bench.overhead import Overhead, measure_overhead
 from edge.bench.profile import Profile, profile_onnx, profile_tflite
+from edge.bench.schema import SCHEMA
 from edge.bench.sensors import ROOT, Sensors, read_sensors
 from edge.bench.single_stream import Rules, SingleStream, run_single_stream
 from edge.bench.sustained import Sustained, run_sustained
@@ -37,7 +38,6 @@ from edge.screening.classifier import Classifier
 from edge.screening.screener import Screener
 
 log = logging.getLogger(__name__)
-SCHEMA = 1
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from edge.contract.manifest import Enhancer, Finder, Manifest, Novelty, Parity
 from edge.contract.manifest_json import format_manifest
 from edge.installed import list_bundles, prove_any
 from edge.selftest import self_test
+from edge.store.store import Store
 
 
 @click.group()
@@ -150,3 +152,32 @@ def verify(path: Path) -> None:
     )
     for role, found in self_tests_beside(proven).items():
         click.echo(f"{role} network: {found}")
+
+
+@bundle.command("activate")
+@click.argument("named", metavar="ID_OR_PATH")
+@click.option("--by", default="console", show_default=True, help="Who decides, for the log.")
+def activate_(named: str, by: str) -> None:
+    """Let another bundle on this device decide, once it has passed its golden tensors.
+
+    The appliance takes it up when it starts; on its page it is taken up at once.
+    """
+    from edge.activation import activate
+
+    home = data_home()
+    with closing(Store(home)) as store:
+        found = activate(store, load_config(home), named, by)
+    click.echo(f"{found.bundle_id} is active for {found.task}")
+
+
+@bundle.command()
+@click.argument("task")
+@click.option("--by", default="console", show_default=True, help="Who decides, for the log.")
+def rollback(task: str, by: str) -> None:
+    """Go back to the bundle of TASK that was active before."""
+    from edge.activation import roll_back
+
+    home = data_home()
+    with closing(Store(home)) as store:
+        found = roll_back(store, load_config(home), task, by)
+    click.echo(f"{found.bundle_id} is active for {found.task} again")

@@ -34,11 +34,12 @@ _ADVICE = {
 }
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes, *, private: bool = False) -> None:
     """Writes a whole file that survives a power cut: after this returns it is on the disk.
 
     At every instant `path` is absent, its old self, or complete. Missing folders are made. A link,
-    a pipe or a device (/dev/stdout) is written to as it is: a file must not take its place.
+    a pipe or a device (/dev/stdout) is written to as it is: a file must not take its place. What is
+    `private` is its owner's alone to read, from its first byte on.
 
     Raises:
         StorageFullError: no room; what was there before is untouched.
@@ -51,7 +52,7 @@ def write_durably(path: Path, data: bytes) -> None:
             return
         make_folder(path.parent)
         try:
-            _write_synced(temp, data)
+            _write_synced(temp, data, 0o600 if private else 0o666)
             temp.replace(path)
         except BaseException:
             # An interrupt, too, must not leave its half-written file on a small card.
@@ -61,8 +62,9 @@ def write_durably(path: Path, data: bytes) -> None:
         sync_folder(path.parent)
 
 
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("xb") as file:
+def _write_synced(path: Path, data: bytes, mode: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(handle, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())

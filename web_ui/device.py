@@ -1,0 +1,70 @@
+"""What the pages about the device itself share: its config, clock, restart and long work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from flask import Flask, current_app
+
+from edge.clock import set_clock
+from edge.config import DeviceConfig
+from web_ui.child_run import ChildRun
+from web_ui.live_config import LiveConfig
+from web_ui.restarting import Restart
+
+if TYPE_CHECKING:
+    from edge.store.store import Store
+
+_KEY = "clinicscope.device"
+
+
+@dataclass(frozen=True, eq=False)
+class Device:
+    """One device.
+
+    Attributes:
+        live: the config in force.
+        doctor: makes all checks of health.
+        bench: measures how fast this device is.
+        restart: starts the service anew.
+        set_clock: sets the clock of the system; see `edge.clock.set_clock`.
+    """
+
+    live: LiveConfig
+    doctor: ChildRun
+    bench: ChildRun
+    restart: Restart = field(default_factory=Restart)
+    set_clock: Callable[[datetime], None] = set_clock
+
+
+def device_of(
+    store: Store, config: DeviceConfig | None = None, restart: Restart | None = None
+) -> Device:
+    """The device that these records are on.
+
+    Args:
+        store: its home is the data directory.
+        config: what the service was started with; None for what config.toml says.
+        restart: starts the service anew; None for a wish that ends this process.
+
+    Raises:
+        ConfigError: config.toml is wrong.
+    """
+    home = store.home
+    doctor, bench = (ChildRun(home, store.now) for _ in range(2))
+    return Device(LiveConfig(home, config), doctor, bench, restart or Restart())
+
+
+def attach_device(app: Flask, device: Device) -> None:
+    """Gives an app its device; its templates show the clinic's name."""
+    app.extensions[_KEY] = device
+    app.jinja_env.globals["clinic_name"] = lambda: device.live.current.page.clinic
+
+
+def device() -> Device:
+    """The device of the app at work."""
+    found: Device = current_app.extensions[_KEY]
+    return found

@@ -1,0 +1,139 @@
+"""The networks on this device: which one decides, what is known of each, and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from flask import abort, request
+from werkzeug.wrappers import Response
+
+from edge.activation import activate, may_roll_back, roll_back
+from edge.bundle_list import InstalledBundle
+from edge.contract.bundle import Bundle, open_bundle
+from edge.contract.errors import BundleError, ClinicScopeError
+from edge.contract.labels import (
+    CXR_COVID,
+    CXR_PNEUMONIA,
+    MALARIA_CELLS,
+    MALARIA_STAGES,
+    MALARIA_SUPERRES,
+)
+from edge.installed import list_bundles, load_screener
+from web_ui.context import context
+from web_ui.device import device
+from web_ui.language import lazy_gettext
+from web_ui.person import person
+from web_ui.settings.common import back, page, refuse_at_work
+
+# What the service opens anew; others are in use after a restart.
+_OF_SERVICE = (MALARIA_CELLS, MALARIA_STAGES)
+CARD = "MODEL_CARD.md"
+_TASKS = {
+    MALARIA_CELLS: lazy_gettext("Malaria: cells of a field"),
+    MALARIA_STAGES: lazy_gettext("Malaria: stage of an infected cell"),
+    MALARIA_SUPERRES: lazy_gettext("Sharper view of a cell"),
+    CXR_PNEUMONIA: lazy_gettext("Chest X-ray: pneumonia"),
+    CXR_COVID: lazy_gettext("Chest X-ray: COVID-19"),
+}
+
+
+@dataclass(frozen=True)
+class TaskBundles:
+    """The bundles of one task, newest first."""
+
+    task: str
+    bundles: list[InstalledBundle]
+    may_roll_back: bool
+
+
+def show() -> Response:
+    """All, by task."""
+    return _page()
+
+
+def show_one(bundle_id: str) -> Response:
+    """The card of one: what it is for, what it cannot do, and how well it does."""
+    return _card(_find(bundle_id))
+
+
+def activate_one(bundle_id: str) -> Response:
+    """Lets another network decide, once it has passed its golden tensors here."""
+    wanted = _find(bundle_id)
+    try:
+        _switch(lambda: activate(context().store, device().live.current, wanted.path, person()))
+    except ClinicScopeError as error:
+        return _card(wanted, error)
+    return back("models")
+
+
+def roll_back_task() -> Response:
+    """Back to the network that decided before."""
+    task = request.form.get("task", "")
+    try:
+        _switch(lambda: roll_back(context().store, device().live.current, task, person()))
+    except ClinicScopeError as error:
+        return _page(error)
+    return back("models")
+
+
+def _switch(change: Callable[[], InstalledBundle]) -> None:
+    refuse_at_work()
+    changed, live, service = change(), device().live, context().service
+    if changed.task in _OF_SERVICE:
+        service.reload(lambda: load_screener(live.home, live.current))
+    else:
+        live.needs_restart = True
+
+
+def _find(bundle_id: str) -> InstalledBundle:
+    """By id; of several with one id the active one. Answers 404 where there is none."""
+    found = [one for one in list_bundles(context().store.home) if one.bundle_id == bundle_id]
+    if not found:
+        abort(404)
+    return max(found, key=lambda one: one.active)
+
+
+def _page(error: ClinicScopeError | None = None) -> Response:
+    home = context().store.home
+    try:
+        found = list_bundles(home)
+    except ClinicScopeError as problem:
+        found, error = [], error or problem
+    sound = sorted((one for one in found if not one.problem), key=lambda one: one.task)
+    tasks = [
+        TaskBundles(task, sorted(group, key=_newest_first), may_roll_back(home, task))
+        for task, group in groupby(sound, key=lambda one: one.task)
+    ]
+    broken = [one for one in found if one.problem]
+    return page("models.html", error, tasks=tasks, broken=broken, name_of=task_name)
+
+
+def _newest_first(one: InstalledBundle) -> tuple[int, str]:
+    return -one.version, one.bundle_id
+
+
+def _card(found: InstalledBundle, error: ClinicScopeError | None = None) -> Response:
+    try:
+        opened = open_bundle(Path(found.path))
+    except BundleError as problem:
+        return page("model.html", error or problem, found=found, name_of=task_name)
+    return page(
+        "model.html",
+        error,
+        found=found,
+        manifest=opened.manifest,
+        card=_card_text(opened),
+        name_of=task_name,
+    )
+
+
+def _card_text(bundle: Bundle) -> str:
+    return bundle.files.get(CARD, b"").decode("utf-8", "replace")
+
+
+def task_name(task: str) -> str:
+    """What a bundle is for, in the reader's language."""
+    return str(_TASKS.get(task, task))
