@@ -58,7 +58,7 @@ def read_sensors(root: Path = ROOT) -> Sensors:
     bits = int(word, 16) if word else 0
     cores = sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq"))
     return Sensors(
-        dict(_temperatures(root)) | _tegra_temperatures(told),
+        read_temperatures(root) | _tegra_temperatures(told),
         tuple(_numbers(cores, "scaling_cur_freq", 1e-3)),
         tuple(_numbers(cores, "cpuinfo_max_freq", 1e-3)),
         tuple(text for core in cores if (text := read_text(core / "scaling_governor"))),
@@ -68,6 +68,11 @@ def read_sensors(root: Path = ROOT) -> Sensors:
         _throttle_events(root),
         dict(hwmon_rails(root)) or _tegra_rails(told),
     )
+
+
+def read_temperatures(root: Path = ROOT) -> dict[str, float]:
+    """Degrees Celsius by sensor, from files alone: no program is started."""
+    return dict(_temperatures(root))
 
 
 def hwmon_rails(root: Path) -> Iterator[tuple[str, float]]:

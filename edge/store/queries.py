@@ -45,9 +45,15 @@ def specimens_with(session: Session, status: str) -> Sequence[SpecimenRow]:
     return session.scalars(select(SpecimenRow).where(SpecimenRow.status == status)).all()
 
 
-def fields_of(session: Session, specimen_id: str) -> Sequence[FieldRow]:
-    """All fields of a specimen, by index."""
+def fields_of(
+    session: Session, specimen_id: str, limit: int | None = None, after: int | None = None
+) -> Sequence[FieldRow]:
+    """The fields of a specimen, by index; at most `limit` of those after index `after`."""
     query = select(FieldRow).where(FieldRow.specimen_id == specimen_id)
+    if after is not None:
+        query = query.where(FieldRow.field_index > bounded(after))
+    if limit is not None:
+        query = query.limit(bounded(limit))
     return session.scalars(query.order_by(FieldRow.field_index)).all()
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, select
 
 from edge.contract.errors import ConflictError, DataError
 from edge.store import queries
@@ -112,12 +113,41 @@ class Results:
             row = newest_result(session, specimen_id)
             return row.record() if row else None
 
+    def current_of(self, specimen_ids: Sequence[str]) -> dict[str, Result]:
+        """The results in force of several specimens by id; those without one are left out."""
+        newest = (
+            select(ResultRow.specimen_id, func.max(ResultRow.version).label("version"))
+            .where(ResultRow.specimen_id.in_(specimen_ids))
+            .group_by(ResultRow.specimen_id)
+            .subquery()
+        )
+        query = select(ResultRow).join(
+            newest,
+            and_(
+                ResultRow.specimen_id == newest.c.specimen_id,
+                ResultRow.version == newest.c.version,
+            ),
+        )
+        with self._store.session() as session:
+            return {row.specimen_id: row.record() for row in session.scalars(query)}
+
     def history(self, specimen_id: str) -> list[Result]:
         """All versions, oldest first. Raises NotFoundError."""
         query = select(ResultRow).where(ResultRow.specimen_id == specimen_id)
         with self._store.session() as session:
             queries.get_specimen(session, specimen_id)
             return [row.record() for row in session.scalars(query.order_by(ResultRow.version))]
+
+    def of_machine_and_persons(self, specimen_id: str) -> list[Result]:
+        """The machine's first result and those that a person signed, oldest first.
+
+        A preliminary one after that says the same of corrected details.
+
+        Raises:
+            NotFoundError: no such specimen.
+        """
+        found = self.history(specimen_id)
+        return [one for one in found if one.version == 1 or one.status != PRELIMINARY]
 
     def _of(self, session: Session, specimen_id: str) -> tuple[SpecimenRow, ResultRow]:
         specimen = queries.get_specimen(session, specimen_id)

@@ -28,6 +28,7 @@ class SpecimenFilter:
         verdict: of the result in force.
         result_status: PRELIMINARY, FINAL or AMENDED.
         status: of screening (RUNNING, DONE, …).
+        has_result: there is one, whatever it says.
     """
 
     begins: str | None = None
@@ -40,6 +41,7 @@ class SpecimenFilter:
     status: str | None = None
     site: str | None = None
     task: str | None = None
+    has_result: bool = False
 
 
 class Search:
@@ -76,6 +78,12 @@ class Search:
             )
             return [row.record() for row in rows]
 
+    def by_status(self) -> dict[str, int]:
+        """How many specimens are in each state of screening."""
+        query = select(SpecimenRow.status, func.count()).group_by(SpecimenRow.status)
+        with self._store.session() as session:
+            return {row[0]: row[1] for row in session.execute(query)}
+
     def count(self, wanted: SpecimenFilter) -> int:
         """How many there are in all."""
         query = select(func.count()).select_from(SpecimenRow).where(*_conditions(wanted))
@@ -91,6 +99,8 @@ def _conditions(wanted: SpecimenFilter) -> list[ColumnElement[bool]]:
     found = [
         getattr(SpecimenRow, name) == value for name, value in equal.items() if value is not None
     ]
+    if wanted.has_result:
+        found.append(SpecimenRow.result_status != "")
     if wanted.from_utc is not None:
         found.append(SpecimenRow.started_utc >= wanted.from_utc)
     if wanted.before_utc is not None:

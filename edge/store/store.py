@@ -187,11 +187,20 @@ class Store:
         with self.session() as session:
             return [row.record() for row in queries.page_of_specimens(session, limit, before)]
 
-    def fields(self, specimen_id: str) -> list[FieldRecord]:
-        """All fields of a specimen by index. Raises NotFoundError when there is no specimen."""
+    def fields(
+        self, specimen_id: str, limit: int | None = None, after: int | None = None
+    ) -> list[FieldRecord]:
+        """The fields of a specimen by index. Raises NotFoundError when there is no specimen.
+
+        Args:
+            specimen_id: from `start_specimen`.
+            limit: at most so many; None for all.
+            after: the last index of the page before.
+        """
         with self.session() as session:
             queries.get_specimen(session, specimen_id)
-            return [row.record() for row in queries.fields_of(session, specimen_id)]
+            rows = queries.fields_of(session, specimen_id, limit, after)
+            return [row.record() for row in rows]
 
     def field(self, specimen_id: str, index: int) -> FieldRecord:
         """One field. Raises NotFoundError."""
