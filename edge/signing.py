@@ -1,7 +1,8 @@
 """From preliminary to final: what persons said of a specimen, and what of it may be signed.
 
 Owns the rules of a signature. Positive rests on a parasite that a person saw; negative needs every
-suspect cell judged, and is never signed of a slide that was not read to its end or was refused.
+suspect cell judged, and is never signed of a slide that was not read to its end or was refused. Of
+chest X-rays every picture is read by a person.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from edge.protocol import (
     summarise_reviewed,
 )
 from edge.store.records import (
+    CHEST_XRAY,
     DONE,
     PRELIMINARY,
     RUNNING,
@@ -33,9 +35,10 @@ from edge.store.register import Register
 from edge.store.results import Results
 from edge.store.review import Reviews, Tallies
 from edge.store.store import Store
+from edge.xray.findings import summarise_readings
 
 _ALL = 2**31
-_NOT_READ = "The device did not read this slide to its end, so it is not called negative."
+_NOT_READ = "The device did not read this specimen to its end, so it is not called negative."
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class SpecimenReview:
             return "The result is signed already; amend it, with a reason."
         if self.report is None:
             return self.problem
+        if self.specimen.task == CHEST_XRAY:
+            return _unread(len(self.waiting))
         if self.report.verdict == "positive" and not _seen_by_person(self.report):
             return (
                 "No person has seen a parasite yet. Review the suspect cells, or count the slide "
@@ -182,6 +187,8 @@ def amend(
             "end, every suspect cell judged and none found infected; screen the slide again"
         )
     report = found.result.report | {"verdict": verdict, "why": f"Amended by {by}: {reason}"}
+    if found.specimen.task == CHEST_XRAY:
+        report |= {"finding": "", "finding_score": None}  # they may be what was wrong
     return Results(store).amend(
         specimen_id, by, reason, report=report, seen_version=found.specimen.version
     )
@@ -197,20 +204,29 @@ def _report(store: Store, found: SpecimenReview, protocol: Protocol) -> SlideRep
     if specimen.status == RUNNING or specimen.report is None:
         raise ConflictError("There is no result to sign yet. Wait for the end, or screen it again.")
     machine = SlideReport.from_json(specimen.report)
-    rule = _protocol_of(machine, protocol, store)
-    reviews = sorted(found.reviews.values(), key=lambda review: review.review_id)
-    report = summarise_reviewed(
-        machine,
-        judged_cells(found.cells, store.fields(specimen.specimen_id), reviews),
-        found.tallies,
-        rule,
-        load_thick_protocol(rule.thick, store.home),
-    )
+    if specimen.task == CHEST_XRAY:
+        report = summarise_readings(machine, found.cells, found.reviews)
+    else:
+        report = _of_smear(store, found, machine, protocol)
     # An older record says so by its status alone.
     broke_off = specimen.status not in (DONE, STOPPED) or not machine.finished
     if report.verdict == "negative" and broke_off:
         return replace(report, verdict="inconclusive", why=f"{_NOT_READ} {report.why}")
     return report
+
+
+def _of_smear(
+    store: Store, found: SpecimenReview, machine: SlideReport, protocol: Protocol
+) -> SlideReport:
+    rule = _protocol_of(machine, protocol, store)
+    reviews = sorted(found.reviews.values(), key=lambda review: review.review_id)
+    return summarise_reviewed(
+        machine,
+        judged_cells(found.cells, store.fields(found.specimen.specimen_id), reviews),
+        found.tallies,
+        rule,
+        load_thick_protocol(rule.thick, store.home),
+    )
 
 
 def _protocol_of(report: SlideReport, device: Protocol, store: Store) -> Protocol:
@@ -219,6 +235,13 @@ def _protocol_of(report: SlideReport, device: Protocol, store: Store) -> Protoco
     if label == device.label or not report.protocol or not report.protocol_version:
         return device
     return load_protocol(label, store.home)
+
+
+def _unread(waiting: int) -> str:
+    """An X-ray's result rests on a person's reading, whatever the network found."""
+    if not waiting:
+        return ""
+    return f"{waiting} of the pictures wait for their reading. Every one of them must be read."
 
 
 def _seen_by_person(report: SlideReport) -> bool:

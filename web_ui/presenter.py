@@ -11,16 +11,20 @@ from typing import TYPE_CHECKING, Any
 from edge.reports.interval_picture import IntervalChart, interval_chart
 from edge.store.records import (
     AMENDED,
+    CHEST_XRAY,
     DONE,
     FAILED,
     FINAL,
     INTERRUPTED,
+    MALARIA,
     RUNNING,
     STOPPED,
     SpecimenRecord,
 )
+from edge.store.reopened import MAY_GO_ON
 from edge.store.results import Results
 from edge.store.search import Search, SpecimenFilter
+from web_ui.narrowing import Narrowing, narrowing
 from web_ui.result_words import RESULT_BADGES, SEEN_BADGE
 from web_ui.stages import StageLine, stage_lines
 from web_ui.words import (
@@ -32,13 +36,15 @@ from web_ui.words import (
     source_words,
     verdict_text,
 )
+from web_ui.xray_words import xray_badge, xray_verdict
 
 if TYPE_CHECKING:
     from edge.screening.service import ScreeningService
-    from edge.screening.state import Progress
+    from edge.screening.state import FieldNote, Progress
 
 # What a running specimen has in place of a verdict.
 PENDING = "pending"
+LATEST_FIELDS = 8
 _UNFINISHED_WHY = "Screening did not finish, so the counts below are not the whole slide."
 
 
@@ -51,6 +57,7 @@ class SpecimenView:
         report: `SlideReport.to_json()`, empty while there is none.
         verdict: positive, negative, inconclusive or refused; "pending" while it runs, "none"
             without a result.
+        capture: what the service knows of a specimen that it has in hand.
         error: why it failed, empty otherwise.
     """
 
@@ -60,6 +67,7 @@ class SpecimenView:
     verdict: str
     why: str
     last_refusal: str = ""
+    capture: Progress | None = None
     error: str = ""
 
     @property
@@ -75,8 +83,16 @@ class SpecimenView:
     @property
     def text(self) -> VerdictText:
         """The verdict in words."""
+        if self.is_xray:
+            finding = self.report.get("finding", "")
+            return xray_verdict(self.verdict, finding, reviewed=self.signed)
         count = self.report.get("rbc_count", 0)
         return verdict_text(self.verdict, count, reviewed=self.signed)
+
+    @property
+    def is_xray(self) -> bool:
+        """It is of chest X-rays, not of blood."""
+        return self.record.task == CHEST_XRAY
 
     @property
     def signed(self) -> bool:
@@ -101,6 +117,8 @@ class SpecimenView:
     @property
     def list_badge(self) -> Badge | None:
         """The verdict in a word; None where there is none yet."""
+        if self.is_xray:
+            return xray_badge(self.verdict, reviewed=self.signed)
         if self.signed and self.verdict == "positive":
             return SEEN_BADGE
         return VERDICT_BADGES.get(self.verdict)
@@ -127,6 +145,39 @@ class SpecimenView:
         """The parasitaemia's interval as a picture."""
         return interval_chart(*self._interval())
 
+    @property
+    def paused(self) -> bool:
+        """A person paused it."""
+        return self.capture is not None and self.capture.paused
+
+    @property
+    def automatic(self) -> bool:
+        """Fields are taken by themselves."""
+        return self.capture is None or self.capture.automatic
+
+    @property
+    def latest_fields(self) -> list[FieldNote]:
+        """The newest fields of a running specimen, newest first."""
+        return list(reversed(self.capture.fields[-LATEST_FIELDS:])) if self.capture else []
+
+    @property
+    def last_counted(self) -> int | None:
+        """The newest field that counts, which may be taken back."""
+        fields = self.capture.fields if self.capture else ()
+        return next((note.index for note in reversed(fields) if note.usable), None)
+
+    @property
+    def narrowing(self) -> Narrowing | None:
+        """How the interval narrowed, as a picture."""
+        if self.capture is None:
+            return None
+        return narrowing(self.capture.points, self.capture.report.minimum_rbc_count)
+
+    @property
+    def may_go_on(self) -> bool:
+        """It ended before its time, and nobody has signed it."""
+        return self.status in MAY_GO_ON and not self.signed and self.record.task == MALARIA
+
     def _interval(self) -> tuple[float | None, float | None, float | None]:
         low, high = self.report.get("ci_low"), self.report.get("ci_high")
         return self.report.get("parasitaemia_fraction"), low, high
@@ -141,12 +192,16 @@ def present(record: SpecimenRecord, progress: Progress | None) -> SpecimenView:
     """
     if record.status != RUNNING:
         return _view(record, record.status, record.report or {}, record.error)
+    if record.task == CHEST_XRAY:
+        # In the hands of the worker of single pictures, which tells nothing until it is done.
+        return _view(record, RUNNING, {}, record.error)
     if progress is None:
         # Nobody is at work on it: what a power cut leaves until the store has been recovered.
         return _view(record, INTERRUPTED, record.report or {}, record.error)
     status = RUNNING if progress.running else FAILED
     view = _view(record, status, progress.report.to_json(), progress.error)
-    return SpecimenView(**(vars(view) | {"last_refusal": progress.last_refusal}))
+    more = {"last_refusal": progress.last_refusal, "capture": progress}
+    return SpecimenView(**(vars(view) | more))
 
 
 def _view(record: SpecimenRecord, status: str, report: dict[str, Any], error: str) -> SpecimenView:

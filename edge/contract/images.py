@@ -108,15 +108,16 @@ def _to_rgb(image: np.ndarray, may_be_grey: bool) -> U8Array:
 
 def read_image(path: Path, *, may_be_grey: bool = False) -> U8Array:
     """Reads and decodes one file. Raises ImageError, which names no path: the caller knows it."""
-    return decode_image(_read_bytes(path), may_be_grey=may_be_grey)
+    return decode_image(read_bytes(path), may_be_grey=may_be_grey)
 
 
 def read_picture(path: Path, *, max_pixels: int = MAX_PIXELS) -> U8Array:
     """Reads one file and decodes it as `decode_picture` does. Raises ImageError, without a path."""
-    return decode_picture(_read_bytes(path), max_pixels=max_pixels)
+    return decode_picture(read_bytes(path), max_pixels=max_pixels)
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """One file, unless it is larger than any image. Raises ImageError, without a path."""
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:

@@ -18,11 +18,23 @@ ASEXUAL_STAGES = (RING, TROPHOZOITE, SCHIZONT)
 NON_RBC = (WBC, PLATELET, DEBRIS)
 CELL_LABELS = (UNINFECTED, PARASITISED, *STAGES, *NON_RBC)
 
+# Of a chest X-ray, by a network; a reader may see something else, or nothing for bad quality.
+NORMAL = "normal"
+PNEUMONIA = "pneumonia"
+COVID = "covid"
+OTHER_FINDING = "other-finding"
+UNREADABLE = "unreadable"
+XRAY_FINDINGS = (PNEUMONIA, COVID)
+XRAY_LABELS = (NORMAL, *XRAY_FINDINGS)
+READER_LABELS = (*XRAY_LABELS, OTHER_FINDING, UNREADABLE)
+
 MALARIA_CELLS = "malaria-cells"
 MALARIA_STAGES = "malaria-stages"
 MALARIA_SUPERRES = "malaria-superres"
 # Whole chest X-rays, which are grey.
-XRAY_TASKS = ("cxr-pneumonia", "cxr-covid")
+CXR_PNEUMONIA = "cxr-pneumonia"
+CXR_COVID = "cxr-covid"
+XRAY_TASKS = (CXR_PNEUMONIA, CXR_COVID)
 TASKS = (
     MALARIA_CELLS,
     "malaria-novelty",

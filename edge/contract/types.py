@@ -203,6 +203,9 @@ class SlideReport:
         unreviewed_count: suspect cells that no person has judged, where one has begun to.
         rejected_count: suspect cells that a person found not infected.
         person_counts: what persons counted at the microscope, as `PersonCount` in plain values.
+        finding: of chest X-rays, what the network, or a person, says; empty of a smear.
+        finding_score: that they are not normal, 0 to 1.
+        radiographs: each chest X-ray as `edge.xray.findings.ReadPicture.plain` gives it.
     """
 
     verdict: str
@@ -243,6 +246,9 @@ class SlideReport:
     rejected_count: int = 0
     unreviewed_count: int = 0
     person_counts: tuple[dict[str, Any], ...] = ()
+    finding: str = ""
+    finding_score: float | None = None
+    radiographs: tuple[dict[str, Any], ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Flat, as `screen --json` writes it; lists for tuples, so that it reads back the same."""

@@ -9,6 +9,7 @@ from edge.interop.cases import Case
 from edge.interop.dhis2_counts import org_unit
 from edge.interop.ids import dhis2_uid
 from edge.interop.settings import InteropSettings
+from edge.store.records import MALARIA
 
 # What can be sent, by the names that `data_elements` of the config gives ids to.
 VALUES = (
@@ -28,7 +29,7 @@ def tracker_payload(case: Case, settings: InteropSettings) -> dict[str, Any]:
 
     Raises:
         ConfigError: no program is named, no unit, or a value that there is not.
-        ConflictError: the result is not signed.
+        ConflictError: the result is not signed, or is of no malaria test.
     """
     codes = settings.dhis2
     if not (codes.program and codes.program_stage):
@@ -38,6 +39,10 @@ def tracker_payload(case: Case, settings: InteropSettings) -> dict[str, Any]:
     unknown = sorted(set(codes.data_elements) - set(VALUES))
     if unknown:
         raise ConfigError(f"data_elements names {unknown}; known: {', '.join(VALUES)}")
+    if case.specimen.task != MALARIA:
+        raise ConflictError(
+            f"specimen {case.specimen.specimen_id} is no malaria test; DHIS2 is sent those alone"
+        )
     if not case.is_signed:
         raise ConflictError(
             f"the result of specimen {case.specimen.specimen_id} is not signed; DHIS2 is sent "

@@ -1,5 +1,6 @@
 """Fields of a specimen as DICOM secondary captures, with boxes and heat maps drawn in.
 
+Where a person signed, what was said of each suspect cell is drawn in place of the machine's call.
 The picture is derived and compressed with loss (JPEG), and says so; the image itself stays in the
 records. The UIDs depend on specimen, version and field alone, so sent twice it is one object.
 """
@@ -8,9 +9,9 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -24,8 +25,10 @@ from edge.interop.cases import Case
 from edge.interop.fhir import NOTICE
 from edge.interop.ids import dicom_uid
 from edge.interop.settings import InteropSettings
-from edge.store.records import MALARIA, FieldRecord, SuspectCellRecord
+from edge.store.records import CHEST_XRAY, MALARIA, FieldRecord, SuspectCellRecord
+from edge.store.review import Reviews
 from edge.store.store import Store
+from edge.xray.heat import with_heat
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -41,12 +44,16 @@ _LONG_TEXT = 64  # a DICOM LO
 def shown_fields(store: Store, specimen_id: str) -> list[int]:
     """Which fields are sent: those with most suspect cells, at most MOST_FIELDS; or the first.
 
+    Of X-rays all of them.
+
     Raises:
         NotFoundError: no such specimen, or none of its fields has an image.
     """
     there = [field for field in store.fields(specimen_id) if field.image_file and field.usable]
     if not there:
         raise NotFoundError(f"specimen {specimen_id} has no readable field with an image")
+    if store.specimen(specimen_id).task == CHEST_XRAY:
+        return [field.index for field in there][:MOST_FIELDS]
     suspect = [field for field in there if field.positive_count or field.disagreement_count]
     suspect.sort(key=lambda field: (-field.positive_count, -field.disagreement_count, field.index))
     return sorted(field.index for field in (suspect or there[:1])[:MOST_FIELDS])
@@ -93,8 +100,43 @@ def capture(store: Store, case: Case, index: int, settings: InteropSettings) -> 
         for cell in store.suspect_cells(case.specimen.specimen_id, limit=100_000)
         if cell.field_index == index
     ]
-    drawn = add_legend(annotate_field(_with_heat(picture, suspects), field.cells), field.cells)
+    if case.specimen.task == CHEST_XRAY:
+        return _write(_describe(case, field, settings), _radiograph(picture, suspects))
+    cells = _as_said(field, suspects, _said(store, case))
+    drawn = add_legend(annotate_field(_with_heat(picture, suspects), cells), cells)
     return _write(_describe(case, field, settings), drawn)
+
+
+def _said(store: Store, case: Case) -> dict[int, str]:
+    """What persons said of cells, by cell.
+
+    None of it before someone signed: until then it may change, and one version is one picture.
+    """
+    if not case.is_signed:
+        return {}
+    reviews = Reviews(store).of_specimen(case.specimen.specimen_id)
+    return {review.cell_id: review.label for review in reviews}
+
+
+def _as_said(
+    field: FieldRecord, suspects: Sequence[SuspectCellRecord], said: Mapping[int, str]
+) -> list[dict[str, Any]]:
+    """The field's cells with what a person said of each."""
+    labels = {(cell.left_px, cell.top_px): said.get(cell.cell_id) for cell in suspects}
+    return [
+        cell | {"said": labels.get((cell["left_px"], cell["top_px"])) or ""} for cell in field.cells
+    ]
+
+
+def _radiograph(picture: U8Array, cells: Sequence[SuspectCellRecord]) -> U8Array:
+    """An X-ray with the network's map over it; what a person said is in the result."""
+    drawn = picture
+    if picture.ndim == 2:
+        drawn = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB), np.uint8)
+    for cell in cells:
+        if cell.cam is not None:
+            drawn = with_heat(drawn, cell.cam)
+    return drawn
 
 
 def _with_heat(picture: U8Array, suspects: Sequence[SuspectCellRecord]) -> U8Array:
@@ -139,7 +181,8 @@ def _describe(case: Case, field: FieldRecord, settings: InteropSettings) -> Data
     found.SOPInstanceUID = dicom_uid(
         base, "capture", specimen.specimen_id, version, str(field.index), str(field.image_sha256)
     )
-    found.StudyInstanceUID = dicom_uid(base, "study", specimen.specimen_id)
+    # Of the patient, too: a study has one, so given to another patient it is another study.
+    found.StudyInstanceUID = dicom_uid(base, "study", specimen.specimen_id, _pseudonym(case))
     found.SeriesInstanceUID = dicom_uid(base, "series", specimen.specimen_id, version)
     found.SeriesNumber, found.InstanceNumber = version, str(field.index + 1)
     found.Modality = "GM" if specimen.task == MALARIA else "OT"
@@ -155,9 +198,12 @@ def _describe(case: Case, field: FieldRecord, settings: InteropSettings) -> Data
     return found
 
 
+def _pseudonym(case: Case) -> str:
+    return case.patient.patient_id if case.patient else case.specimen.specimen_id
+
+
 def _add_patient(found: Dataset, case: Case, settings: InteropSettings) -> None:
-    patient = case.patient
-    pseudonym = patient.patient_id if patient else case.specimen.specimen_id
+    patient, pseudonym = case.patient, _pseudonym(case)
     found.PatientName, found.PatientID = pseudonym, pseudonym
     found.PatientBirthDate = ""
     found.PatientSex = _SEXES.get(patient.sex, "") if patient else ""
@@ -225,8 +271,8 @@ def _write(found: Dataset, picture: U8Array) -> bytes:
     found.LossyImageCompression, found.LossyImageCompressionMethod = "01", "ISO_10918_1"
     found.LossyImageCompressionRatio = f"{picture.size / len(jpeg):.2f}"
     found.DerivationDescription = (
-        "Boxes, scores and heat maps drawn over the field as the machine called its cells; what a "
-        "person said of them is in the result alone"
+        "Boxes, scores and heat maps drawn over the field; where the result is signed, what a "
+        "person said of a cell stands in place of the machine's call"
     )
     found.PixelData = encapsulate([jpeg])
     found["PixelData"].VR = "OB"

@@ -129,9 +129,12 @@ class _Document:
         return self._entry("Specimen", "specimen", self._id, content)
 
     def _observation(self, name: str, values: Resource) -> Resource:
-        laboratory = codes.concept(codes.CATEGORY, ("laboratory", "Laboratory"))
+        kind = ("laboratory", "Laboratory")
+        if self._case.specimen.task != MALARIA:
+            kind = ("imaging", "Imaging")
         asserted = {} if by_a_person(name) else self._asserted()
-        content: Resource = {"status": self._result.status, "category": [laboratory]}
+        category = codes.concept(codes.CATEGORY, kind)
+        content: Resource = {"status": self._result.status, "category": [category]}
         content |= self._about()
         if not by_a_person(name):
             content["device"] = self._reference("bundle", self._report.ran_on.bundle_sha256)

@@ -26,6 +26,8 @@ CI_LOW = ("ci-95-low", "Lower end of the 95 % interval")
 CI_HIGH = ("ci-95-high", "Upper end of the 95 % interval")
 CHEST_XRAY = ("chest-xray-screening", "Screening of a chest X-ray")
 CHEST_CALL = ("chest-xray-call", "Call on a chest X-ray")
+CHEST_FINDING = ("chest-xray-finding", "What is seen on the chest X-ray")
+CHEST_SCORE = ("chest-xray-score", "Score of the network that it is not normal, 0 to 1")
 
 # Asserted by artificial intelligence (HL7 AI Transparency on FHIR, ballot).
 AIAST = {

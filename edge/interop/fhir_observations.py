@@ -43,7 +43,24 @@ def _presence(report: SlideReport) -> Observation:
 
 def _call(report: SlideReport, local: str) -> Observation:
     found: Observation = {"code": codes.concept(local, codes.CHEST_CALL)}
-    return found | _verdict(report) | {"note": [{"text": _ran(report)}]}
+    parts: list[Observation] = []
+    if report.finding:
+        parts.append(
+            {
+                "code": codes.concept(local, codes.CHEST_FINDING),
+                "valueCodeableConcept": codes.concept(local, (report.finding, report.finding)),
+            }
+        )
+    if report.finding_score is not None:
+        parts.append(
+            _part(local, codes.CHEST_SCORE, codes.quantity(report.finding_score, "1", "1"))
+        )
+    told = (
+        f"{_what_ran(report)} {report.fields_read} pictures were read, {report.fields_refused} "
+        "refused."
+    )
+    found |= _verdict(report) | {"note": [{"text": told}]}
+    return found | ({"component": parts} if parts else {})
 
 
 def _verdict(report: SlideReport) -> Observation:
@@ -63,11 +80,15 @@ def _absent(why: str) -> Observation:
     }
 
 
-def _ran(report: SlideReport) -> str:
+def _what_ran(report: SlideReport) -> str:
     ran = report.ran_on
     fallback = f"; fallback: {ran.fallback_why or 'yes'}" if ran.fallback else ""
+    return f"{ran.bundle_id} on {ran.runtime}, {ran.accelerator}, {ran.threads} threads{fallback}."
+
+
+def _ran(report: SlideReport) -> str:
     return (
-        f"{ran.bundle_id} on {ran.runtime}, {ran.accelerator}, {ran.threads} threads{fallback}. "
+        f"{_what_ran(report)} "
         f"{report.fields_read} fields were read, {report.fields_refused} refused; "
         f"{report.rbc_count} red cells."
     )

@@ -32,6 +32,8 @@ _OF_REPORT = (
     "confirmed_count",
     "rejected_count",
     "unreviewed_count",
+    "finding",
+    "finding_score",
 )
 _OF_RUN = ("bundle_id", "bundle_sha256", "runtime", "accelerator", "fallback", "fallback_why")
 COLUMNS = (

@@ -8,7 +8,8 @@ from typing import Any
 from edge.analysis.explain import cell_view, heat_view
 from edge.contract.errors import ConflictError, NotFoundError, StoreError
 from edge.contract.images import decode_image, encode_image
-from edge.contract.labels import is_infected
+from edge.contract.labels import XRAY_LABELS, is_infected
+from edge.contract.types import U8Array
 from edge.protocol import Protocol
 from edge.reports.interval_picture import IntervalChart, interval_chart
 from edge.signing import SpecimenReview, read_review
@@ -23,8 +24,10 @@ from edge.store.records import (
 )
 from edge.store.register import Register
 from edge.store.store import Store
+from edge.xray.heat import shown_at, with_heat
 
 CELLS_AT_MOST = 6
+_XRAY_PX = 480
 _UNFINISHED = "Screening did not finish, so the counts are not the whole slide."
 
 
@@ -33,7 +36,7 @@ class CellPicture:
     """A suspect cell with its evidence.
 
     Attributes:
-        plain: JPEG of the cell with its surroundings.
+        plain: JPEG of the cell with its surroundings, or of the X-ray.
         heat: the same with what spoke for an infection; None where there is no map.
         review: what a person said of it; None where none did.
     """
@@ -119,9 +122,18 @@ def _pictures(store: Store, found: SpecimenReview) -> tuple[CellPicture, ...]:
 
 def _picture(store: Store, cell: SuspectCellRecord, review: Review | None) -> CellPicture:
     image = decode_image(store.image_bytes(store.field(cell.specimen_id, cell.field_index)))
+    if cell.label in XRAY_LABELS:
+        return _radiograph(image, cell, review)
     box = (cell.left_px, cell.top_px, cell.width_px, cell.height_px)
     heat = None
     if cell.cam is not None:
         view = heat_view(image, *box, cell.cam, of_novelty=not is_infected(cell.label))
         heat = encode_image(view, ".jpg", quality=85)
     return CellPicture(cell, encode_image(cell_view(image, *box), ".jpg", quality=85), heat, review)
+
+
+def _radiograph(image: U8Array, cell: SuspectCellRecord, review: Review | None) -> CellPicture:
+    plain, heat = shown_at(image, _XRAY_PX), None
+    if cell.cam is not None:
+        heat = encode_image(with_heat(plain, cell.cam), ".jpg", quality=85)
+    return CellPicture(cell, encode_image(plain, ".jpg", quality=85), heat, review)

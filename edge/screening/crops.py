@@ -6,7 +6,7 @@ They are crops of cells, or whole chest X-rays, as the bundle's task has it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 from edge.analysis.colour import is_coloured, is_grey
 from edge.analysis.stain import is_cell_colour
 from edge.contract.errors import ImageError, SourceError
-from edge.contract.images import list_images, read_image
+from edge.contract.images import IMAGE_SUFFIXES, decode_image, list_images, read_bytes
 from edge.contract.labels import XRAY_TASKS
 from edge.contract.manifest import Manifest
 from edge.contract.preprocess import prepare_crop
@@ -24,6 +24,7 @@ from edge.contract.types import U8Array
 from edge.screening.calls import Call, call_pictures
 from edge.screening.classifier import Classifier
 from edge.screening.novelty import NoveltyNetwork
+from edge.xray.radiograph import DICOM_SUFFIXES, decode_radiograph
 
 BATCH = 128
 GREY = "image is grey: the stain cannot be judged; send a colour image"
@@ -37,6 +38,8 @@ NO_RED_CELL = (
     "{:.2f}); send a crop of one red cell"
 )
 COLUMNS = ("path", "score", "call", "novelty", "refused")
+Refusal = Callable[[U8Array], str]
+_SUFFIXES = IMAGE_SUFFIXES | DICOM_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -73,20 +76,28 @@ def expand(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        images = list_images(path) if path.is_dir() else [path]
+        images = list_images(path, _SUFFIXES) if path.is_dir() else [path]
         if not images:
-            raise SourceError(f"folder {path} holds no PNG, JPEG, WebP or BMP image")
+            raise SourceError(f"folder {path} holds no PNG, JPEG, WebP, BMP or DICOM image")
         found += images
     return found
 
 
-def classify(paths: Iterable[Path], classifier: Classifier) -> Iterator[CropResult]:
-    """A result for each path, in order. Memory does not grow with their number."""
+def classify(
+    paths: Iterable[Path], classifier: Classifier, refuse: Refusal | None = None
+) -> Iterator[CropResult]:
+    """A result for each path, in order. Memory does not grow with their number.
+
+    Args:
+        paths: of the files.
+        classifier: calls them.
+        refuse: says why a decoded picture is not to be called; empty where it is.
+    """
     manifest = classifier.bundle.manifest
     remaining = iter(paths)
     with ThreadPoolExecutor() as pool:
         while chunk := list(itertools.islice(remaining, BATCH)):
-            prepared = list(pool.map(lambda path: read_crop(path, manifest), chunk))
+            prepared = list(pool.map(lambda path: read_crop(path, manifest, refuse), chunk))
             yield from _judge([str(path) for path in chunk], prepared, classifier)
 
 
@@ -97,7 +108,7 @@ def classify_images(
     manifest = classifier.bundle.manifest
     remaining = iter(named)
     while chunk := list(itertools.islice(remaining, BATCH)):
-        prepared = [_prepare(image, manifest) for _, image in chunk]
+        prepared = [prepare_picture(image, manifest) for _, image in chunk]
         yield from _judge([name for name, _ in chunk], prepared, classifier)
 
 
@@ -135,15 +146,26 @@ def _second_opinion(
     ]
 
 
-def read_crop(path: Path, manifest: Manifest) -> U8Array | str:
+def read_crop(path: Path, manifest: Manifest, refuse: Refusal | None = None) -> U8Array | str:
     """The network's input from a file, (S,S,3) uint8 RGB, or why the file is none."""
     try:
-        return _prepare(read_image(path, may_be_grey=manifest.task in XRAY_TASKS), manifest)
+        image = decode_for(read_bytes(path), manifest)
+        why = refuse(image) if refuse else ""
+        return why or prepare_picture(image, manifest)
     except ImageError as error:
         return str(error)
 
 
-def _prepare(image: U8Array, manifest: Manifest) -> U8Array | str:
+def decode_for(data: bytes, manifest: Manifest) -> U8Array:
+    """The picture as the task has it, (H,W,3) uint8 RGB; DICOM for X-rays alone.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    return decode_radiograph(data) if manifest.task in XRAY_TASKS else decode_image(data)
+
+
+def prepare_picture(image: U8Array, manifest: Manifest) -> U8Array | str:
     """The network's input, or why the picture is none for this task."""
     spec = manifest.preprocessing
     try:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 
 from edge.contract.errors import DataError, NotFoundError
-from edge.contract.labels import CELL_LABELS
+from edge.contract.labels import CELL_LABELS, READER_LABELS
 from edge.store import queries
 from edge.store.clinic_schema import PersonTallyRow, ReviewRow, SlideRow
 from edge.store.decisions import log_decision, refuse_signed
 from edge.store.records import MALARIA, PersonTally, Review
 from edge.store.specimens import claim
-from edge.store.text_rules import check_choice, check_id, check_name, check_note
+from edge.store.text_rules import check_choice, check_name, check_note
 
 if TYPE_CHECKING:
     from edge.store.store import Store
@@ -36,7 +36,7 @@ class Reviews:
 
         Args:
             cell_id: of a suspect cell.
-            label: of `edge.contract.labels`; the machine's own confirms it.
+            label: of `edge.contract.labels`, for a cell or an X-ray; the machine's own confirms it.
             by: the person's name.
             note: why, if it needs saying.
             seen_version: the specimen's version on the page; None asks for no check.
@@ -52,12 +52,12 @@ class Reviews:
             specimen = queries.get_specimen(session, cell.specimen_id)
             refuse_signed(specimen)
             claim(specimen, seen_version)
-            if specimen.task == MALARIA:
-                check_choice(label, CELL_LABELS, "label")
+            labels = CELL_LABELS if specimen.task == MALARIA else READER_LABELS
+            check_choice(label, labels, "label")
             row = ReviewRow(
                 cell_id=cell_id,
                 specimen_id=cell.specimen_id,
-                label=check_id(label, "label"),
+                label=label,
                 confirmed=label == cell.label,
                 by=by,
                 at_utc=self._store.now(),

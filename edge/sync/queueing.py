@@ -18,8 +18,8 @@ from edge.interop.dhis2_tracker import tracker_payload
 from edge.interop.settings import InteropSettings
 from edge.store.clinic_schema import OutboxRow, ResultRow
 from edge.store.outbox import Outbox
-from edge.store.records import PRELIMINARY, OutboxItem
-from edge.store.schema import FieldRow
+from edge.store.records import MALARIA, PRELIMINARY, UNSENT, OutboxItem
+from edge.store.schema import FieldRow, SpecimenRow
 from edge.store.store import Store
 from edge.sync.settings import ALL, DHIS2, DICOM, DICOMWEB, FHIR, SyncSettings, Target
 
@@ -42,7 +42,7 @@ def queue_missing(
         if target.kind == DHIS2:
             try:
                 added += _queue_months(store, target, sync.months, interop)
-            except ConfigError as error:
+            except (ConfigError, StoreError) as error:
                 problems.append(f"{target.name}, counts: {error}")
             if not interop.dhis2.program:
                 continue
@@ -116,6 +116,9 @@ def _missing(store: Store, target: Target) -> list[tuple[str, int]]:
     )
     if target.send != ALL or target.kind == DHIS2:
         query = query.where(ResultRow.status != PRELIMINARY)
+    if target.kind == DHIS2:
+        of_malaria = select(SpecimenRow.specimen_id).where(SpecimenRow.task == MALARIA)
+        query = query.where(ResultRow.specimen_id.in_(of_malaria))
     if target.since:
         query = query.where(ResultRow.at_utc >= target.since)
     if target.kind in (DICOM, DICOMWEB):
@@ -136,9 +139,12 @@ def _queue_months(store: Store, target: Target, months: int, interop: InteropSet
         counts = dhis2_counts.count_month(store, month)
         kind = f"{COUNTS_KIND}-{month}"
         versions = [one for one in earlier if (one.target, one.kind) == (target.name, kind)]
-        content = dhis2_counts.data_value_set(month, counts, interop.dhis2)
-        payload = dhis2_counts.value_set_bytes(content)
         newest = versions[-1] if versions else None
+        content = dhis2_counts.data_value_set(month, counts, interop.dhis2)
+        taken = [one for one in versions if one.state != UNSENT]
+        if taken:
+            dhis2_counts.add_zeros(content, outbox.payload(taken[-1]))
+        payload = dhis2_counts.value_set_bytes(content)
         if not content["dataValues"] or (newest and outbox.payload(newest) == payload):
             continue
         outbox.add(target.name, kind, "", newest.version + 1 if newest else 1, payload)

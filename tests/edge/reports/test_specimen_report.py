@@ -17,6 +17,7 @@ from edge.reports.lines import NOTICE, caption, lines_of, moment
 from edge.reports.page import render, render_html
 from edge.reports.paper import printable
 from edge.reports.pdf import render_pdf
+from edge.reports.wording import SMEAR
 from edge.signing import amend, sign
 from edge.store.records import FAILED, THICK, Patient, SpecimenDetails
 from edge.store.register import Register
@@ -66,13 +67,13 @@ def test_signed_report_tells_all_of_it(store: Store) -> None:
         "8 of 8 by Ana Ouédraogo", "1 infected, 7 not", "100 parasites", "4,000 per µL",
         "8,000 white cells per µL, assumed", "Final, signed by Ana Ouédraogo at", "who-thin-5000@1",
         "malaria-cells-4 (abababababab)", "litert, cpu-xnnpack", "SIMULATED",
-        "1. positive, preliminary, device", "2. positive, final, Ana Ouédraogo",
+        "1. positive, preliminary, the device", "2. positive, final, Ana Ouédraogo",
     ):  # fmt: skip
         assert expected in page, expected
     assert page.count("data:image/jpeg;base64,") == 12 and "<svg" in page
     assert not re.search(r"(?:src|href)=\"(?!data:)", page), "the file needs no other"
     # The cell that a person confirmed comes first, though its score is the least.
-    assert caption(found.pictures[0])[1] == "ring: Ana Ouédraogo"
+    assert caption(found.pictures[0], SMEAR)[1] == "ring: Ana Ouédraogo"
     assert page_count(render_pdf(found)) == 1
 
 
