@@ -8,9 +8,10 @@ from edge.contract.errors import DataError, NotFoundError
 from edge.reports.content import read_content
 from edge.reports.monthly import plots
 from edge.reports.monthly.counts import Month, read_month
-from edge.reports.monthly.lines import agreement_rows, count_rows
+from edge.reports.monthly.lines import agreement_rows, count_rows, named
 from edge.reports.page import render, render_summary
 from web_ui.context import context
+from web_ui.language import current_language, said
 
 blueprint = Blueprint("reports", __name__, url_prefix="/specimens/<specimen_id>")
 monthly = Blueprint("monthly", __name__, url_prefix="/summary")
@@ -30,7 +31,9 @@ def html(specimen_id: str) -> Response:
 
 def _file(specimen_id: str, suffix: str, how: str) -> Response:
     content = read_content(context().store, specimen_id, context().service.protocol)
-    return _answer(render(content, suffix), f"clinicscope-{specimen_id}.{suffix}", how)
+    return _answer(
+        render(content, suffix, current_language()), f"clinicscope-{specimen_id}.{suffix}", how
+    )
 
 
 def _answer(data: bytes, name: str, how: str) -> Response:
@@ -48,15 +51,19 @@ def show() -> Response:
     try:
         found = _month(asked)
     except DataError as error:
-        page = render_template("summary.html", month=None, asked=asked[:40], problem=f"{error}.")
+        page = render_template(
+            "summary.html", month=None, asked=asked[:40], problem=said(f"{error}.")
+        )
         return make_response(page, 422)
+    language = current_language()
     return make_response(
         render_template(
             "summary.html",
             month=found,
             asked=asked,
-            counts=count_rows(found),
-            agreement=agreement_rows(found),
+            counts=count_rows(found, language),
+            agreement=agreement_rows(found, language),
+            groups=[named(one, language) for one in (found.by_age, found.by_sex, found.by_site)],
             days=plots.day_plot(found.days),
             plots=plots,
         )
@@ -70,7 +77,7 @@ def month_pdf(month: str) -> Response:
         found = _month(month)
     except DataError as error:
         raise NotFoundError(str(error)) from error
-    data = render_summary(found, context().store.now())
+    data = render_summary(found, context().store.now(), current_language())
     return _answer(data, f"clinicscope-{found.month}.pdf", "inline")
 
 

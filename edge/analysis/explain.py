@@ -23,6 +23,8 @@ _FULL_HEAT_LOGITS = 40.0
 _FULL_NOVELTY_HEAT_LOGITS = 6.0
 _INFECTED, _DISPUTED, _UNCERTAIN = (214, 32, 32), (205, 105, 0), (190, 150, 0)
 _REFUSED, _PLAIN_INK = (112, 48, 160), (30, 30, 30)
+# A person's calls, apart from the machine's in colour and in word.
+_SEEN, _REJECTED = (150, 0, 90), (0, 110, 130)
 # Of a field that is this wide; in others lines and letters grow with it.
 _USUAL_WIDTH_PX = 1280
 _LINE_PX, _LETTER_PX, _SWATCH_PX = 24, 9, 12
@@ -49,11 +51,12 @@ def annotate_field(image: U8Array, cells: Sequence[Mapping[str, Any]]) -> U8Arra
     Thick boxes are for a person to look at: cells called infected, with their stage where it is
     told, and score; cells on which the two networks differ, with which of them (1st the classifier,
     2nd the novelty network) suspects the cell and its score; cells that are uncertain; refused
-    objects that look infected. Lines and letters grow with the picture.
+    objects that look infected. What a person said of a cell stands in place of the machine's call.
+    Lines and letters grow with the picture.
 
     Args:
         image: (H,W,3) uint8 RGB.
-        cells: as `screen --json` writes them.
+        cells: as `screen --json` writes them; with `said`, a person's label, where there is one.
     """
     out = image.copy()
     times = _times(image)
@@ -126,6 +129,11 @@ def _times(image: U8Array) -> int:
 
 
 def _mark(cell: Mapping[str, Any]) -> _Mark:
+    said = cell.get("said")
+    return _said_mark(said) if said else _called_mark(cell)
+
+
+def _called_mark(cell: Mapping[str, Any]) -> _Mark:
     infected = is_infected(cell["label"])
     if cell["refused"]:
         score = f" {cell['score']:.2f}" if infected else ""
@@ -142,6 +150,14 @@ def _mark(cell: Mapping[str, Any]) -> _Mark:
     if cell["label"] in NON_RBC:
         return _Mark(1, (40, 90, 200), 1, "no red cell", cell["label"])
     return _Mark(0, (60, 150, 110), 1, "healthy")
+
+
+def _said_mark(label: str) -> _Mark:
+    if is_infected(label):
+        stage = "infected" if label == PARASITISED else label
+        return _Mark(7, _SEEN, 3, "infected, says a person", f"{stage}, person")
+    what = label if label in NON_RBC else "healthy"
+    return _Mark(6, _REJECTED, 3, "not infected, says a person", f"{what}, person")
 
 
 def _beside(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -40,12 +40,14 @@ class Contents:
 
     Attributes:
         lost: "name: why" of what records name and the disk no longer has.
+        told: is called with how many of the files that records name were looked at.
     """
 
     store: Store
     snapshot: Path
     manifest: BackupManifest
     lost: list[str] = field(default_factory=list)
+    told: Callable[[int], object] = lambda _: None
 
     def __iter__(self) -> Iterator[Content]:
         yield content_of(MANIFEST, self.manifest.to_bytes())
@@ -61,6 +63,7 @@ class Contents:
             yield content_of(LOST, ("\n".join(self.lost) + "\n").encode())
 
     def _named_files(self) -> Iterator[Content]:
+        done = 0
         with closing(_open(self.snapshot)) as connection:
             for query in _FILES:
                 for name, sha256 in connection.execute(query):
@@ -69,6 +72,8 @@ class Contents:
                         self.lost.append(f"{name}: {why}")
                     else:
                         yield content_of(name, data)
+                    done += 1
+                    self.told(done)
 
 
 def take_snapshot(store: Store, path: Path) -> BackupManifest:

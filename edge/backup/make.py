@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,15 @@ LOCK_FILE = "backup.lock"
 # What a power cut leaves of it, the next start deletes, as every file called so.
 _SNAPSHOT = f".backup.db{TEMP_SUFFIX}"
 _TRIES = 3
+# Its steps, each of which is told with how much of it is done.
+COPYING, WRITING, READING = "copying", "writing", "reading"
+Told = Callable[[str, int, int], object]
 # The subject of its line in the log.
 SUBJECT = "backup"
+
+
+def _nothing(*_: object) -> None:
+    pass
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ def make_backup(
     *,
     plain: bool = False,
     by: str = DEVICE,
+    told: Told = _nothing,
 ) -> BackupReport:
     """Writes a backup while the device goes on screening.
 
@@ -71,6 +80,7 @@ def make_backup(
         recipients: public keys of age (age1...), each of which opens it.
         plain: without encryption, where there is no recipient.
         by: who asked for it, for the log.
+        told: is called with the step, how much of it is done, and of how much.
 
     Raises:
         ConfigError: neither recipient nor `plain`, a key is none, or the target is no place.
@@ -78,32 +88,56 @@ def make_backup(
         StorageFullError: no room; nothing is left behind.
         StoreError: it cannot be written, or read back as it was written; nothing is left behind.
     """
+    path = _path(store, target, encrypted=not plain)
+    report = write_backup(store, path, recipients, plain=plain, told=told)
+    log_backup(store, report, by)
+    return report
+
+
+def write_backup(
+    store: Store,
+    path: Path,
+    recipients: Sequence[str] = (),
+    *,
+    plain: bool = False,
+    told: Told = _nothing,
+) -> BackupReport:
+    """The same into a file that is still to be brought elsewhere; the log tells of none yet.
+
+    Raises as `make_backup`.
+    """
     if plain == bool(recipients):
         raise ConfigError(
             "a backup goes to a recipient's key (age1...), or unencrypted where that is asked "
             "for; give one of both"
         )
     keys = check_recipients(recipients)
-    path = _path(store, target, encrypted=bool(keys))
     with disk_errors(path, 0), _alone(store) as snapshot:
-        report = _try(store, path, snapshot, keys)
-    told = {
-        "file": path.name,
+        return _try(store, path, snapshot, keys, told)
+
+
+def log_backup(store: Store, report: BackupReport, by: str) -> None:
+    """The line of the log by which these records count as backed up."""
+    line = {
+        "file": report.path.name,
         "sha256": report.sha256,
         "bytes": report.size_bytes,
         "encrypted": report.encrypted,
         "lost": len(report.lost),
         "head": report.audit_head,
     }
-    Audit(store).write(by, "backup.made", SUBJECT, told)
-    return report
+    Audit(store).write(by, "backup.made", SUBJECT, line)
+
+
+def backup_name(store: Store, *, encrypted: bool) -> str:
+    """What a backup that is made now is called."""
+    moment = datetime.fromisoformat(store.now()).astimezone(UTC)
+    return f"clinicscope-{moment:%Y%m%d-%H%M%S}{AGE_SUFFIX if encrypted else PLAIN_SUFFIX}"
 
 
 def _path(store: Store, target: Path, *, encrypted: bool) -> Path:
     if target.is_dir():
-        moment = datetime.fromisoformat(store.now()).astimezone(UTC)
-        suffix = AGE_SUFFIX if encrypted else PLAIN_SUFFIX
-        target /= f"clinicscope-{moment:%Y%m%d-%H%M%S}{suffix}"
+        target /= backup_name(store, encrypted=encrypted)
     elif not target.parent.is_dir():
         raise ConfigError(f"there is no folder {target.parent}; is the drive plugged in?")
     path = target.resolve()
@@ -131,14 +165,16 @@ def _alone(store: Store) -> Iterator[Path]:
                 snapshot.unlink(missing_ok=True)
 
 
-def _try(store: Store, path: Path, snapshot: Path, keys: list[Any]) -> BackupReport:
+def _try(store: Store, path: Path, snapshot: Path, keys: list[Any], told: Told) -> BackupReport:
     """Again with a newer copy of the database, where images were replaced meanwhile."""
     for left in range(_TRIES - 1, -1, -1):
         snapshot.unlink(missing_ok=True)
-        contents = Contents(store, snapshot, take_snapshot(store, snapshot))
+        told(COPYING, 0, 1)
+        manifest = take_snapshot(store, snapshot)
+        contents = Contents(store, snapshot, manifest, told=_part(told, WRITING, manifest.images))
         temp = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMP_SUFFIX}")
         try:
-            sha256 = write_and_read_back(contents, temp, keys)
+            sha256 = write_and_read_back(contents, temp, keys, partial(told, READING))
             if left and any(_is_outdated(store, lost) for lost in contents.lost):
                 continue
             temp.replace(path)
@@ -148,6 +184,11 @@ def _try(store: Store, path: Path, snapshot: Path, keys: list[Any]) -> BackupRep
                 temp.unlink(missing_ok=True)
         break
     return _report(store, contents, path, sha256, encrypted=bool(keys))
+
+
+def _part(told: Told, step: str, of: int) -> Callable[[int], object]:
+    """Tells a step; payloads of the queue, which come last, are not among what it is of."""
+    return lambda done: told(step, min(done, of), of)
 
 
 def _is_outdated(store: Store, lost: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -48,7 +48,12 @@ class _Written:
         self._file.flush()
 
 
-def write_and_read_back(contents: Iterable[Content], temp: Path, keys: list[Any]) -> str:
+def write_and_read_back(
+    contents: Iterable[Content],
+    temp: Path,
+    keys: list[Any],
+    told: Callable[[int, int], object] = lambda *_: None,
+) -> str:
     """Writes a file that is not there yet.
 
     The device holds no recipient's secret key. So that it can read back what it encrypted, a key
@@ -58,6 +63,7 @@ def write_and_read_back(contents: Iterable[Content], temp: Path, keys: list[Any]
         contents: of the archive.
         temp: the file; the caller removes it where this fails.
         keys: of whom it is encrypted to; unencrypted without any.
+        told: is called while it is read back, with how many bytes of how many.
 
     Returns:
         the file's sha256.
@@ -79,7 +85,8 @@ def write_and_read_back(contents: Iterable[Content], temp: Path, keys: list[Any]
             # Out of memory with it: what is read back comes from the disk.
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             file.seek(0)
-            _read_back(file, written.digest.hexdigest(), (sums.count, sums.sha256()), once)
+            source = _ReadBack(file, temp.stat().st_size, told)
+            _read_back(source, written.digest.hexdigest(), (sums.count, sums.sha256()), once)
         return written.digest.hexdigest()
 
 
@@ -99,13 +106,16 @@ def _write(chunks: Iterable[bytes], out: _Written, keys: list[Any]) -> None:
 class _ReadBack:
     """Hashes what is read from a file."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, size_bytes: int, told: Callable[[int, int], object]) -> None:
+        self._file, self._size_bytes, self._told = file, size_bytes, told
+        self._done_bytes = 0
         self.digest = hashlib.sha256()
 
     def read(self, size: int = -1) -> bytes:
         data = self._file.read(size)
         self.digest.update(data)
+        self._done_bytes += len(data)
+        self._told(self._done_bytes, self._size_bytes)
         return data
 
 
@@ -122,8 +132,7 @@ class _Nowhere:
         pass
 
 
-def _read_back(file: BinaryIO, sha256: str, written: tuple[int, str], once: Any) -> None:
-    source = _ReadBack(file)
+def _read_back(source: _ReadBack, sha256: str, written: tuple[int, str], once: Any) -> None:
     try:
         if once is None:
             found = read_archive(source, lambda _: _Nowhere())

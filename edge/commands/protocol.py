@@ -170,7 +170,9 @@ def _pairs(home: Path) -> Iterator[Pair]:
     thick = load_thick_protocol(chosen.thick, home)
     with closing(Store(home)) as store:
         for specimen in _specimens(store):
-            reports = [one.report for one in Results(store).history(specimen.specimen_id)]
+            reports = [
+                one.report for one in Results(store).of_machine_and_persons(specimen.specimen_id)
+            ]
             tallies = Tallies(store).of_specimen(specimen.specimen_id)
             persons = counts_of_persons(tallies, chosen, thick)
             pair = pair_of(specimen.specimen_id, specimen.started_utc, reports, persons)

@@ -83,6 +83,22 @@ def data_value_set(month: str, counts: Counter[Key], codes: Dhis2Codes) -> dict[
     return {"dataSet": codes.data_set, "period": period, "dataValues": values}
 
 
+def add_zeros(content: dict[str, Any], earlier: bytes) -> None:
+    """Adds a 0 for each value that was told earlier and is none any more.
+
+    So it is where the last test of a unit was found to be another unit's.
+
+    Args:
+        content: of `data_value_set`; is added to.
+        earlier: what was sent of that month before, as `value_set_bytes` made it.
+    """
+    names = ("dataElement", "orgUnit", "period", "categoryOptionCombo")
+    told = {tuple(value[name] for name in names) for value in content["dataValues"]}
+    for value in json.loads(earlier)["dataValues"]:
+        if tuple(value[name] for name in names) not in told:
+            content["dataValues"].append(value | {"value": "0"})
+
+
 def org_unit(site: str, codes: Dhis2Codes) -> str:
     """The code of a site's unit. Raises ConfigError where there is none."""
     found = codes.org_units.get(site, site) or codes.org_unit

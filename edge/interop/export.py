@@ -10,7 +10,7 @@ import hashlib
 import os
 import secrets
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,16 +19,19 @@ from typing import Any, BinaryIO
 from edge.contract.errors import ConfigError, NotFoundError
 from edge.interop import dhis2_counts, dicom, fhir, tables
 from edge.interop.age import SUFFIX, check_recipients, write_encrypted
-from edge.interop.cases import Case, cases_of_month, month_start, read_case
+from edge.interop.cases import Case, cases_of_month, month_start, next_month, read_case
 from edge.interop.dhis2_tracker import tracker_payload
 from edge.interop.settings import InteropSettings
 from edge.store.audit import Audit
 from edge.store.files import TEMP_SUFFIX, disk_errors, sync_folder
 from edge.store.records import DEVICE
+from edge.store.search import Search, SpecimenFilter
 from edge.store.store import Store
 
 CSV, FHIR, DHIS2, DICOM = "csv", "fhir", "dhis2", "dicom"
 FORMATS = (CSV, FHIR, DHIS2, DICOM)
+# Is told how many specimens are written.
+Told = Callable[[int], object]
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,18 @@ def export(
     folder: Path,
     recipients: Iterable[str] = (),
     by: str = DEVICE,
+    told: Told = lambda _: None,
 ) -> Exported:
     """Writes what is wanted and a line in the log.
+
+    Args:
+        store: the clinic's records.
+        settings: how the site names itself.
+        wanted: what to write.
+        folder: where to; it must be there.
+        recipients: public keys of age, each of which opens it; plain text without any.
+        by: who exports, for the log.
+        told: is called after each specimen.
 
     Raises:
         NotFoundError: no such specimen, or a folder that is not there (a stick that is not in).
@@ -87,7 +100,7 @@ def export(
     if wanted.specimen_id:
         store.specimen(wanted.specimen_id)
     path = folder / (wanted.file + (SUFFIX if keys else ""))
-    chunks = _chunks(store, settings, wanted)
+    chunks = _chunks(store, settings, wanted, told)
     with _whole(path) as out:
         if keys:
             write_encrypted(chunks, out, keys)
@@ -95,14 +108,22 @@ def export(
             for chunk in chunks:
                 out.write(chunk)
     found = Exported(path, path.stat().st_size, _sha256(path), bool(keys))
-    told: dict[str, Any] = {"format": wanted.format, "file": path.name, "sha256": found.sha256}
+    line: dict[str, Any] = {"format": wanted.format, "file": path.name, "sha256": found.sha256}
     subject = wanted.specimen_id or wanted.month
-    Audit(store).write(by, "export.written", subject, told | {"encrypted": found.encrypted})
+    Audit(store).write(by, "export.written", subject, line | {"encrypted": found.encrypted})
     return found
 
 
-def _chunks(store: Store, settings: InteropSettings, wanted: Wanted) -> Iterator[bytes]:
-    cases = _cases(store, wanted)
+def count_cases(store: Store, wanted: Wanted) -> int:
+    """Of how many specimens `export` will tell."""
+    if wanted.specimen_id:
+        return 1
+    start, end = month_start(wanted.month), month_start(next_month(wanted.month))
+    return Search(store).count(SpecimenFilter(from_utc=start, before_utc=end))
+
+
+def _chunks(store: Store, settings: InteropSettings, wanted: Wanted, told: Told) -> Iterator[bytes]:
+    cases = _counted(_cases(store, wanted), told)
     if wanted.format == CSV:
         yield from tables.csv_lines(cases)
     elif wanted.format == FHIR and wanted.month:
@@ -126,6 +147,12 @@ def _cases(store: Store, wanted: Wanted) -> Iterator[Case]:
         yield from cases_of_month(store, wanted.month)
     else:
         yield read_case(store, wanted.specimen_id)
+
+
+def _counted(cases: Iterable[Case], told: Told) -> Iterator[Case]:
+    for number, case in enumerate(cases, 1):
+        yield case
+        told(number)
 
 
 class _Passing:

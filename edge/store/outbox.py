@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,16 @@ if TYPE_CHECKING:
 OUTBOX_FOLDER = "outbox"
 # A try that lies further ahead was planned by a clock that has since been set back.
 LONGEST_WAIT_S = 86_400
+
+
+@dataclass(frozen=True)
+class TargetCounts:
+    """Of one receiver: how many items wait, are given up, and were acknowledged, and when last."""
+
+    waiting: int = 0
+    failed: int = 0
+    sent: int = 0
+    last_utc: str = ""
 
 
 class Outbox:
@@ -113,6 +124,21 @@ class Outbox:
         counts = dict.fromkeys((WAITING, SENT, UNSENT), 0)
         counts.update((state, count) for state, count in rows)
         return counts
+
+    def counts_by_target(self) -> dict[str, TargetCounts]:
+        """The same of each receiver that anything was queued for."""
+        query = select(
+            OutboxRow.target,
+            func.sum(OutboxRow.state == WAITING),
+            func.sum(OutboxRow.state == UNSENT),
+            func.sum(OutboxRow.state == SENT),
+            func.max(OutboxRow.acknowledged_utc),
+        ).group_by(OutboxRow.target)
+        with self._store.session() as session:
+            return {
+                target: TargetCounts(int(waiting), int(failed), int(sent), last or "")
+                for target, waiting, failed, sent, last in session.execute(query)
+            }
 
     def payload(self, item: OutboxItem) -> bytes:
         """What is sent, compared with the hash in the record. Raises StoreError."""

@@ -66,7 +66,7 @@ def start(
     if item is not None:
         item.specimen_id = row.specimen_id
     by = details.operator or DEVICE
-    told = {"source": source, **_details_of(row)}
+    told = {"source": source, **details_of(row)}
     write_entry(session, now, by, "specimen.started", row.specimen_id, told)
     return row
 
@@ -125,10 +125,10 @@ def change(
     """
     claim(row, seen_version)
     by = check_name(by, "name")
-    before = _details_of(row)
+    before = details_of(row)
     for name, value in asdict(checked(session, details)).items():
         setattr(row, name, value)
-    after = _details_of(row)
+    after = details_of(row)
     told = {name: [before[name], after[name]] for name in _DETAILS if before[name] != after[name]}
     write_entry(session, now, by, "specimen.changed", row.specimen_id, told)
 
@@ -147,7 +147,8 @@ def claim(row: SpecimenRow, seen_version: int | None) -> None:
     row.version += 1
 
 
-def _details_of(row: SpecimenRow) -> dict[str, Any]:
+def details_of(row: SpecimenRow) -> dict[str, Any]:
+    """The details as they are stored, by name."""
     return {name: getattr(row, name) for name in _DETAILS}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -45,19 +45,32 @@ class SyncReport:
     waiting: list[OutboxItem] = field(default_factory=list)
 
 
-def sync_once(store: Store, sync: SyncSettings, interop: InteropSettings) -> SyncReport:
+def _never() -> bool:
+    return False
+
+
+def sync_once(
+    store: Store,
+    sync: SyncSettings,
+    interop: InteropSettings,
+    stopping: Callable[[], bool] = _never,
+) -> SyncReport:
     """Queues what is missing and sends what is due.
+
+    Args:
+        stopping: asked before each item; once it is true, the round ends.
 
     Raises:
         BusyError: another process sends.
         StoreError: the records cannot be read or written.
     """
     report, unreachable, more = SyncReport(), set[str](), True
+    problems: list[str] = []
     with _one_sender(store):
-        while more:
-            problems: list[str] = []
+        while more and not stopping():
+            problems = []
             queued = queueing.queue_missing(store, sync, interop, problems)
-            sent = _send_due(store, sync, report, unreachable)
+            sent = _send_due(store, sync, report, unreachable, stopping)
             report.queued, report.sent = report.queued + queued, report.sent + sent
             more = bool(queued or sent)  # there may be more than was taken at once
     report.problems += problems
@@ -70,7 +83,7 @@ def sync_until(
 ) -> Iterator[SyncReport]:
     """Rounds without end, `interval_s` apart, until `stop` is set."""
     while not stop.is_set():
-        yield sync_once(store, sync, interop)
+        yield sync_once(store, sync, interop, stop.is_set)
         stop.wait(sync.interval_s)
 
 
@@ -93,11 +106,19 @@ def _one_sender(store: Store) -> Iterator[None]:
         yield
 
 
-def _send_due(store: Store, sync: SyncSettings, report: SyncReport, unreachable: set[str]) -> int:
+def _send_due(
+    store: Store,
+    sync: SyncSettings,
+    report: SyncReport,
+    unreachable: set[str],
+    stopping: Callable[[], bool],
+) -> int:
     """Returns how many were acknowledged."""
     targets = {target.name: target for target in sync.targets}
     outbox, sent = Outbox(store), 0
     for item in _due(outbox, set(targets) - unreachable):
+        if stopping():
+            break
         # Where one item found nobody, the next ones need not wait for a time-out each.
         if item.target in unreachable or _comes_after(outbox, item):
             continue

@@ -19,6 +19,7 @@ from edge.interop import dicom
 from edge.interop.cases import read_case
 from edge.store.records import SpecimenDetails
 from edge.store.results import Results
+from edge.store.review import Reviews
 from edge.store.store import Store
 from edge.sync import to_pacs
 from edge.sync.settings import Target
@@ -157,3 +158,33 @@ def test_pacs_that_is_not_there_or_calls_itself_otherwise_is_no_acknowledgement(
     elsewhere = Target("pacs", "dicomweb", orthanc.url + "/nowhere")
     with pytest.raises(to_pacs.NotDeliveredError, match="40"):
         to_pacs.send_by_web(elsewhere, payload)
+
+
+def inks(found: pydicom.Dataset) -> list[np.ndarray]:
+    """The picture, and where in it the colours of a person's calls are."""
+    jpeg = next(pydicom.encaps.generate_frames(found.PixelData, number_of_frames=1))
+    picture = cv2.cvtColor(cv2.imdecode(np.frombuffer(jpeg, np.uint8), 1), cv2.COLOR_BGR2RGB)
+    return [
+        (np.abs(picture[:160].astype(int) - colour).sum(axis=2) < 60)
+        for colour in ((150, 0, 90), (0, 110, 130))
+    ]
+
+
+def test_persons_calls_are_drawn_once_they_are_signed(store: Store) -> None:
+    specimen_id = store.start_specimen("S", "upload", {}, SpecimenDetails())
+    image = encode_image(drawn_field(), ".png")
+    store.save_field(specimen_id, 0, make_field(0, infected=2), image)
+    store.finish_specimen(specimen_id, make_report())
+    seen, rejected = sorted(store.suspect_cells(specimen_id), key=lambda one: one.left_px)
+    Reviews(store).review_cell(seen.cell_id, "ring", "Ann")
+    Reviews(store).review_cell(rejected.cell_id, "uninfected", "Ann")
+    before = inks(capture(store, specimen_id))
+    assert not before[0].any() and not before[1].any()  # it may change until then
+    Results(store).sign(specimen_id, "Dr Achieng")
+    found = capture(store, specimen_id)
+    infected, not_infected = inks(found)
+    assert infected[60:88, 0:31].sum() > 60 and not infected[60:88, 42:70].any()
+    assert not_infected[60:88, 40:70].sum() > 60 and not not_infected[60:88, 0:28].any()
+    assert "in place of the machine's call" in found.DerivationDescription
+    # One version is one picture, whenever it is drawn.
+    assert capture(store, specimen_id).PixelData == found.PixelData

@@ -6,6 +6,7 @@ import calendar
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from edge.agreement import Agreement, Share, agree, pair_of, share_of
 from edge.contract.errors import DataError, NotFoundError
@@ -103,7 +104,7 @@ def read_month(store: Store, month: str, protocol: Protocol) -> Month:
     thick = load_thick_protocol(protocol.thick, store.home)
     pairs = []
     for record in records:
-        reports = [result.report for result in Results(store).history(record.specimen_id)]
+        reports = _reports(store, record.specimen_id)
         tallies = Tallies(store).of_specimen(record.specimen_id)
         persons = counts_of_persons(tallies, protocol, thick)
         pairs.append(pair_of(record.specimen_id, record.started_utc, reports, persons))
@@ -133,6 +134,10 @@ def _specimens(store: Store, month: str) -> Iterator[SpecimenRecord]:
     while page := Search(store).page(wanted, _PAGE, before):
         yield from page
         before = page[-1].specimen_id
+
+
+def _reports(store: Store, specimen_id: str) -> list[dict[str, Any]]:
+    return [one.report for one in Results(store).of_machine_and_persons(specimen_id)]
 
 
 def _patient(store: Store, patient_id: str | None) -> tuple[str, str]:

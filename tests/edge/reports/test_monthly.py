@@ -93,7 +93,7 @@ def test_month_counts_signed_results_of_its_days_alone(store: Store, clock: Cloc
     assert (agreement.specimens, agreement.both_positive, agreement.machine_alone) == (4, 1, 2)
     rows = dict(count_rows(month))
     assert rows["Positive share"].startswith("33 % (1 to 91 %) of 3")
-    assert rows["Fields refused"] == "5 of 65 (8%)"
+    assert rows["Fields refused"] == "5 of 65 (7.7 %)"
     assert dict(agreement_rows(month))["Machine alone positive"] == "2"
     data = render_month(month, store.now())
     assert data.startswith(b"%PDF-")
@@ -130,7 +130,7 @@ def test_bars_stay_within_their_plot(most: int) -> None:
 
 def test_shares_lie_in_order() -> None:
     (row,) = share_rows([Group("a", share_of(3, 10)), Group("b", share_of(0, 0))])
-    assert row.low < row.estimate < row.high and row.told == "3 of 10"
+    assert row.low < row.estimate < row.high and row.told == "3 / 10"
 
 
 def test_command_writes_a_month(

@@ -216,7 +216,7 @@ def test_image_replaced_meanwhile_is_no_loss(
     real = making.write_and_read_back
     calls = []
 
-    def replace_first(contents: Contents, temp: Path, keys: list[Any]) -> str:
+    def replace_first(contents: Contents, temp: Path, keys: list[Any], *_: Any) -> str:
         if not calls:
             store.save_field(specimen_id, 0, make_field(0), make_image(1, 2000))
         calls.append(temp)
