@@ -16,6 +16,7 @@ from web_ui.pictures import (
     MAX_WIDTH_PX,
     MIN_WIDTH_PX,
     cell_jpeg,
+    context_jpeg,
     field_jpeg,
     heat_jpeg,
     object_jpeg,
@@ -85,6 +86,15 @@ def cell_image(specimen_id: str, cell_id: int) -> Response:
     cell, field = _cell(specimen_id, cell_id)
     return _picture(
         f"{_stamp(field)}-c{cell_id}", lambda: cell_jpeg(context().images.read(field), cell)
+    )
+
+
+@blueprint.get("/cells/<int:cell_id>/field.jpg")
+def context_image(specimen_id: str, cell_id: int) -> Response:
+    """A suspect cell among its neighbours."""
+    cell, field = _cell(specimen_id, cell_id)
+    return _picture(
+        f"{_stamp(field)}-n{cell_id}", lambda: context_jpeg(context().images.read(field), cell)
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from edge.analysis.explain import annotate_field, cell_view, heat_view
+from edge.analysis.explain import annotate_field, cell_square, cell_view, heat_view
 from edge.contract.errors import NotFoundError
 from edge.contract.images import decode_image, encode_image
 from edge.contract.labels import is_infected
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 MIN_WIDTH_PX, MAX_WIDTH_PX = 64, 2048
 _QUALITY = 85
+# How much of the field is shown round a cell, in widths of the cell on each side.
+CONTEXT_MARGIN = 2.0
+CONTEXT_COLOUR = (214, 32, 32)
 
 
 class FieldImages:
@@ -83,6 +86,17 @@ def object_jpeg(image: U8Array, cell: Mapping[str, Any]) -> bytes:
 def cell_jpeg(image: U8Array, cell: SuspectCellRecord) -> bytes:
     """A suspect cell with its surroundings."""
     return object_jpeg(image, vars(cell))
+
+
+def context_jpeg(image: U8Array, cell: SuspectCellRecord) -> bytes:
+    """A suspect cell among its neighbours, boxed, in the field's own pixels."""
+    box = (cell.left_px, cell.top_px, cell.width_px, cell.height_px)
+    view = cell_square(image, *box, margin_fraction=CONTEXT_MARGIN)
+    side = view.shape[0]
+    start = ((side - cell.width_px) // 2, (side - cell.height_px) // 2)
+    end = (start[0] + cell.width_px, start[1] + cell.height_px)
+    drawn = cv2.rectangle(view, start, end, CONTEXT_COLOUR, max(1, side // 200))
+    return encode_image(np.asarray(drawn, np.uint8), ".jpg", quality=_QUALITY)
 
 
 def heat_jpeg(image: U8Array, cell: SuspectCellRecord) -> bytes:

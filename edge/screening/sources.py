@@ -1,4 +1,4 @@
-"""Where a specimen's fields come from: the device's own camera, or a registered one for a source."""
+"""Where a specimen's fields come from: the device's camera, or a registered one for a source."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class SpecimenWork:
         protocol: Protocol,
         control: CaptureControl,
         read: Sequence[FieldNote] = (),
-        prepare: Callable[[Reading], None] = lambda reading: None,
+        prepare: Callable[[Reading], None] | None = None,
     ) -> None:
         self.specimen_id = specimen_id
         self.control = control
@@ -81,7 +81,8 @@ class SpecimenWork:
     def run(self) -> None:
         """Reads to the end; never raises."""
         try:
-            self._prepare(self._reading)
+            if self._prepare:
+                self._prepare(self._reading)
             self._screen_all()
         except ClinicScopeError as error:
             log.error("specimen %s failed: %s", self.specimen_id, error)

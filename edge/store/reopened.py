@@ -1,4 +1,4 @@
-"""A specimen that ended before its time goes on: after a power cut, a lost camera, an early stop."""
+"""A specimen that ended before its time goes on: a power cut, a lost camera, an early stop."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ for (const item of document.querySelectorAll("time[datetime]")) {
   const moment = new Date(item.dateTime);
   if (!Number.isNaN(moment.getTime())) {
     item.title = item.textContent;
-    item.textContent = moment.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+    item.textContent = moment.toLocaleString(`${document.documentElement.lang}-u-nu-latn`, { dateStyle: "medium", timeStyle: "short" });
   }
 }
 
@@ -43,13 +43,19 @@ for (const cell of document.querySelectorAll(".cell")) {
   });
 }
 
-// A key does what the button that bears it does, except while someone writes.
+// A key does what the button that bears it does, except while someone writes. A foot pedal is a key.
 document.addEventListener("keydown", (event) => {
   const writing = event.target.matches?.("input, select, textarea");
-  if (event.ctrlKey || event.altKey || event.metaKey || (writing && event.target.type !== "radio")) {
+  const pressed = event.key === " " ? "Space" : event.key;
+  // The browser presses what has the focus by itself.
+  const native = ["Space", "Enter"].includes(pressed) && event.target.closest?.("button, a, summary, label");
+  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || native) {
     return;
   }
-  const button = document.querySelector(`[data-key="${CSS.escape(event.key)}"]:not([disabled])`);
+  if (writing && event.target.type !== "radio") {
+    return;
+  }
+  const button = document.querySelector(`[data-key~="${CSS.escape(pressed)}"]:not([disabled])`);
   if (button) {
     event.preventDefault();
     button.click();
@@ -95,6 +101,67 @@ for (const form of document.querySelectorAll("form[data-tally]")) {
 const offline = document.getElementById("offline");
 if (offline) {
   document.body.addEventListener("htmx:afterRequest", (event) => {
-    offline.hidden = Boolean(event.detail.successful);
+    const code = event.detail.xhr?.status ?? 0;
+    offline.hidden = code !== 0 && code < 500;
+  });
+}
+
+// A menu closes by a tap beside it, and by Escape.
+for (const menu of document.querySelectorAll("details[data-menu]")) {
+  document.addEventListener("click", (event) => {
+    if (!menu.contains(event.target)) {
+      menu.open = false;
+    }
+  });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    }
+  });
+}
+
+// Light or dark at once; the device keeps the choice.
+for (const form of document.querySelectorAll("form[data-themes]")) {
+  form.addEventListener("submit", (event) => {
+    const choice = event.submitter;
+    if (!choice) {
+      return;
+    }
+    event.preventDefault();
+    const sent = new FormData(form);
+    sent.set("theme", choice.value);
+    fetch(form.action, { method: "POST", body: sent, redirect: "manual" });
+    if (choice.value === "phone") {
+      delete document.documentElement.dataset.theme;
+    } else {
+      document.documentElement.dataset.theme = choice.value;
+    }
+    for (const button of form.querySelectorAll("[aria-pressed]")) {
+      button.setAttribute("aria-pressed", String(button === choice));
+    }
+  });
+}
+
+// Paper, where there is a printer.
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}
+
+// An app on the phone, with a page of its own for when the device is out of reach. A browser that
+// does not trust the device's certificate has none.
+navigator.serviceWorker?.register("/sw.js").catch(() => {});
+
+// The device's clock beside the phone's; after a power cut offline it may be years behind.
+for (const banner of document.querySelectorAll("[data-clock]")) {
+  banner.hidden = Math.abs(Date.now() - Date.parse(banner.dataset.clock)) < 120_000;
+}
+
+// A suggestion goes into its field by a tap.
+for (const link of document.querySelectorAll("a[data-fill]")) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    document.getElementById(link.dataset.fill).value = link.dataset.value;
   });
 }
