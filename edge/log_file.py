@@ -28,7 +28,7 @@ _ErrorInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 class PlainFormatter(logging.Formatter):
     """One line a message, times in UTC; of errors the places in the code and their kinds alone."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 

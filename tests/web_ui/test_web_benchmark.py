@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from web_samples import ScriptedScreener, submit, token
 
+from edge.bench import child
 from edge.bench.compare import read_record
 from edge.bench.schema import STEPS
 from edge.contract.errors import DataError
@@ -85,13 +86,14 @@ def test_stopped_it_keeps_nothing_and_says_so(
 
 
 def test_a_child_that_fails_says_why(
-    client: FlaskClient, app: Flask, service: ScreeningService
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (service.store.home / "config.toml").write_text("threads = = 1")
-    send(client, "/benchmark")
-    state = app.extensions["clinicscope.device"].bench.wait(60)
-    assert state.exit_code == 3
-    assert "is not TOML" in client.get("/benchmark").text
+    home.mkdir()
+    (home / "config.toml").write_text("threads = = 1")
+    assert child.main([str(tmp_path / "out.json"), "--runs", "20", "--fields", "3"]) == 3
+    told = capsys.readouterr()
+    state = ChildState(False, "", 3, told.out, told.err, "then")
+    assert "is not TOML" in benchmark.failure_of(state) and not list(tmp_path.glob("out*"))
 
 
 def test_it_waits_for_a_specimen_and_for_an_admin(

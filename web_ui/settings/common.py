@@ -48,9 +48,9 @@ def refuse_at_work() -> None:
         raise BusyError(f"“{progress.label}” is being screened; wait for it or stop it first")
 
 
-def back(endpoint: str, **values: object) -> Response:
+def back(endpoint: str) -> Response:
     """To a page, which says that it was done."""
-    return redirect(url_for(f"settings.{endpoint}", done=1, **values), 303)
+    return redirect(url_for(f"settings.{endpoint}", done=1), 303)
 
 
 def page(template: str, error: ClinicScopeError | None = None, **values: object) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import socket
 
-import segno  # type: ignore[import-untyped]
+import segno
 from flask import Response, current_app, request
 from werkzeug.wrappers import Response as AnyResponse
 
