@@ -6,6 +6,7 @@ So this is also the way back in where every admin has forgotten her password.
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import closing
 from dataclasses import asdict
 
@@ -93,7 +94,7 @@ def _new_password(from_stdin: bool) -> str:
     if not from_stdin:
         asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
         return asked
-    given = click.get_text_stream("stdin").readline().rstrip("\r\n")
+    given = sys.stdin.readline().rstrip("\r\n")
     if not given:
         raise DataError("standard input holds no password; give it as one line")
     return given

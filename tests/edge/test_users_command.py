@@ -68,9 +68,12 @@ def test_password_is_asked_for_twice(
         assert Users(store).check_password("Ana", PASSWORD) is not None
 
 
-@pytest.mark.parametrize(
-    ("words", "given", "why"),
-    [
+def test_what_is_refused_says_why(
+    clinicscope: Run, home: Path, typed: Callable[[str], None]
+) -> None:
+    with closing(Store(home)) as store:
+        Users(store).add("Root", "admin", PASSWORD, "console")
+    for words, given, why in (
         (("add", "Ana", "--password-stdin"), "", "holds no password"),
         (("add", "Ana", "--password-stdin"), "short\n", "use 8 to 200"),
         (("add", "=1", "--password-stdin"), PASSWORD, "begins as a formula"),
@@ -79,21 +82,10 @@ def test_password_is_asked_for_twice(
         (("role", "Root", "operator"), "", "last admin"),
         (("disable", "Root"), "", "last admin"),
         (("password", "Root", "--password-stdin"), "password\n", "first that anyone"),
-    ],
-)
-def test_what_is_refused_says_why(
-    clinicscope: Run,
-    home: Path,
-    typed: Callable[[str], None],
-    words: tuple[str, ...],
-    given: str,
-    why: str,
-) -> None:
-    with closing(Store(home)) as store:
-        Users(store).add("Root", "admin", PASSWORD, "console")
-    typed(given)
-    code, _, said = clinicscope("users", *words)
-    assert code == 3 and why in said
+    ):
+        typed(given)
+        code, _, said = clinicscope("users", *words)
+        assert code == 3 and why in said
     with closing(Store(home)) as store:
         assert [user.name for user in Users(store).all()] == ["Root"]
         assert Users(store).check_password("Root", PASSWORD) is not None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from html import unescape
 from typing import Any
 
 import pytest
@@ -64,7 +66,7 @@ def test_nobody_sees_what_is_not_public(app: Flask, anonymous: FlaskClient) -> N
             tried += 1
         else:
             assert status not in (401, 403), address
-            assert "/login?next=" not in to, address
+            assert "/login?next=" not in to or address == "/lock", address
     assert tried > 30
 
 
@@ -163,9 +165,12 @@ def test_figures_for_monitoring_are_for_the_device_itself_or_a_token(
     assert nobody.get("/metrics", headers=shown, **away).status_code == 200
 
 
-def test_what_a_person_may_not_do_is_not_offered(client_as: Callable[..., FlaskClient]) -> None:
-    page = client_as("operator").get("/").text
-    assert "/settings" not in page and "/specimens/new" in page
+def test_what_a_person_may_not_open_is_not_offered(client_as: Callable[..., FlaskClient]) -> None:
+    client = client_as("operator")
+    links = {unescape(link) for link in re.findall(r'href="(/[^"]*)"', client.get("/").text)}
+    assert "/specimens/new" in links and len(links) > 8
+    refused = {link for link in links if ask(client, "GET", link)[0] == 403}
+    assert refused == set()
 
 
 def test_refusal_says_whom_to_ask(client_as: Callable[..., FlaskClient]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import os
 import socket
@@ -23,6 +24,8 @@ from web_ui.cli import is_loopback
 from web_ui.tls import server_context
 
 LARGE = os.urandom(3_000_000)
+# waitress leaves the file that a large body lay in to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,8 @@ def served(app: Flask, context: ssl.SSLContext | None = None) -> Iterator[int]:
         thread.join(10)
         server.task_dispatcher.shutdown()
         assert not thread.is_alive()
+        del server
+        gc.collect()
 
 
 @pytest.fixture
