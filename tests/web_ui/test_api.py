@@ -270,7 +270,7 @@ def test_a_form_that_cannot_be_taken_says_why(api: Program, service: ScreeningSe
     assert "seed: unknown" in problem_of(seed)
     many = [(io.BytesIO(b"x"), f"{n}.png") for n in range(501)]
     refused = api.send("specimens", label="S-1", images=many)
-    assert refused.status_code == 413 and "at most 500 files" in problem_of(refused)
+    assert refused.status_code == 422 and "501 are sent; send at most 500" in problem_of(refused)
     assert service.store.specimens() == [] and not (service.store.home / "uploads").exists()
 
 

@@ -85,7 +85,7 @@ def test_too_much_or_of_another_kind_is_refused(
 ) -> None:
     many = [(io.BytesIO(b"x"), f"{n}.png") for n in range(predict_module.MOST_PICTURES + 1)]
     refused = api.send("predict", images=many)
-    assert refused.status_code == 413 and "at most 32 files" in problem_of(refused)
+    assert refused.status_code == 422 and "33 are sent; send at most 32" in problem_of(refused)
     assert api.post("predict", {"images": []}).status_code == 415
     other = api.ask("POST", "predict", query_string={"task": "sputum"}, data={})
     assert "task: 'sputum' is none of malaria-cells" in problem_of(other)

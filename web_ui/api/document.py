@@ -42,7 +42,7 @@ _COMMON = {
 }
 _OF_QUERY = {422: "A value is unknown, missing or not allowed; `errors` names each."}
 _OF_BODY = {
-    413: "Too large, or too many files.",
+    413: "Too large.",
     415: "The body is of another media type.",
     422: "A value is unknown, missing or not allowed; `errors` names each.",
 }

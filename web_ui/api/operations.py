@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.datastructures import FileStorage
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import UnsupportedMediaType
 
 from edge.contract.records import to_plain
 from edge.store.tokens import HEALTH, METRICS, PREDICT, RESULTS, SPECIMENS
@@ -187,5 +187,6 @@ def _read_form(body: Body, kind: type) -> Given:
     if not files:
         raise InvalidInputError([FieldError(body.files, "missing; send a file at least")])
     if len(files) > body.most_files:
-        raise RequestEntityTooLarge(f"send at most {body.most_files} files; nothing was stored")
+        told = f"{len(files)} are sent; send at most {body.most_files} at once"
+        raise InvalidInputError([FieldError(body.files, told)])
     return Given(read_text(kind, request.form), files)
