@@ -219,4 +219,4 @@ def test_fallback_is_said_on_the_first_page(tmp_path_factory: pytest.TempPathFac
 def test_every_page_carries_the_notice(client: FlaskClient, positive_id: str) -> None:
     base = f"/specimens/{positive_id}"
     for address in ("/", "/about", "/specimens", "/specimens/new", base, f"{base}/fields/0", "/x"):
-        assert NOTICE in client.get(address).text
+        assert str(NOTICE) in client.get(address).text
