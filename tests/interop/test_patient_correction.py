@@ -33,7 +33,7 @@ def correct(store: Store, specimen_id: str, patient: Patient, **changes: Any) ->
 
 def test_servers_have_the_right_patient_once(store: Store, fhir_url: str, orthanc: Orthanc) -> None:
     specimen_id = screen(store)
-    Results(store).sign(specimen_id, "Dr Achieng")
+    Results(store).sign(specimen_id, "Dr Wanjiru")
     targets = (
         Target("hospital", "fhir", fhir_url),
         Target("pacs", "dicomweb", orthanc.web_url),
@@ -59,7 +59,7 @@ def test_servers_have_the_right_patient_once(store: Store, fhir_url: str, orthan
 def test_age_that_is_corrected_goes_out_with_every_specimen(store: Store, fhir_url: str) -> None:
     ids = [screen(store), screen(store)]
     for specimen_id in ids:
-        Results(store).sign(specimen_id, "Dr Achieng")
+        Results(store).sign(specimen_id, "Dr Wanjiru")
     settings = SyncSettings((Target("hospital", "fhir", fhir_url),))
     sync_once(store, settings, SETTINGS)
     correct(store, ids[0], replace(Register(store).patient("P-1"), age_band="0-4"))
@@ -84,7 +84,7 @@ def test_ministrys_counts_and_events_follow(store: Store) -> None:
     codes = Dhis2Codes(program="p", program_stage="s", data_elements={"age_band": "DE1"})
     interop = replace(SETTINGS, dhis2=codes)
     specimen_id = screen(store)
-    Results(store).sign(specimen_id, "Dr Achieng")
+    Results(store).sign(specimen_id, "Dr Wanjiru")
     with serve(dhis2) as server:
         settings = SyncSettings((Target("moh", "dhis2", server.url),))
         assert sync_once(store, settings, interop).sent == 2
@@ -103,7 +103,7 @@ def test_ministrys_counts_and_events_follow(store: Store) -> None:
 
 def test_unit_that_the_ministry_refused_is_told_no_zero(store: Store) -> None:
     specimen_id = screen(store)
-    Results(store).sign(specimen_id, "Dr Achieng")
+    Results(store).sign(specimen_id, "Dr Wanjiru")
     outbox, dhis2 = Outbox(store), Dhis2()
     with serve(dhis2) as server:
         settings = SyncSettings((Target("moh", "dhis2", server.url),))

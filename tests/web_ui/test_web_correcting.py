@@ -97,7 +97,7 @@ def test_operator_corrects_until_it_is_signed(
     client: FlaskClient, client_as: Callable[..., FlaskClient], service: ScreeningService
 ) -> None:
     operator = client_as("operator")
-    open_one = screen(operator, service, patient_id="P-1")
+    open_one = screen(operator, service, patient_id="P-5")
     assert correct(operator, open_one, patient_id="P-3").status_code == 303
     assert service.store.specimen(open_one).result_status == "preliminary"
     done = signed(client, service)

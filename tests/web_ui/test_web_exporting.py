@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from subprocess import run
@@ -72,11 +71,11 @@ def test_export_is_fetched_by_its_recipient_alone(
     assert jobs.wait(20)
     page = client.get("/records/job").text
     assert 'data-testid="done"' in page and "Who has the secret key" in page
-    file = client.get("/records/job/file")
-    assert file.status_code == 200 and file.headers["Cache-Control"] == "no-store"
-    assert ".csv.age" in file.headers["Content-Disposition"]
-    assert hashlib.sha256(file.data).hexdigest() in page
-    assert b"S-1" in pyrage.decrypt(file.data, [identity])
+    with client.get("/records/job/file") as file:
+        assert file.status_code == 200 and file.headers["Cache-Control"] == "no-store"
+        assert ".csv.age" in file.headers["Content-Disposition"]
+        assert hashlib.sha256(file.data).hexdigest() in page
+        assert b"S-1" in pyrage.decrypt(file.data, [identity])
     line = Audit(service.store).entries()[0]
     assert (line.action, line.by) == ("export.written", "A. Reader")
 
@@ -123,7 +122,8 @@ def test_fetched_backup_counts_once_someone_has_it(
     screen(client, service)
     send(client, "backup", plain="1")
     assert jobs.wait(30)
-    assert client.get("/records/job/file").data[:11] == b"backup.json"
+    with client.get("/records/job/file") as file:
+        assert file.data[:11] == b"backup.json"
     assert check_backup(service.store).state == WARNING
     assert "never backed up" in client.get("/records").text
     for _ in range(2):
@@ -262,4 +262,3 @@ def test_operator_takes_nothing_out(
         assert send(operator, what, plain="1").status_code == 403
     for path in ("", "/part", "/file"):
         assert operator.get(f"/records/job{path}").status_code == 403
-    assert json.dumps(Audit(service.store).entries()[0].action) != '"export.written"'
