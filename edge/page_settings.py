@@ -16,7 +16,7 @@ class PageSettings:
     """The page of one device.
 
     Attributes:
-        clinic: the place's name, on the page and on a new specimen; empty where none was given.
+        clinic: the place's name, which a new specimen carries; empty where none was given.
         language: code of the language for who has chosen none; empty leaves it to the browser.
         lock_after_minutes: without a tap, until the page asks for the password again.
         log_out_after_hours: from logging in, whatever is tapped: as long as a shift.

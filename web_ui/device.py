@@ -59,9 +59,8 @@ def device_of(
 
 
 def attach_device(app: Flask, device: Device) -> None:
-    """Gives an app its device; its templates show the clinic's name."""
+    """Gives an app its device."""
     app.extensions[_KEY] = device
-    app.jinja_env.globals["clinic_name"] = lambda: device.live.current.page.clinic
 
 
 def device() -> Device:

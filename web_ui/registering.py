@@ -30,6 +30,13 @@ class Expected:
     found: bool = False
     screened_as: str = ""
 
+    def at(self, place: str) -> Expected:
+        """The same where it names no site: taken at this place."""
+        values = self.form.values
+        if values["site"]:
+            return self
+        return replace(self, form=replace(self.form, values=values | {"site": place}))
+
 
 def expected(store: Store, barcode: str) -> Expected:
     """The form of a barcode that was scanned, typed or chosen; an empty one where it is empty."""

@@ -14,6 +14,7 @@ from edge.store.records import AGE_BANDS, SEXES
 from web_ui import xrays
 from web_ui.camera import view_camera
 from web_ui.context import context
+from web_ui.device import device
 from web_ui.finding import STATE_WORDS, read_search
 from web_ui.forms import (
     MAX_FIELDS,
@@ -64,6 +65,7 @@ def history() -> Response:
 def new() -> Response:
     """The form; of an expected slide with what the worklist knows of it."""
     found = expected(context().store, request.args.get("barcode", "").strip())
+    found = found.at(device().live.current.page.clinic)
     asked = clean_label(request.args.get("label", ""))[:MAX_LABEL_CHARACTERS]
     values = defaults(_has_camera()) | {"label": found.barcode if found.found else asked}
     return _form(FormResult(values, {}, {}), found)

@@ -478,3 +478,12 @@ def test_a_token_without_name_or_scope_is_not_made(
     status, page = post(client, "/settings/tokens", **form)
     assert status == 422 and "Nothing was changed" in page
     assert Tokens(client_store(app)).all() == []
+
+
+def test_a_new_specimen_carries_the_place(client: FlaskClient) -> None:
+    post(client, "/settings/clinic", **(CLINIC | {"clinic": "Saint Luke"}))
+    page = client.get("/specimens/new").text
+    assert re.search(r'name="site"[^>]*value="Saint Luke"', page)
+    assert re.search(
+        r'name="site"[^>]*value="Saint Luke"', client.get("/specimens/new?barcode=B-1").text
+    )

@@ -16,6 +16,7 @@ from edge.contract.errors import CameraError, ClinicScopeError
 from web_ui.camera import view_camera
 from web_ui.context import context
 from web_ui.device import device
+from web_ui.language import lazy_gettext
 from web_ui.settings.common import back, page, refuse_at_work
 from web_ui.settings.common import save as save_config
 
@@ -25,6 +26,25 @@ OFFERED = ("picamera2", "v4l2", "csi", "network", "simulated")
 # May hold a user's name and a password: never shown, kept where nothing new is typed.
 _SECRET = frozenset({"url"})
 _PREFIX = "setting-"
+_WORDS = {
+    "device": lazy_gettext("Device"),
+    "index": lazy_gettext("Which of several cameras"),
+    "sensor": lazy_gettext("Sensor"),
+    "sensor_id": lazy_gettext("Which of several cameras"),
+    "sensor_mode": lazy_gettext("Mode of the sensor"),
+    "url": lazy_gettext("Address, with user and password where it asks for them"),
+    "width_px": lazy_gettext("Width of a picture, pixels"),
+    "height_px": lazy_gettext("Height of a picture, pixels"),
+    "fps": lazy_gettext("Pictures a second"),
+    "pixel_format": lazy_gettext("Format of a picture"),
+    "flip": lazy_gettext("Turned or mirrored"),
+    "white_balance": lazy_gettext("White balance"),
+    "exposure_us": lazy_gettext("Exposure, microseconds"),
+    "gain": lazy_gettext("Gain"),
+    "connect_s": lazy_gettext("Seconds until it must answer"),
+    "timeout_s": lazy_gettext("Seconds until a picture must come"),
+    "um_per_px": lazy_gettext("Micrometres a pixel"),
+}
 
 
 def show() -> Response:
@@ -102,6 +122,7 @@ def _page(name: str, values: Mapping[str, str], error: ClinicScopeError | None =
         current=device().live.current.camera,
         offered=OFFERED,
         names=_names(name),
+        words=_WORDS,
         secret=_SECRET,
         values=values,
         attached=attached_cameras(),
