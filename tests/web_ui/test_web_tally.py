@@ -29,7 +29,7 @@ def test_density_of_a_thick_smear_has_interval_and_assumption(
     assert value_of(page, "tally-complete") == "yes"
     few = counts | {"parasites": 99}
     page = client.get(f"/specimens/{specimen_id}/tally/density", query_string=few).text
-    assert value_of(page, "tally-complete") == "no" and "300 more" in page
+    assert value_of(page, "tally-complete") == "no" and "300</strong> more" in page
     measured = counts | {"wbc_per_ul": 6000}
     page = client.get(f"/specimens/{specimen_id}/tally/density", query_string=measured).text
     assert float(value_of(page, "tally-density")) == 3000 and "measured" in page
