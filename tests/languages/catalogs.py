@@ -11,6 +11,7 @@ import argparse
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages import Catalog, Message
@@ -42,6 +43,7 @@ PLURALS = {
     "ar": "nplurals=6; plural=(n==0 ? 0 : n==1 ? 1 : n==2 ? 2 : n%100>=3 && n%100<=10 ? 3 : "
     "n%100>=11 ? 4 : 5)",
 }
+_ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -142,8 +144,10 @@ def _head(code: str) -> bytes:
 
 def compile_(room: Room, code: str) -> bytes:
     """The bytes that the device reads, of what translators wrote."""
-    buffer = io.BytesIO()
-    write_mo(buffer, read(room, code))
+    catalog, buffer = read(room, code), io.BytesIO()
+    # Of the same texts always the same file.
+    catalog.creation_date = catalog.revision_date = _ANY_DAY
+    write_mo(buffer, catalog)
     return buffer.getvalue()
 
 
