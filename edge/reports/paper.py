@@ -32,12 +32,12 @@ _SIDES = {CENTRE: "C", LEFT: "L", RIGHT: "R"}
 class Paper(FPDF):
     """A page that says on each sheet what it is, and of which specimen."""
 
-    def __init__(self, foot: str, language: str = ENGLISH) -> None:
+    def __init__(self, foot: str, language: str = ENGLISH, name: str = "") -> None:
         # fpdf2 warns of each sign that the font lacks; it is then drawn as a box.
-        for name in ("fpdf", "fontTools"):
-            logging.getLogger(name).setLevel(logging.ERROR)
+        for library in ("fpdf", "fontTools"):
+            logging.getLogger(library).setLevel(logging.ERROR)
         super().__init__(format="A4")
-        self._foot, self._language = foot, language
+        self._foot, self._language, self._name = foot, language, name
         self.mirrored = language_of(language).right_to_left
         self.set_margin(MARGIN_MM)
         self.c_margin = 0  # text begins where lines and pictures do
@@ -55,7 +55,10 @@ class Paper(FPDF):
                 self.add_font(family, style, path)
 
     def footer(self) -> None:
-        """The notice; fpdf2 calls it at the end of each page."""
+        """The notice, and of what the sheet is; fpdf2 calls it at the end of each page."""
+        self.set_y(-12)
+        # By itself: after Arabic letters, the parts of an id would change places.
+        self.write_text(self._name, 6.5, colour=SOFT, align=END)
         self.set_y(-12)
         page = translate("page %(number)s", self._language, number=self.page_no())
         self.write_text(f"{self._foot} · {page}", 6.5, colour=SOFT)
@@ -80,6 +83,8 @@ class Paper(FPDF):
             width_mm: 0 for all up to the right margin.
             align: START or END of the language's lines, CENTRE, LEFT or RIGHT.
         """
+        # fpdf2 forgets that a sign of the other font was the last: the font is named anew.
+        self.font_family = ""
         self.set_font(_FONT, "B" if bold else "", size_pt)
         self.set_text_color(*colour)
         self.multi_cell(

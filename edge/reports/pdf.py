@@ -29,8 +29,7 @@ _BRAND_PALE = (176, 211, 209)
 def render_pdf(content: SpecimenContent, language: str = ENGLISH) -> bytes:
     """The file, in a language."""
     lines = lines_of(content, language)
-    specimen = lines.say("Specimen %(name)s.", name=content.specimen.specimen_id)
-    paper = Paper(f"{lines.notice} {specimen} {lines.made}", language)
+    paper = Paper(f"{lines.notice} {lines.made}", language, content.specimen.specimen_id)
     paper.set_title(printable(f"{content.specimen.label}: {lines.title}"))
     paper.set_creator("ClinicScope")
     paper.add_page()
@@ -148,8 +147,8 @@ def _cells(paper: Paper, lines: Lines, content: SpecimenContent) -> None:
             paper.image(io.BytesIO(picture.heat), left, top + side + 1, side, side)
         paper.set_xy(left, top + 2 * side + 2)
         device, said = caption(picture, lines.words, lines.language)
-        paper.write_text(said[:60], 6.5, bold=True, width_mm=side + 3)
-        paper.write_text(device, 6, colour=SOFT, width_mm=side + 3)
+        paper.write_text(said[:60], 6.5, bold=True, width_mm=side)
+        paper.write_text(device, 6, colour=SOFT, width_mm=side)
         below = max(below, paper.get_y())
     paper.set_xy(MARGIN_MM, below)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import date
+
+from babel.dates import format_date
 
 from edge import figures
 from edge.agreement import Share
@@ -24,6 +27,12 @@ _GROUPS = {
     "unknown": mark("not known"),
     "not named": mark("not named"),
 }
+
+
+def month_words(month: str, language: str = ENGLISH) -> str:
+    """A month (YYYY-MM) by its name."""
+    first = date(int(month[:4]), int(month[5:]), 1)
+    return str(format_date(first, "LLLL y", locale=figures.locale_of(language)))
 
 
 def count_rows(month: Month, language: str = ENGLISH) -> tuple[Row, ...]:

@@ -8,7 +8,7 @@ from edge.language import ENGLISH, mark, translate
 from edge.reports.lines import NOTICE, moment, not_reviewed
 from edge.reports.monthly import plots
 from edge.reports.monthly.counts import Group, Month
-from edge.reports.monthly.lines import agreement_rows, count_rows, named
+from edge.reports.monthly.lines import agreement_rows, count_rows, month_words, named
 from edge.reports.paper import (
     CENTRE,
     GAP_MM,
@@ -42,7 +42,8 @@ def render_month(month: Month, made_utc: str, language: str = ENGLISH) -> bytes:
     paper = Paper(f"{say(NOTICE)} {made}", language)
     paper.set_title(f"ClinicScope {month.month}")
     paper.add_page()
-    paper.write_text(say("Malaria screening, %(month)s", month=month.month), 16, bold=True)
+    title = say("Malaria screening, %(month)s", month=month_words(month.month, language))
+    paper.write_text(title, 16, bold=True)
     how = say("Months are in UTC; signed results alone count.")
     paper.write_text(f"{say(NOTICE)} {how}", 8, colour=SOFT)
     top, half = paper.get_y() + 3, (WIDTH_MM - GAP_MM) / 2
