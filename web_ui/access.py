@@ -81,14 +81,14 @@ RULES: dict[str, Rule] = {
     "about.show": OPERATORS,
     "about.health": PUBLIC,
     "api.describe": PUBLIC,
-    "api.list_fields": Rule(scope=SPECIMENS),
-    "api.list_results": Rule(scope=RESULTS),
-    "api.list_specimens": Rule(scope=SPECIMENS),
-    "api.list_versions": Rule(scope=RESULTS),
+    "api.list_fields": Rule(scope=SPECIMENS, seen="field.seen"),
+    "api.list_results": Rule(scope=RESULTS, seen="results.seen"),
+    "api.list_specimens": Rule(scope=SPECIMENS, seen="specimens.seen"),
+    "api.list_versions": Rule(scope=RESULTS, seen="result.seen"),
     "api.predict": Rule(scope=PREDICT),
     "api.show_health": Rule(scope=HEALTH),
-    "api.show_result": Rule(scope=RESULTS),
-    "api.show_specimen": Rule(scope=SPECIMENS),
+    "api.show_result": Rule(scope=RESULTS, seen="result.seen"),
+    "api.show_specimen": Rule(scope=SPECIMENS, seen="specimen.seen"),
     "api.start_specimen": Rule(scope=SPECIMENS),
     "api.stop_specimen": Rule(scope=SPECIMENS),
     "benchmark.download": OPERATORS,
@@ -252,7 +252,10 @@ def _refuse() -> Response | None:
         abort(403)
     if rule.public:
         return None
-    return _refuse_program(rule) if rule.scope else _refuse_person(rule)
+    if rule.scope:
+        _refuse_program(rule)
+        return None
+    return _refuse_person(rule)
 
 
 def _refuse_program(rule: Rule) -> None:

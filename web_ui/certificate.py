@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 
-import segno  # type: ignore[import-untyped]
+import segno
 from flask import Blueprint, Response, current_app, render_template
 
 from edge.certificate import Certificate, read_certificate

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from flask import Flask, Response, make_response, request, session
 from flask_limiter import Limiter
@@ -82,14 +83,15 @@ def count_requests(app: Flask) -> Limiter:
 
 def limit_endpoints(app: Flask, limiter: Limiter) -> None:
     """Sets the limits of single endpoints; call it once they are registered."""
+    views: dict[str, Any] = app.view_functions
     for guess in GUESSES:
         limit = limiter.limit(
             guess.often, key_func=guess.whose, deduct_when=_was_wrong, scope=guess.whose.__name__
         )
-        app.view_functions[guess.endpoint] = limit(app.view_functions[guess.endpoint])
+        views[guess.endpoint] = limit(views[guess.endpoint])
     for endpoint in TAKES_FILES:
         limit = limiter.limit(UPLOADS, methods=["POST"])
-        app.view_functions[endpoint] = limit(app.view_functions[endpoint])
+        views[endpoint] = limit(views[endpoint])
 
 
 def _was_wrong(response: Response) -> bool:
@@ -115,8 +117,8 @@ def _forget_at_clock_jumps(limiter: Limiter) -> Callable[[], None]:
     return look
 
 
-def _answer_with(limiter: Limiter) -> Callable[[RateLimitExceeded], object]:
-    def answer(error: RateLimitExceeded) -> object:
+def _answer_with(limiter: Limiter) -> Callable[[RateLimitExceeded], Any]:
+    def answer(error: RateLimitExceeded) -> Any:
         held = limiter.current_limit
         wait_s = max(1, held.reset_at - int(time.time())) if held else 60
         error.retry_after = wait_s

@@ -6,7 +6,12 @@ What she may do is in `web_ui.access`.
 from __future__ import annotations
 
 from flask import Flask, current_app, session
-from flask_login import LoginManager, UserMixin, current_user, login_user
+from flask_login import (  # type: ignore[import-untyped]
+    LoginManager,
+    UserMixin,
+    current_user,
+    login_user,
+)
 
 from edge.contract.errors import NotFoundError
 from edge.store.users import User, Users

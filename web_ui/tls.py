@@ -43,6 +43,7 @@ def server_context(path: Path) -> ssl.SSLContext:
 class PatientChannel(HTTPChannel):  # type: ignore[misc]
     """A connection that may be slow, but not for ever: a head that drips in is given up."""
 
+    socket: Any
     _waits_since: float | None = None
 
     def readable(self) -> bool:
