@@ -80,9 +80,9 @@ def _operating_points(manifest: Manifest, examples: str) -> list[str]:
 def _operating_point(use: str, point: OperatingPoint, examples: str) -> str:
     se, sp = point.sensitivity_cell, point.specificity_cell
     return (
-        f"- {use}: threshold {point.threshold}, {point.rule}; on {point.chosen_on}: sensitivity "
-        f"{se.rate:.3f} ({se.n_cells:,} {examples}, {se.n_patients} patients, worth "
-        f"{se.n_effective:.0f} independent ones), specificity {sp.rate:.4f} ({sp.n_cells:,} "
+        f"- {use}: threshold {point.threshold}, {point.rule}; on {point.chosen_on}, as a new "
+        f"patient meets it: sensitivity {se.rate:.3f} ({se.n_cells:,} {examples}, {se.n_patients} "
+        f"patients, worth {se.n_effective:.0f} independent ones), specificity {sp.rate:.4f} ({sp.n_cells:,} "
         f"{examples}, {sp.n_patients} patients, worth {sp.n_effective:.0f})"
     )
 

@@ -47,7 +47,7 @@ def choose_operating_point(
     return OperatingPoint(
         threshold=round(threshold, 6),
         chosen_on=chosen_on,
-        rule=f"highest threshold with sensitivity_cell >= {target_sensitivity}",
+        rule=f"highest threshold that finds {target_sensitivity} of all positive cells",
         target_sensitivity=target_sensitivity,
         sensitivity_cell=error_rate(called[positive], ids[positive]),
         specificity_cell=error_rate(~called[~positive], ids[~positive]),

@@ -64,7 +64,7 @@ class ErrorRate:
     """A rate of the classifier per cell, and how much it is worth.
 
     Attributes:
-        rate: between 0 and 1.
+        rate: of a new patient, between 0 and 1.
         n_cells: cells that it was measured on.
         n_patients: patients that they came from.
         n_effective: cells that would give the same spread if cells, not patients, varied.

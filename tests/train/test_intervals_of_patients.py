@@ -18,10 +18,10 @@ from tests.conftest import SHIPPED
 SCORES = Path(__file__).parents[2] / "train/records/fields/models/malaria-cells"
 FOLDS = (1, 2, 3, 4)
 SLIDES = 6000
-# Patients with so many cells of a kind at least, and how seldom the truth may be held. The mean
-# sensitivity of those with few infected cells is lower than the manifest's, which is one of cells
-# (docs/protocol.md), so with all patients it is less than 93 % of slides with many parasites.
-PATIENTS = ((60, 0.93), (1, 0.91))
+# Patients with so many cells of a kind at least, and the share of slides whose interval may hold
+# the truth. Those with many infected cells are called better than all patients are, whose rates
+# the manifest has; for them alone intervals are a little wide.
+PATIENTS = ((60, 0.93, 0.98), (1, 0.94, 0.96))
 
 
 def patients_rates(
@@ -69,8 +69,8 @@ def held_share(bounds: tuple[float, float], least_cells: int) -> float:
 
 
 @pytest.mark.parametrize("bounds", RANGES)
-@pytest.mark.parametrize(("least_cells", "least_share"), PATIENTS)
+@pytest.mark.parametrize(("least_cells", "least_share", "most_share"), PATIENTS)
 def test_interval_holds_the_truth_of_real_patients(
-    bounds: tuple[float, float], least_cells: int, least_share: float
+    bounds: tuple[float, float], least_cells: int, least_share: float, most_share: float
 ) -> None:
-    assert least_share <= held_share(bounds, least_cells) <= 0.97
+    assert least_share <= held_share(bounds, least_cells) <= most_share
