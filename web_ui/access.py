@@ -146,6 +146,7 @@ RULES: dict[str, Rule] = {
     "exporting.show": REVIEWERS,
     "exporting.start_backup": REVIEWERS,
     "exporting.start_export": REVIEWERS,
+    "login.awake": OPERATORS,
     "login.enter": PUBLIC,
     "login.lock": PUBLIC,
     "login.out": PUBLIC,
@@ -220,7 +221,7 @@ RULES: dict[str, Rule] = {
 def guard(app: Flask) -> None:
     """Lets an app answer only those who may ask. Register before what reads a request's body."""
     app.before_request(_refuse)
-    app.jinja_env.globals.update(user=user, allowed=allowed)
+    app.jinja_env.globals.update(user=user, allowed=allowed, lock_after_s=lock_after_s)
     app.jinja_env.filters["role_words"] = role_words
 
 
@@ -230,6 +231,11 @@ def allowed(endpoint: str) -> bool:
     if rule is None:
         return False
     return rule.public or (who is not None and bool(rule.least) and who.may(rule.least))
+
+
+def lock_after_s() -> int:
+    """Seconds without a tap until the screen locks."""
+    return context().sessions.settings.lock_after_minutes * 60
 
 
 def role_words(role: str) -> str:

@@ -1,4 +1,5 @@
-"""Who saw what: a page about a patient leaves a line in the log, once in ten minutes for a person.
+"""Who saw what: a page about a patient leaves a line in the log, once in ten minutes for a person
+or a program.
 
 A line that cannot be written keeps nobody from a result: a full disk is told elsewhere.
 """
@@ -8,13 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 from flask import Flask, Response, request
 
 from edge.contract.errors import StoreError
 from edge.store.audit import Audit
-from web_ui.access import RULES
+from web_ui.access import RULES, Rule, program
 from web_ui.context import context
 from web_ui.person import user
 
@@ -34,11 +35,11 @@ class Sights:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._last: dict[tuple[int, str, str], float] = {}
+        self._last: dict[tuple[Hashable, str, str], float] = {}
 
-    def is_new(self, user_id: int, what: str, subject: str) -> bool:
-        """Whether this person has not seen it for a while; she has from now on."""
-        now, key = self._clock(), (user_id, what, subject)
+    def is_new(self, onlooker: Hashable, what: str, subject: str) -> bool:
+        """Whether this person or program has not seen it for a while; from now on it has."""
+        now, key = self._clock(), (onlooker, what, subject)
         with self._lock:
             last = self._last.pop(key, None)
             self._last[key] = now if last is None or now - last >= ONCE_IN_S else last
@@ -53,18 +54,26 @@ def note_sights(app: Flask) -> None:
 
     def note(response: Response) -> Response:
         rule = RULES.get(request.endpoint or "")
-        who = user() if rule is not None and rule.seen else None
-        if rule is None or who is None or response.status_code != 200:
+        if rule is None or not rule.seen or response.status_code != 200:
             return response
-        subject = _subject()
-        if sights.is_new(who.user_id, rule.seen, subject):
+        onlooker, subject = _onlooker(rule), _subject()
+        if onlooker is not None and sights.is_new(onlooker, rule.seen, subject):
             try:
-                Audit(context().store).write(who.name, rule.seen, subject, {})
+                Audit(context().store).write(onlooker[1], rule.seen, subject, {})
             except StoreError as error:
                 log.error("that %s was seen is not in the log: %s", subject, error)
         return response
 
     app.after_request(note)
+
+
+def _onlooker(rule: Rule) -> tuple[int, str] | None:
+    """Id and name of the person, or of the program where only those may ask."""
+    if rule.scope:
+        token = program()
+        return token.token_id, f"program {token.name}"
+    who = user()
+    return None if who is None else (who.user_id, who.name)
 
 
 def _subject() -> str:

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
-from edge.contract.errors import BusyError, ClinicScopeError, StorageFullError
+from edge.contract.errors import ClinicScopeError, StorageFullError
 from edge.screening.state import SpecimenRequest
 from edge.signing import read_review
 from edge.statistics.counts import sites
@@ -32,7 +32,7 @@ from web_ui.person import person
 from web_ui.presenter import SpecimenView, view_specimen, view_specimens
 from web_ui.register_form import SMEARS, RegisterForm, read_register
 from web_ui.registering import Expected, add_thick, expected, register_patient, waiting
-from web_ui.uploads import remove_batches, save_batch
+from web_ui.starting import start, start_uploaded
 
 blueprint = Blueprint("specimens", __name__, url_prefix="/specimens")
 
@@ -95,27 +95,10 @@ def create() -> AnyResponse:
 
 
 def _start(result: FormResult, register: RegisterForm, files: list[FileStorage]) -> str:
-    here = context()
     label, source, details = result.values["label"], result.values["source"], register.details
-    with here.starting:
-        if source != "upload":
-            return here.service.start(SpecimenRequest(label, source, result.settings, details))
-        _refuse_when_busy()
-        remove_batches(here.upload_dir)
-        paths = save_batch(files, here.upload_dir)
-        try:
-            settings = {"sources": [str(path) for path in paths]}
-            return here.service.start(SpecimenRequest(label, source, settings, details))
-        except ClinicScopeError:
-            remove_batches(here.upload_dir)
-            raise
-
-
-def _refuse_when_busy() -> None:
-    """Before earlier uploads are removed: one of them may be at work."""
-    progress = context().service.state().progress
-    if progress is not None and progress.running:
-        raise BusyError(f"“{progress.label}” is being screened; wait for it or stop it first")
+    if source == "upload":
+        return start_uploaded(context(), label, details, files)
+    return start(context(), SpecimenRequest(label, source, result.settings, details))
 
 
 def _form(result: FormResult, found: Expected, code: int = 200, problem: str = "") -> Response:

@@ -21,8 +21,9 @@ _TOKEN = re.compile(r"name=\"csrf_token\"[^>]*value=\"([^\"]+)\"")
 _TIMING = re.compile(r"app;dur=([\d.]+)")
 # What a person at work does not tap: it would end her session, or fetch what is no page.
 _LEFT_ALONE = re.compile(r"/(?:logout|lock|language|theme|static)\b|\.(?:pdf|html|zip|csv)\b")
+_KEPT = re.compile(r"max-age=[1-9]")
 _TIMEOUT_S = 60
-IMAGES_AT_MOST = 6
+SHOWN_AT_MOST = 12
 _HTML = "text/html"
 
 
@@ -100,27 +101,27 @@ class Phone:
     def see(self, path: str) -> str:
         """A page with its pictures, styles and scripts, those once; its text."""
         text = self.fetch(path)[1]
-        for shown in list(_shown(text, path))[: IMAGES_AT_MOST + len(self._cached)]:
-            if shown not in self._cached:
-                self.fetch(shown)
-                if "/static/" in shown:
-                    self._cached.add(shown)
+        wanted = [one for one in _shown(text, path) if one not in self._cached]
+        for shown in wanted[:SHOWN_AT_MOST]:
+            self.fetch(shown)
         return text
 
     def fetch(self, path: str, form: str | None = None) -> tuple[int, str]:
         """One request; its status and its text, empty where it is none."""
-        began = time.perf_counter()
+        began, name = time.perf_counter(), page_name(path) if form is None else f"POST {path}"
         try:
             answer, body = self._ask_again(path, form)
         except (OSError, http.client.HTTPException) as error:
             self.close()
             told = f"{type(error).__name__}: {error}"
-            self._note(Answer(page_name(path), 0, told, 0, None, _ms(began)))
+            self._note(Answer(name, 0, told, 0, None, _ms(began)))
             return 0, ""
         kind = (answer.getheader("Content-Type") or "").partition(";")[0]
         timing = _TIMING.search(answer.getheader("Server-Timing") or "")
         server_ms = float(timing[1]) if timing else None
-        self._note(Answer(page_name(path), answer.status, kind, len(body), server_ms, _ms(began)))
+        if _KEPT.search(answer.getheader("Cache-Control") or ""):
+            self._cached.add(path)
+        self._note(Answer(name, answer.status, kind, len(body), server_ms, _ms(began)))
         return answer.status, body.decode("utf-8", "replace") if kind == _HTML else ""
 
     def open_stream(self, path: str) -> http.client.HTTPResponse:

@@ -16,6 +16,7 @@ from web_samples import ScriptedScreener, field_png, wait_until
 
 from edge.contract.errors import BundleError, StorageFullError, StoreError
 from edge.screening.service import ScreeningService
+from edge.store.audit import Audit
 from edge.store.records import Patient
 from edge.store.register import Register
 from edge.store.results import Results
@@ -373,3 +374,20 @@ def test_nothing_that_is_secret_is_in_an_answer(app: Flask, service: ScreeningSe
     for path in ("specimens", "results", "health", "openapi.json", "nothing"):
         assert secret not in asked.get(path).text
     check_problem(asked.get("nothing"))
+
+
+def test_the_log_says_what_a_program_saw(
+    app: Flask, api: Program, service: ScreeningService
+) -> None:
+    specimen_id = screen(api, service)
+    for _ in range(2):
+        api.get("results")
+        api.get(f"specimens/{specimen_id}/result")
+        api.get(f"specimens/{specimen_id}/fields")
+    api.get("specimens/none/result")
+    lines = [line for line in Audit(service.store).entries() if line.action.endswith(".seen")]
+    assert [(line.by, line.action, line.subject) for line in reversed(lines)] == [
+        ("program laboratory", "results.seen", "/api/v1/results"),
+        ("program laboratory", "result.seen", specimen_id),
+        ("program laboratory", "field.seen", specimen_id),
+    ]
