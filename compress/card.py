@@ -82,8 +82,8 @@ def _operating_point(use: str, point: OperatingPoint, examples: str) -> str:
     return (
         f"- {use}: threshold {point.threshold}, {point.rule}; on {point.chosen_on}, as a new "
         f"patient meets it: sensitivity {se.rate:.3f} ({se.n_cells:,} {examples}, {se.n_patients} "
-        f"patients, worth {se.n_effective:.0f} independent ones), specificity {sp.rate:.4f} ({sp.n_cells:,} "
-        f"{examples}, {sp.n_patients} patients, worth {sp.n_effective:.0f})"
+        f"patients, worth {se.n_effective:.0f} independent ones), specificity {sp.rate:.4f} ("
+        f"{sp.n_cells:,} {examples}, {sp.n_patients} patients, worth {sp.n_effective:.0f})"
     )
 
 
