@@ -19,6 +19,7 @@ from edge.health import ABSENT, FAILED, OK, PRESENT, WARNING, Check
 from edge.log_file import newest_lines
 from edge.store.audit import Audit
 from edge.support.make import SUBJECT, file_name, make_support_zip
+from edge.sync.sender import check_sender
 from web_ui.child_run import ChildState
 from web_ui.context import context
 from web_ui.device import device
@@ -131,10 +132,12 @@ def support() -> Response:
 
 
 def health_view() -> HealthView:
-    """The last outcome, with the camera as it is now."""
+    """The last outcome, with the camera and the sending as they are now."""
     state = device().doctor.state()
     found, problem = read_checks(state)
     lines = [_live_camera(one) if one.name == "camera" else one for one in found]
+    if lines and (sender := context().sender) is not None:
+        lines.append(check_sender(sender.state()))
     return HealthView(
         sorted(
             (one for one in lines if one.state in _ORDER), key=lambda one: _ORDER.index(one.state)

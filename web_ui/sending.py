@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from edge.store.outbox import Outbox, TargetCounts
-from edge.store.records import PRELIMINARY, UNSENT, OutboxItem
+from edge.store.records import PRELIMINARY, UNSENT, WAITING, OutboxItem
 from edge.store.search import Search, SpecimenFilter
 from edge.sync.sender import SenderState
 from edge.sync.settings import ALL, DHIS2, DICOM, DICOMWEB, FHIR, Target
@@ -63,17 +63,20 @@ def show() -> str:
     store, sender = context().store, context().sender
     state = sender.state() if sender else SenderState()
     unsigned = Search(store).count(SpecimenFilter(result_status=PRELIMINARY))
-    outbox = Outbox(store)
+    outbox, names = Outbox(store), {target.name for target in state.sync.targets}
+    tried, in_turn = (outbox.waiting(ITEMS_AT_MOST, tried=one) for one in (True, False))
+    lost = [item for item in in_turn if item.target not in names]
     return render_template(
         "sending.html",
         state=state,
         targets=view_targets(state, outbox),
         unsigned=unsigned,
-        counts=outbox.counts(),
-        items=outbox.waiting(ITEMS_AT_MOST),
+        items=[*tried, *lost],
+        in_turn=[item for item in in_turn if item.target in names],
         item_words=item_words,
         why=why_waiting,
-        names={target.name for target in state.sync.targets},
+        names=names,
+        more=outbox_total(outbox) - len(tried) - len(in_turn),
     )
 
 
@@ -82,7 +85,7 @@ def send_now() -> Response:
     """Asks for a round at once, in which all that waits is due."""
     outbox, by = Outbox(context().store), person()
     if "all" in request.form:
-        for item in outbox.waiting():
+        for item in outbox.waiting(tried=True):
             outbox.retry(item.item_id, by)
     _wake()
     return redirect(url_for(".show"), 303)
@@ -94,6 +97,12 @@ def retry(item_id: int) -> Response:
     Outbox(context().store).retry(item_id, person())
     _wake()
     return redirect(url_for(".show") + "#waiting", 303)
+
+
+def outbox_total(outbox: Outbox) -> int:
+    """How many items are not acknowledged."""
+    counts = outbox.counts()
+    return counts[WAITING] + counts[UNSENT]
 
 
 def view_targets(state: SenderState, outbox: Outbox) -> list[TargetView]:

@@ -106,9 +106,16 @@ class Outbox:
         )
         return self._page(query.order_by(OutboxRow.item_id).limit(queries.bounded(limit)))
 
-    def waiting(self, limit: int = 500) -> list[OutboxItem]:
-        """All that is not acknowledged, given up or not, oldest first."""
+    def waiting(self, limit: int = 500, *, tried: bool | None = None) -> list[OutboxItem]:
+        """All that is not acknowledged, given up or not, oldest first.
+
+        Args:
+            limit: at most so many.
+            tried: only what was tried and not taken, or only what was not tried yet.
+        """
         query = select(OutboxRow).where(OutboxRow.state != SENT)
+        if tried is not None:
+            query = query.where(OutboxRow.attempts > 0 if tried else OutboxRow.attempts == 0)
         return self._page(query.order_by(OutboxRow.item_id).limit(queries.bounded(limit)))
 
     def of_specimen(self, specimen_id: str) -> list[OutboxItem]:

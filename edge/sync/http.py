@@ -87,7 +87,8 @@ def ask(
     try:
         return _answer(target, request, deadline)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NotDeliveredError(f"no answer from {url}: {error}", unreachable=True) from error
+        why = getattr(error, "reason", None) or error
+        raise NotDeliveredError(f"no answer from {target.url}: {why}", unreachable=True) from error
 
 
 def _answer(target: Target, request: urllib.request.Request, deadline: float) -> Answer:

@@ -141,12 +141,12 @@ def check_sender(state: SenderState) -> Check:
     """Sending goes on; what waits is `edge.records_health.check_outbox`'s."""
     if state.problem:
         detail = f"nothing can be sent: {state.problem}"
-        return Check("sending", WARNING, detail, "see what waits on the page of records")
+        return Check("sync", WARNING, detail, "see what waits on the page of records")
     if not state.sync.targets:
-        return Check("sending", OK, "no server is set, so nothing is sent")
+        return Check("sync", OK, "no server is set, so nothing is sent")
     names = ", ".join(target.name for target in state.sync.targets)
     if state.failed or state.problems:
         told = "; ".join(state.problems[:2]) or f"{state.failed} items were not taken"
-        return Check("sending", WARNING, f"{names}: {told}", "see why on the page of records")
+        return Check("sync", WARNING, f"{names}: {told}", "see why on the page of records")
     last = f"last looked at {state.last_utc}" if state.last_utc else "not yet begun"
-    return Check("sending", OK, f"to {names}; {last}")
+    return Check("sync", OK, f"to {names}; {last}")
