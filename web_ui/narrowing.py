@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge.screening.state import IntervalPoint
 
 WIDTH, HEIGHT = 320, 132
-LEFT, RIGHT, TOP, BOTTOM = 40, 308, 10, 108
+LEFT, RIGHT, TOP, BOTTOM = 50, 308, 10, 108
 # Ends of the axis, fractions; what lies above is cut off: the first intervals say nearly nothing.
 _ENDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 _ROOM = 1.6

@@ -143,6 +143,18 @@ def test_the_review_shows_the_cell_large_with_both_opinions(
     assert "1 infected" in page and "Enough was seen to sign" in page
 
 
+def test_a_cell_that_is_healthy_is_not_enough_to_sign(
+    client: FlaskClient, service: ScreeningService
+) -> None:
+    specimen_id = screened(client, service)
+    cell = service.store.suspect_cells(specimen_id)[0]
+    Reviews(service.store).review_cell(cell.cell_id, "uninfected", "Ann")
+    page = client.get(f"/specimens/{specimen_id}/review").text
+    assert "1 not infected" in page and "Enough was seen to sign" not in page
+    result = client.get(f"/specimens/{specimen_id}").text
+    assert f'button-primary button-huge" href="/specimens/{specimen_id}/review"' in result
+
+
 def test_a_label_of_the_worklist_is_filled_in(
     client: FlaskClient, service: ScreeningService
 ) -> None:

@@ -45,14 +45,12 @@ for (const cell of document.querySelectorAll(".cell")) {
 
 // A key does what the button that bears it does, except while someone writes. A foot pedal is a key.
 document.addEventListener("keydown", (event) => {
-  const writing = event.target.matches?.("input, select, textarea");
+  const writing = event.target.matches?.("input:not([type=checkbox], [type=radio]), select, textarea");
   const pressed = event.key === " " ? "Space" : event.key;
   // The browser presses what has the focus by itself.
-  const native = ["Space", "Enter"].includes(pressed) && event.target.closest?.("button, a, summary, label");
-  if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || native) {
-    return;
-  }
-  if (writing && event.target.type !== "radio") {
+  const natively = { Enter: "button, a, summary", Space: "button, a, summary, input" }[pressed];
+  const held = event.ctrlKey || event.altKey || event.metaKey || event.repeat;
+  if (writing || held || (natively && event.target.closest?.(natively))) {
     return;
   }
   const button = document.querySelector(`[data-key~="${CSS.escape(pressed)}"]:not([disabled])`);
