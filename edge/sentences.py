@@ -9,6 +9,7 @@ modules that make them.
 from __future__ import annotations
 
 from edge.language import mark as _
+from edge.xray.sentences import SENTENCES as XRAY_SENTENCES
 
 FIGURES = frozenset(
     ("count", "total", "asked", "more", "few", "low", "high", "fields", "read", "number")
@@ -327,4 +328,5 @@ SENTENCES: tuple[str, ...] = (
     *_RECORDS,
     *_COUNTS,
     *_PERSONS,
+    *XRAY_SENTENCES,
 )

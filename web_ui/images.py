@@ -166,6 +166,7 @@ def one(batch_id: str, number: int) -> Response:
         view = context().pictures.batches.view(found, number)
     except (BundleError, HardwareError) as error:
         return _form(found.task, 409, f"{error}.")
+    found = _batch(batch_id)  # by now it names its bundle
     tone = _tone(view.result, view.doubt)
     page = render_template(
         "image_one.html", batch=found, number=number, view=view, tone=tone, symbol=_ICONS[tone]

@@ -72,7 +72,7 @@ def _sign_page(specimen_id: str, problem: str = "") -> str:
     report = found.report
     text = None
     if report and found.specimen.task == CHEST_XRAY:
-        text = xray_verdict(report.verdict, report.finding, reviewed=True)
+        text = xray_verdict(report.verdict, report.finding, reviewed=report.reviewed_count > 0)
     elif report:
         text = verdict_text(report.verdict, report.rbc_count, reviewed=True)
     return render_template("sign.html", found=found, report=report, text=text, problem=problem)

@@ -27,7 +27,7 @@ XRAY_BADGES = {
     "inconclusive": Badge(lazy_gettext("Not sure"), "unsure", "question"),
     "refused": Badge(lazy_gettext("Not read"), "fault", "blocked"),
 }
-_READ_BADGE = Badge(lazy_gettext("A person sees a finding"), "positive", "alert")
+READ_BADGE = Badge(lazy_gettext("A finding, read by a person"), "positive", "alert")
 _TITLES = {
     PNEUMONIA: lazy_gettext("Looks like pneumonia"),
     COVID: lazy_gettext("Looks like COVID-19"),
@@ -86,7 +86,9 @@ def xray_verdict(verdict: str | None, finding: str = "", *, reviewed: bool = Fal
         return _NO_RESULT
     title, advice = badge.word, _ADVICE[verdict]
     if verdict == "positive":
-        title = (_READ_TITLES if reviewed else _TITLES).get(finding, title)
+        title = (
+            _READ_TITLES.get(finding, READ_BADGE.word) if reviewed else _TITLES.get(finding, title)
+        )
     elif verdict == "negative" and reviewed:
         title = _READ_NEGATIVE
     if reviewed and verdict != "refused":
@@ -106,7 +108,7 @@ def result_title(verdict: str, status: str, task: str) -> str:
 
 def xray_badge(verdict: str, *, reviewed: bool) -> Badge | None:
     """For a list of specimens; None where there is no verdict yet."""
-    return _READ_BADGE if reviewed and verdict == "positive" else XRAY_BADGES.get(verdict)
+    return READ_BADGE if reviewed and verdict == "positive" else XRAY_BADGES.get(verdict)
 
 
 def xray_label_words(label: str) -> str:

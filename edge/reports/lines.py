@@ -188,7 +188,9 @@ class _Writer:
             age = say("age not known") if patient.age_band == "unknown" else patient.age_band
             yield say("Age, sex"), f"{age}, {say(_SEXES[patient.sex])}"
         yield say("Site"), specimen.site
-        yield say("Blood drawn"), self._moment(specimen.collected_utc)
+        is_xray = specimen.task == CHEST_XRAY
+        taken = say("X-ray taken") if is_xray else say("Blood drawn")
+        yield taken, self._moment(specimen.collected_utc)
         yield say("Screened"), self._moment(specimen.started_utc)
         yield say("By"), specimen.operator
         yield say("Slides"), ", ".join(self._slides())
@@ -268,8 +270,9 @@ class _Writer:
             )
             names = ", ".join(sorted({review.by for review in found.reviews.values()}))
             by = say("%(told)s by %(names)s", told=told, names=names) if names else told
-            yield say("Suspect cells reviewed"), by
-        if report.get("reviewed_count"):
+            is_xray = found.specimen.task == CHEST_XRAY
+            yield say("Pictures read") if is_xray else say("Suspect cells reviewed"), by
+        if report.get("reviewed_count") and found.specimen.task != CHEST_XRAY:
             yield (
                 say("Infected, rejected"),
                 say(

@@ -6,7 +6,6 @@ then inconclusive or refused. A person's reading of a picture replaces the machi
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -111,7 +110,7 @@ def summarise_readings(
     return replace(
         report,
         verdict=verdict,
-        why=f"Read by {by}: {why} The device alone: {report.verdict}. {report.why}",
+        why=f"Read by {by}: {why}. The device alone: {report.verdict}. {report.why}",
         finding=findings[0] if findings else said[0],
         reviewed_count=len(said),
         confirmed_count=len(findings),
@@ -151,14 +150,13 @@ def _decide(pictures: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
 
 
 def _decide_read(said: Sequence[str], waiting: int, refused: int) -> tuple[str, str]:
-    told = ", ".join(f"{NAMES.get(one, one)} ({count})" for one, count in Counter(said).items())
-    why = f"{told} of {len(said) + waiting + refused} pictures."
+    why = ", ".join(NAMES.get(one, one) for one in said)
     if any(label in XRAY_FINDINGS for label in said):
         return "positive", why
     if all(label == UNREADABLE for label in said) and not waiting:
         return "refused", why
     if waiting:
-        return "inconclusive", f"{why} {waiting} wait for their reading."
+        return "inconclusive", f"{why}. {waiting} of the pictures wait for their reading"
     if refused or any(label != NORMAL for label in said):
         return "inconclusive", why
     return "negative", why

@@ -7,8 +7,9 @@ import numpy as np
 
 from edge.contract.types import F32Array, U8Array
 
-# A place of this weight, in logits, has the full colour; fixed, so that maps can be compared.
-FULL_LOGITS = 12.0
+# A place of this weight, in logits, has the full colour; fixed, so that maps can be compared. Of
+# pneumonia's X-rays nine in ten reach 9 to 20 in their strongest place, of normal ones -1 to 6.
+FULL_LOGITS = 20.0
 _FAINTEST, _OPAQUE = 0.15, 0.85
 
 
