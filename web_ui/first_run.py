@@ -5,15 +5,13 @@ Until there is an admin anyone at the device may go through it; after that an ad
 
 from __future__ import annotations
 
-import threading
-
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from edge.contract.errors import ClinicScopeError, DataError
 from edge.screening.state import SpecimenRequest
 from edge.store.records import SpecimenDetails
-from edge.store.users import ADMIN, Users
+from edge.store.users import Users
 from web_ui.camera import view_camera
 from web_ui.clock_form import ClockForm, set_by_form
 from web_ui.context import context
@@ -31,8 +29,6 @@ blueprint = Blueprint("first_run", __name__, url_prefix="/first-run")
 STEPS = ("show", "place", "account", "checks")
 # A slide with enough parasites to be found, the same on every device.
 PRACTICE = {"seed": 7, "parasitaemia_fraction": 0.06}
-# Two phones may be at this step at once, and the first admin is one person.
-_adding = threading.Lock()
 
 
 @blueprint.get("")
@@ -74,15 +70,14 @@ def account() -> Response:
 @blueprint.post("/account")
 def make_account() -> Response:
     """Makes the first admin, who is then logged in."""
+    if _has_admin():
+        return redirect(url_for(".checks"), 303)
     name, password = (request.form.get(key, "") for key in ("name", "password"))
     users = Users(context().store)
     try:
-        with _adding:
-            if users.exist():
-                return redirect(url_for(".checks"), 303)
-            if password != request.form.get("password_again", ""):
-                raise DataError("the two passwords differ; type the same one twice")
-            made = users.add(name, ADMIN, password, name.strip(), current_language())
+        if password != request.form.get("password_again", ""):
+            raise DataError("the two passwords differ; type the same one twice")
+        made = users.add_first(name, password, current_language())
     except ClinicScopeError as error:
         return _page("account", str(error), name=name)
     let_in(made)

@@ -55,6 +55,12 @@ def out() -> Response:
     return redirect(url_for(".show"), 303)
 
 
+@blueprint.get("/awake")
+def awake() -> Response:
+    """Someone taps on a page that asks for nothing yet; that she did keeps the screen open."""
+    return Response(status=204)
+
+
 @blueprint.get("/lock")
 def lock() -> Response:
     """Locks the screen; the same person's password goes on where she was."""

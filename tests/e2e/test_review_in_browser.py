@@ -54,7 +54,7 @@ def result(browser: Browser, address: str) -> str:
     page.goto(f"{address}/specimens/new")
     log_in(page)
     page.get_by_label("Label of the slide").fill("S-0100")
-    page.get_by_text("Patient, site and smear").click()
+    page.get_by_text("Patient, barcode, site and smear").click()
     page.get_by_label("Patient's id").fill("P-0100")
     page.get_by_label("Age, years").select_option("5-14")
     page.get_by_label("Parasitaemia, %").fill("10")
