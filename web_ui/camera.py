@@ -93,7 +93,7 @@ def preview() -> Response:
 
 @blueprint.get("/stream.mjpg")
 def stream() -> Response:
-    """The same as it moves, for a minute; busy where others watch already."""
+    """The same as it moves, for a while; busy where others watch already."""
     camera, streams = _camera(), context().streams
     streams.begin()
     response = Response(streams.parts(camera, context().previews), mimetype=MIMETYPE)

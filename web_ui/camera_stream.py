@@ -13,9 +13,9 @@ from web_ui.camera_picture import PreviewJpegs
 BOUNDARY = "picture"
 MIMETYPE = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
 # Each holds one of the server's threads; who comes later sees a picture after the other.
-MOST_STREAMS = 2
-# A page asks again, so that a session that has ended does not look on.
-LENGTH_S = 60.0
+MOST_STREAMS = 4
+# A page asks again: a session that has ended does not look on, and a slow network catches up.
+LENGTH_S = 30.0
 _WAIT_S = 1.0
 
 

@@ -1,7 +1,7 @@
 // The camera's picture as it moves; where that cannot be had, one still after the other.
 "use strict";
 
-const RENEW_MS = 50_000;
+const RENEW_MS = 25_000;
 const STILL_MS = 250;
 const LOST_MS = 1500;
 
@@ -18,7 +18,7 @@ for (const picture of document.querySelectorAll("img[data-stream]")) {
   const move = () => {
     moving = true;
     show(picture.dataset.stream);
-    // The device ends a stream after a minute.
+    // The device ends a stream after half a minute.
     later(move, RENEW_MS);
   };
   const still = () => {
