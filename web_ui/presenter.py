@@ -36,7 +36,7 @@ from web_ui.words import (
     source_words,
     verdict_text,
 )
-from web_ui.xray_words import xray_badge, xray_verdict
+from web_ui.xray_words import xray_badge, xray_source, xray_verdict
 
 if TYPE_CHECKING:
     from edge.screening.service import ScreeningService
@@ -107,6 +107,8 @@ class SpecimenView:
     @property
     def source(self) -> str:
         """Where the fields came from, in words."""
+        if self.is_xray:
+            return xray_source(len(self.record.source_settings.get("sources", ())))
         return source_words(self.record.source, self.record.source_settings)
 
     @property

@@ -17,7 +17,7 @@ from edge.contract.labels import (
     UNREADABLE,
 )
 from edge.store.records import CHEST_XRAY, PRELIMINARY
-from web_ui.language import lazy_gettext
+from web_ui.language import lazy_gettext, ngettext
 from web_ui.result_words import answer_words, verdict_words
 from web_ui.words import Badge, VerdictText
 
@@ -109,6 +109,11 @@ def result_title(verdict: str, status: str, task: str) -> str:
 def xray_badge(verdict: str, *, reviewed: bool) -> Badge | None:
     """For a list of specimens; None where there is no verdict yet."""
     return READ_BADGE if reviewed and verdict == "positive" else XRAY_BADGES.get(verdict)
+
+
+def xray_source(count: int) -> str:
+    """What a specimen of X-rays consists of."""
+    return ngettext("Chest X-ray, %(num)s picture", "Chest X-ray, %(num)s pictures", count)
 
 
 def xray_label_words(label: str) -> str:

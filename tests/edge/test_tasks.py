@@ -19,6 +19,7 @@ from edge.contract.preprocess import Preprocessing, prepare_crop
 from tests.conftest import SHIPPED
 from tests.edge.runtimes.drawn_bundles import draw_point, write_bundle, write_two_label_bundle
 from tests.edge.runtimes.drawn_networks import SIZE_PX, draw_tflite
+from tests.support.drawn_radiographs import draw_chest, write_dicom
 
 Run = Callable[..., tuple[int, str, str]]
 CELLS: dict[str, Any] = {
@@ -95,6 +96,26 @@ def test_classify_calls_x_rays_of_two_labels(clinicscope: Run, xrays: Path, tmp_
     assert [row["call"] for row in rows] == ["pneumonia", "pneumonia", "pneumonia", ""]
     # The picture is padded to a square, so a third of it is black: (60 - 128) / 16 logits.
     assert float(rows[0]["score"]) == pytest.approx(1 / (1 + np.exp(68 / 16)), abs=2e-3)
+
+
+def test_classify_reads_dicom_for_x_rays_alone(clinicscope: Run, tmp_path: Path) -> None:
+    write_two_label_bundle(tmp_path / "bundle", operating_point=draw_point(0.01))
+    films = tmp_path / "films"
+    films.mkdir()
+    window = {"WindowCenter": 128, "WindowWidth": 256}
+    (films / "a.dcm").write_bytes(write_dicom(draw_chest(), **window))
+    (films / "b.dcm").write_bytes(write_dicom(draw_chest(), Modality="CT"))
+    (films / "c.png").write_bytes(encode_image(draw_chest()))
+    out = tmp_path / "out.csv"
+    code, _, err = clinicscope("classify", films, "--bundle", tmp_path / "bundle", "--csv", out)
+    assert code == 0, err
+    dicom, other, png = rows_of(out)
+    assert dicom["call"] == png["call"] == "pneumonia"
+    assert float(dicom["score"]) == pytest.approx(float(png["score"]), abs=2e-3)
+    assert not other["call"] and "of modality 'CT'" in other["refused"]
+    code, _, err = clinicscope("classify", films / "a.dcm", "--csv", out)
+    assert code == 0, err
+    assert rows_of(out)[0]["refused"].startswith("not an image")
 
 
 def test_classify_of_stages_wants_stained_cells(

@@ -82,7 +82,7 @@ def test_picture_is_read_shown_judged_and_signed(
     assert (specimen.task, specimen.patient_id, specimen.site) == (CHEST_XRAY, "P-9", "Ward 2")
     assert client.get(f"{address}/report.pdf").data.startswith(b"%PDF-")
     listed = client.get("/specimens").text
-    assert "Nothing found on the X-ray" in listed
+    assert "Nothing found on the X-ray" in listed and "Chest X-ray, 1 picture" in listed
     amend = client.get(f"{address}/amend").text
     assert "No finding, read by a person" in amend and "parasites" not in amend
 
