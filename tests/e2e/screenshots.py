@@ -1,108 +1,95 @@
-"""Pictures of every page at phone and desktop width: `make screenshots`."""
+"""Pictures of every page: `make screenshots`.
+
+    python -m tests.e2e.screenshots OUT [GUIDE]
+
+OUT gets each page on a phone and on a screen, light and dark, and once from right to left; beside
+them one sheet a page, to be looked at. GUIDE gets the pictures of the user guide and the README.
+Every field in them is drawn; no patient's picture is there.
+"""
 
 from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
-from playwright.sync_api import Page
+from PIL import Image
+from playwright.sync_api import Browser, Page
 
-from tests.support.appliance import appliance, chromium
+from tests.e2e.clinic import furnish
+from tests.e2e.looks import LOOKS, Look
+from tests.e2e.pages import ADMIN, PAGES, PageSpec
+from tests.support.appliance import appliance, chromium, log_in
 
-SIZES = {"phone": (360, 740), "desktop": (1280, 800)}
+FIELDS = 6
+THEMES = ("light", "dark")
+# Fields are drawn and screened by two looks at most; a sheet shows the head of a long page.
+SHEET_HEIGHT_PX = 1600
+GAP_PX = 16
 
 
-def main(out: Path) -> None:
-    """Screens one simulated slide and takes every page."""
+def main(out: Path, guide: Path | None = None) -> None:
+    """Furnishes a clinic and takes every page of it."""
     out.mkdir(parents=True, exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        appliance(Path(folder) / "home") as address,
-        chromium() as browser,
-    ):
-        for name, (width, height) in SIZES.items():
-            context = browser.new_context(viewport={"width": width, "height": height})
-            take_all(context.new_page(), address, out, name)
-            context.close()
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+        home = Path(folder) / "home"
+        ids = furnish(home, FIELDS)
+        with appliance(home) as address:
+            take_pages(browser, address, ids, out)
+    for spec in PAGES:
+        make_sheet(out, spec.name)
+    if guide is not None:
+        guide.mkdir(parents=True, exist_ok=True)
 
 
-def take_all(page: Page, address: str, out: Path, size: str) -> None:
-    """Every page, in the order in which a person meets it."""
+def take_pages(browser: Browser, address: str, ids: dict[str, str], out: Path) -> None:
+    """All pages in all looks."""
+    for look in LOOKS:
+        with ExitStack() as stack:
+            context = look.open(browser, address)
+            stack.callback(context.close)
+            page = context.new_page()
+            page.goto(address)
+            log_in(page)
+            for spec in (page for page in PAGES if page.who == ADMIN):
+                page.goto(address + spec.path.format(**ids))
+                take_themes(page, look, spec, out)
 
-    def take(name: str, full: bool = True) -> None:
-        page.screenshot(path=out / f"{name}-{size}.png", full_page=full)
 
-    page.goto(address)
-    take("today")
-    page.goto(f"{address}/specimens/new")
-    take("new")
-    page.get_by_label("Label of the slide").fill("S-0142")
-    page.get_by_label("Parasitaemia, %").fill("8")
-    page.get_by_label("Fields at most").fill("24")
-    page.get_by_role("button", name="Start screening").click()
-    page.wait_for_timeout(2500)
-    take("running")
-    page.wait_for_selector("[data-testid=status][data-value=done]", timeout=120_000)
-    take("result-top", full=False)
+def take_themes(page: Page, look: Look, spec: PageSpec, out: Path) -> None:
+    """A page in both themes; from right to left in one, which is enough."""
+    load_all(page)
+    for theme in THEMES if look.language == "en" else THEMES[:1]:
+        page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+        page.screenshot(path=out / f"{spec.name}-{look.name}-{theme}.png", full_page=True)
+
+
+def load_all(page: Page) -> None:
+    """Pictures that load late, now."""
     page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager' })")
-    page.wait_for_load_state("networkidle")
-    take("result")
-    for button in page.locator(".sharp-button").all()[:3]:
-        button.click()
-    page.wait_for_load_state("networkidle")
-    page.locator(".gallery").first.scroll_into_view_if_needed()
-    take("sharper", full=False)
-    result = page.url
-    take_records(page, result, take)
-    page.goto(result)
-    page.locator("a.thumb").first.click()
-    page.wait_for_load_state("networkidle")
-    take("field")
-    for name, path in {
-        "history": "specimens",
-        "month": "summary",
-        "records": "records",
-        "about": "about",
-        "missing": "nothing",
-    }.items():
-        page.goto(f"{address}/{path}")
-        take(name)
+    page.wait_for_function(
+        "Array.from(document.images).every(image => image.complete || !image.src)", timeout=30_000
+    )
 
 
-def take_records(page: Page, result: str, take: Callable[..., None]) -> None:
-    """Review, count, signature and amendment of a result."""
-    page.goto(f"{result}/review")
-    page.get_by_label("Your name").fill("A. Reader")
-    take("review", full=False)
-    for key in "2231":
-        said = page.get_by_test_id("reviewed").get_attribute("data-value")
-        page.locator(f"button[data-key='{key}']").click()
-        page.wait_for_selector(f"[data-testid=reviewed]:not([data-value='{said}'])")
-    page.wait_for_load_state("networkidle")
-    take("reviewed")
-    page.goto(f"{result}/tally?smear=thick")
-    for name, times in (("1", 5), ("2", 9), ("3", 1)):
-        for _ in range(times):
-            page.locator(f"button[data-key='{name}']").click()
-    page.wait_for_selector("[data-testid=tally-density]")
-    take("tally")
-    page.get_by_role("button", name="Store this count").click()
-    page.wait_for_selector("[data-testid=person-count]")
-    page.goto(f"{result}/sign")
-    take("sign")
-    page.get_by_role("button", name="Sign as final").click()
-    page.wait_for_selector("[data-testid=signature]")
-    take("final", full=False)
-    page.goto(f"{result}/amend")
-    page.get_by_label("Reason").fill("The slide of another patient lay under the microscope.")
-    page.get_by_text("Not enough to decide").click()
-    take("amend")
-    page.get_by_role("button", name="Amend the result").click()
-    page.get_by_text("All 3 versions").click()
-    take("amended", full=False)
+def make_sheet(out: Path, name: str) -> None:
+    """All pictures of a page side by side, each cut to its head."""
+    pictures = []
+    for path in sorted(out.glob(f"{name}-*.png")):
+        if path.stem.removeprefix(f"{name}-").rpartition("-")[0] in {look.name for look in LOOKS}:
+            with Image.open(path) as opened:
+                size = (opened.width, min(opened.height, SHEET_HEIGHT_PX))
+                pictures.append(opened.convert("RGB").crop((0, 0, *size)))
+    width = sum(picture.width + GAP_PX for picture in pictures)
+    sheet = Image.new("RGB", (width, max(p.height for p in pictures)), (120, 120, 120))
+    left = 0
+    for picture in pictures:
+        sheet.paste(picture, (left, 0))
+        left += picture.width + GAP_PX
+    (out / "sheets").mkdir(exist_ok=True)
+    sheet.save(out / "sheets" / f"{name}.png")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

@@ -28,7 +28,8 @@ _OBSERVE = """
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
       if (!entry.hadRecentInput) {
-        window.sawShift(entry.value, entry.sources.map((source) => name(source.node)).join(", "));
+        const what = entry.sources.map((source) => name(source.node)).join(", ");
+        window.sawShift(`${entry.value.toFixed(4)} of ${what} on ${location.pathname}`);
       }
     }
   }).observe({ type: "layout-shift", buffered: true });
@@ -66,7 +67,8 @@ _TOO_SMALL = """
   const found = [];
   for (const one of document.querySelectorAll(acts)) {
     let box = one.getBoundingClientRect();
-    if (!shown(one) || box.width <= 1 || inSentence(one) || box.bottom < 0) continue;
+    if (!shown(one) || box.width <= 1 || inSentence(one)) continue;
+    if (box.right <= 0 || box.bottom <= 0 || box.left >= innerWidth) continue;
     const label = one.matches("input, select") ? one.closest("label") : null;
     if (label) box = label.getBoundingClientRect();
     if (box.height < least - rounding || box.width < least - rounding) {
@@ -114,9 +116,8 @@ class Watch:
         self.shifts.clear()
         return found
 
-    def _shifted(self, source: dict[str, Any], value: float, what: str) -> None:
-        path = urlsplit(source["page"].url).path
-        self.shifts.append(f"{value:.4f} of {what} on {path}")
+    def _shifted(self, source: dict[str, Any], what: str) -> None:
+        self.shifts.append(what)
 
     def _tapped(self, source: dict[str, Any]) -> None:
         self.taps += 1
@@ -143,6 +144,8 @@ def too_wide(page: Page) -> list[str]:
     """
     size = page.viewport_size
     assert size is not None
+    # A page that is being left loads its next one first.
+    page.wait_for_function("document.readyState === 'complete'")
     found: list[str] = page.evaluate(_TOO_WIDE, size["width"])
     return found
 

@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page
 
+# Of a page that a phone opens first, and of each one after it; what its pictures weigh is apart.
+FIRST_LOAD_BYTES, NEXT_LOAD_BYTES = 150_000, 30_000
+
 
 @dataclass
 class Weight:
@@ -50,9 +53,10 @@ def weighed(page: Page) -> Iterator[Weight]:
             weight.pictures.add(path)
 
     def ended(event: dict[str, Any]) -> None:
-        path = paths.get(event["requestId"], "?")
-        size = round(event["encodedDataLength"])
-        weight.loaded[path] = weight.loaded.get(path, 0) + size
+        path = paths.get(event["requestId"])
+        if path is not None:  # Else the page before had asked for it.
+            size = round(event["encodedDataLength"])
+            weight.loaded[path] = weight.loaded.get(path, 0) + size
 
     session.on("Network.requestWillBeSent", asked)
     session.on("Network.loadingFinished", ended)

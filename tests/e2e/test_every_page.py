@@ -1,0 +1,49 @@
+"""Every page on a phone and on a screen, in both themes and from right to left: nothing hinders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.keyboard import tab_through
+from tests.e2e.looks import LOOKS, judge
+from tests.e2e.pages import ADMIN, PAGES, PageSpec
+from tests.e2e.visits import Visits, visits
+from tests.e2e.weight import FIRST_LOAD_BYTES, NEXT_LOAD_BYTES, weighed
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+PHONE, _, DESKTOP = LOOKS
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visits]:
+    with visits(tmp_path_factory.mktemp("every-page")) as found:
+        yield found
+
+
+@pytest.mark.parametrize("spec", PAGES, ids=lambda spec: spec.name)
+def test_page_has_no_fault(clinic: Visits, spec: PageSpec) -> None:
+    found = []
+    for look in LOOKS:
+        page, watch = clinic.visit(look, spec)
+        found += [f"{look.name}: {one}" for one in judge(page, watch, look)]
+    found += tab_through(page).problems
+    assert found == []
+
+
+def test_pages_are_light(clinic: Visits) -> None:
+    """The first page that a phone opens, and each one after it."""
+    warm = clinic.logged_in(PHONE)
+    warmed, heavy = warm.new_page(), []
+    warmed.goto(clinic.address)
+    for spec in (page for page in PAGES if page.who == ADMIN):
+        cold = clinic.logged_in(PHONE)
+        for most, page in ((FIRST_LOAD_BYTES, cold.new_page()), (NEXT_LOAD_BYTES, warmed)):
+            with weighed(page) as weight:
+                page.goto(clinic.url(spec))
+            if weight.without_pictures > most:
+                heavy.append(f"{spec.name} {weight.without_pictures:,}: {weight.heaviest()}")
+        cold.close()
+    warm.close()
+    assert heavy == []
