@@ -26,6 +26,7 @@ from web_ui.bench_view import (
 from web_ui.child_run import ChildState
 from web_ui.context import context
 from web_ui.device import device
+from web_ui.language import gettext as _
 from web_ui.person import person
 
 blueprint = Blueprint("benchmark", __name__, url_prefix="/benchmark")
@@ -56,7 +57,7 @@ def run() -> AnyResponse:
     runs, fields = LENGTHS.get(request.form.get("length", ""), LENGTHS["short"])
     at_work = context().service.state().progress
     if at_work is not None and at_work.running:
-        raise BusyError("a specimen is being screened, and each would slow the other down")
+        raise BusyError(_("A specimen is being screened; each would slow the other down."))
     store = context().store
     folder = store.home / FOLDER
     with disk_errors(folder, 0):
@@ -121,9 +122,9 @@ def failure_of(state: ChildState) -> str:
     if state.running or not state.exit_code:
         return ""
     if state.exit_code < 0:
-        return "it was stopped; nothing was kept"
+        return _("It was stopped; nothing was kept.")
     told = state.error.strip().splitlines()
-    return told[-1] if told else f"it ended with code {state.exit_code}"
+    return told[-1] if told else _("It ended with code %(code)s.", code=state.exit_code)
 
 
 def _path(name: str) -> Path:

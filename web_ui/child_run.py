@@ -18,6 +18,7 @@ from typing import IO
 
 from edge.config import HOME_VARIABLE
 from edge.contract.errors import BusyError
+from web_ui.language import gettext as _
 
 _ENDING_S = 5.0
 _at_work: set[subprocess.Popen[str]] = set()
@@ -73,7 +74,7 @@ class ChildRun:
         """
         with self._lock:
             if self._state.running:
-                raise BusyError("this is at work already; wait for it")
+                raise BusyError(_("This is at work already; wait for it."))
             # A file takes any amount; a second pipe that nobody reads would stop the child.
             errors = tempfile.TemporaryFile(  # noqa: SIM115  (closed by the watch)
                 "w+", encoding="utf-8", errors="replace"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from edge.contract.errors import ClinicScopeError, DataError
+from edge.contract.errors import ClinicScopeError
 from edge.screening.state import SpecimenRequest
 from edge.store.records import SpecimenDetails
 from edge.store.users import Users
@@ -21,7 +21,7 @@ from web_ui.language import current_language
 from web_ui.language import gettext as _
 from web_ui.person import let_in, person
 from web_ui.settings.clinic import take_up_page
-from web_ui.settings.common import save
+from web_ui.settings.common import check_repeated, save
 from web_ui.starting import start
 
 blueprint = Blueprint("first_run", __name__, url_prefix="/first-run")
@@ -75,8 +75,7 @@ def make_account() -> Response:
     name, password = (request.form.get(key, "") for key in ("name", "password"))
     users = Users(context().store)
     try:
-        if password != request.form.get("password_again", ""):
-            raise DataError("the two passwords differ; type the same one twice")
+        check_repeated(password, request.form.get("password_again", ""))
         made = users.add_first(name, password, current_language())
     except ClinicScopeError as error:
         return _page("account", str(error), name=name)

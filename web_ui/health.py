@@ -23,6 +23,7 @@ from edge.sync.sender import check_sender
 from web_ui.child_run import ChildState
 from web_ui.context import context
 from web_ui.device import device
+from web_ui.language import gettext as _
 from web_ui.language import lazy_gettext
 from web_ui.person import person
 from web_ui.words import Badge
@@ -158,7 +159,9 @@ def read_checks(state: ChildState) -> tuple[list[Check], str]:
         return [from_plain(Check, one, "doctor") for one in plain], ""
     except (ValueError, TypeError, ManifestError):
         told = state.error.strip().splitlines()
-        return [], told[-1] if told else f"the checks ended with code {state.exit_code}"
+        return [], told[-1] if told else _(
+            "The checks ended with code %(code)s.", code=state.exit_code
+        )
 
 
 def check_words(name: str) -> str:

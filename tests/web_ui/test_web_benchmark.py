@@ -81,7 +81,7 @@ def test_stopped_it_keeps_nothing_and_says_so(
     send(client, "/benchmark", length="long")
     assert send(client, "/benchmark/stop").status_code == 303
     app.extensions["clinicscope.device"].bench.wait(30)
-    assert "it was stopped; nothing was kept" in client.get("/benchmark").text
+    assert "It was stopped; nothing was kept" in client.get("/benchmark").text
     assert list_records(service.store.home) == []
 
 
@@ -171,4 +171,4 @@ def test_steps_and_failures_are_read_from_what_the_child_wrote() -> None:
     assert benchmark.step_of(ChildState(True, json.dumps({"step": STEPS[3]}))) == 3
     for line in ("", "noise", '{"step": "unknown"}', "{}"):
         assert benchmark.step_of(ChildState(True, line)) == 0
-    assert benchmark.failure_of(ChildState(False, "", 1, "", "", "then")) == "it ended with code 1"
+    assert benchmark.failure_of(ChildState(False, "", 1, "", "", "then")) == "It ended with code 1."

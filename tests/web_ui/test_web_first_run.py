@@ -76,7 +76,7 @@ def test_from_a_blank_device_to_a_practice_slide(
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"password_again": "other"}, "the two passwords differ"),
+        ({"password_again": "other"}, "The two passwords differ"),
         ({"password": "12345678", "password_again": "12345678"}, "password"),
         ({"name": " "}, "name"),
     ],

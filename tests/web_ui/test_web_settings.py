@@ -197,7 +197,7 @@ def test_people_are_added_and_may_log_in_with_their_role(client: FlaskClient, ap
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"password_again": "another one"}, "the two passwords differ"),
+        ({"password_again": "another one"}, "The two passwords differ"),
         ({"password": "short", "password_again": "short"}, "characters"),
         ({"role": "king"}, "role"),
         ({"name": ""}, "name"),
@@ -237,7 +237,7 @@ def test_the_last_admin_stays_and_passwords_must_agree(client: FlaskClient, app:
         assert status == 422 and "last admin" in page
     form = {"password": NEW, "password_again": "other words here"}
     status, page = post(client, f"/settings/users/{me}/password", **form)
-    assert status == 422 and "the two passwords differ" in page
+    assert status == 422 and "The two passwords differ" in page
 
 
 def test_ones_own_password_needs_the_old_one_and_keeps_one_logged_in(

@@ -8,10 +8,11 @@ from flask import make_response, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from edge.config import CONFIG_FILE, DeviceConfig
-from edge.contract.errors import BusyError, ClinicScopeError
+from edge.contract.errors import BusyError, ClinicScopeError, DataError
 from edge.store.audit import Audit
 from web_ui.context import context
 from web_ui.device import device
+from web_ui.language import gettext as _
 from web_ui.person import person
 
 CHANGED = "settings.changed"
@@ -45,7 +46,16 @@ def refuse_at_work() -> None:
     """Raises BusyError while a specimen is being screened: it must end as it began."""
     progress = context().service.state().progress
     if progress is not None and progress.running:
-        raise BusyError(f"“{progress.label}” is being screened; wait for it or stop it first")
+        told = _(
+            "“%(label)s” is being screened; wait for it or stop it first.", label=progress.label
+        )
+        raise BusyError(told)
+
+
+def check_repeated(password: str, again: str) -> None:
+    """Raises DataError where a password was not typed twice alike: nobody sees what she types."""
+    if password != again:
+        raise DataError(_("The two passwords differ; type the same one twice."))
 
 
 def back(endpoint: str) -> Response:

@@ -8,8 +8,9 @@ from werkzeug.wrappers import Response
 from edge.contract.errors import ClinicScopeError, DataError, NotFoundError
 from edge.store.users import ROLES, User, Users
 from web_ui.context import context
+from web_ui.language import gettext as _
 from web_ui.person import let_in, person, user
-from web_ui.settings.common import back, page
+from web_ui.settings.common import back, check_repeated, page
 
 
 def show() -> Response:
@@ -74,7 +75,7 @@ def set_own() -> Response:
         abort(403)
     try:
         if _users().check_password(who.name, request.form.get("old_password", "")) is None:
-            raise DataError("the old password is not right")
+            raise DataError(_("The old password is not right."))
         _check_repeated()
         _keep_in(_users().set_password(who.user_id, _password(), who.name))
     except ClinicScopeError as error:
@@ -90,8 +91,7 @@ def _keep_in(changed: User) -> None:
 
 
 def _check_repeated() -> None:
-    if _password() != request.form.get("password_again", ""):
-        raise DataError("the two passwords differ; type the same one twice")
+    check_repeated(_password(), request.form.get("password_again", ""))
 
 
 def _password() -> str:
