@@ -27,10 +27,12 @@ from edge.store.store import Store
 from edge.sync.sender import Sender
 from edge.sync.settings import SyncSettings
 from web_ui import create_app
+from web_ui.context import parts_of
 from web_ui.device import device_of
 from web_ui.fallback import create_fallback_app
 from web_ui.restarting import Restart, replace_process
 from web_ui.serve import serve
+from web_ui.single_pictures import active_bundle
 from web_ui.tls import server_context
 
 log = logging.getLogger(__name__)
@@ -98,9 +100,11 @@ def run_owned(home: Path, host: str, port: int, tls: bool, restart: Restart) -> 
             enhancer=open_enhancer(home),
             page=device_config(home).page,
             secure=bool(secure),
+            load_bundle=active_bundle(home, device_config(home).accelerators),
             device=device_of(service.store, device_config(home), restart),
         )
-        serve(app, host, port, secure)
+        with closing(parts_of(app).pictures.worker):
+            serve(app, host, port, secure)
 
 
 def open_tls(home: Path) -> ssl.SSLContext:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, current_app
 
+from edge.statistics.kept import Figures
 from web_ui.camera_picture import PreviewJpegs
 from web_ui.camera_stream import PreviewStreams
 from web_ui.jobs import Jobs
@@ -39,6 +40,7 @@ class Context:
         streams: who watches it move.
         sessions: who is logged in.
         meter: counts what was answered.
+        figures: of the site, as they were read last.
         starting: held from the saving of an upload until its specimen has started.
     """
 
@@ -54,6 +56,7 @@ class Context:
     streams: PreviewStreams = field(default_factory=PreviewStreams)
     sessions: Sessions = field(default_factory=Sessions)
     meter: Meter = field(default_factory=Meter)
+    figures: Figures = field(default_factory=Figures)
 
     @property
     def store(self) -> Store:
@@ -64,6 +67,12 @@ class Context:
 def attach(app: Flask, context: Context) -> None:
     """Gives an app its context."""
     app.extensions[_KEY] = context
+
+
+def parts_of(app: Flask) -> Context:
+    """The context of an app, outside any request."""
+    found: Context = app.extensions[_KEY]
+    return found
 
 
 def context() -> Context:

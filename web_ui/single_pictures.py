@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from edge.screening.picture_worker import PictureWorker
 from edge.xray.service import XrayService
 
 if TYPE_CHECKING:
+    from edge.accelerators.settings import AcceleratorSettings
     from edge.screening.classifier import Classifier
     from edge.store.store import Store
 
@@ -41,11 +42,20 @@ def open_pictures(store: Store, load: Callable[[str], Classifier] | None = None)
     return SinglePictures(worker, XrayService(store, worker), Batches(worker, store.home / FOLDER))
 
 
-def active_bundle(home: Path) -> Callable[[str], Classifier]:
-    """Opens the bundle that is active for a task when it is called."""
+def active_bundle(
+    home: Path, accelerators: AcceleratorSettings | None = None
+) -> Callable[[str], Classifier]:
+    """Opens the bundle that is active for a task when it is called.
+
+    Args:
+        home: the data directory.
+        accelerators: what the program was told to compute with; None takes the config's.
+    """
 
     def load(task: str) -> Classifier:
         config = load_config(home)
+        if accelerators is not None:
+            config = replace(config, accelerators=accelerators)
         named = config.bundle if task == MALARIA_CELLS else ""
         return prove_classifier(find_bundle(home, named, task), config, home)
 
