@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from edge.reports.monthly.lines import month_words
 from edge.store.outbox import Outbox, TargetCounts
 from edge.store.records import PRELIMINARY, UNSENT, WAITING, OutboxItem
 from edge.store.search import Search, SpecimenFilter
 from edge.sync.sender import SenderState
 from edge.sync.settings import ALL, DHIS2, DICOM, DICOMWEB, FHIR, Target
 from web_ui.context import context
+from web_ui.language import current_language, lazy_gettext
 from web_ui.language import gettext as _
-from web_ui.language import lazy_gettext
 from web_ui.person import person
 from web_ui.words import Badge
 
@@ -118,7 +119,7 @@ def item_words(item: OutboxItem) -> str:
     """What an item is."""
     kind, _sep, month = item.kind.partition("dhis2-")
     if not kind and month[:2] == "20":
-        return _("Counts of %(month)s", month=month)
+        return _("Counts of %(month)s", month=month_words(month, current_language()))
     return str(_ITEM_WORDS.get(item.kind, item.kind))
 
 

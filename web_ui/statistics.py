@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from babel.dates import format_date
+from babel.dates import format_skeleton
 from flask import Blueprint, make_response, render_template, request
 from werkzeug.wrappers import Response
 
@@ -15,9 +15,8 @@ from edge.contract.errors import DataError
 from edge.figures import locale_of
 from edge.reports.monthly import plots as boxes
 from edge.reports.monthly.counts import Group
-from edge.statistics.counts import Counts, count, sites
+from edge.statistics.counts import Counts, sites
 from edge.statistics.plots import age_plot, outcome_plot
-from edge.statistics.readers import agreement_of
 from edge.statistics.wanted import Wanted, latest
 from edge.store.records import MALARIA
 from web_ui.context import context
@@ -87,8 +86,7 @@ def read_asked(args: Mapping[str, str], today: date) -> Asked:
 
 def _figures(wanted: Wanted) -> dict[str, Any]:
     here = context()
-    counts = count(here.store, wanted)
-    agreement, by_month = agreement_of(here.store, wanted, here.service.protocol)
+    counts, (agreement, by_month) = here.figures.of(here.store, wanted, here.service.protocol)
     return {
         "counts": counts,
         "outcomes": outcome_plot(counts.weeks, short_day),
@@ -106,8 +104,8 @@ def age_groups(counts: Counts) -> list[Group]:
 
 
 def short_day(day: date) -> str:
-    """A day as it stands below a bar."""
-    return str(format_date(day, "d MMM", locale=locale_of(current_language())))
+    """A day as it stands below a bar, in figures: names of months are long in some languages."""
+    return str(format_skeleton("Md", day, locale=locale_of(current_language())))
 
 
 def _spans(today: date) -> dict[int, tuple[str, str]]:

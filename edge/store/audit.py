@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # What the first line names as the one before it.
 START = "0" * 64
 CLOCK_MOVED_BACK = "clock.moved_back"
+# As patterns of SQL.
+_NO_CHANGE = ("%.seen", "user.%", "token.%", "outbox.%", "export.%", "backup.%")
 
 
 def write_entry(
@@ -112,6 +114,17 @@ class Audit:
         """The newest line; written down elsewhere, it proves all lines up to it."""
         found = self.entries(1)
         return found[0] if found else None
+
+    def newest_change(self) -> int:
+        """The number of the newest line that tells of anything screened, judged or corrected.
+
+        Who looked at what, who logged in, and what was sent or taken out are no such change.
+        """
+        query = select(AuditRow.number)
+        for action in _NO_CHANGE:
+            query = query.where(AuditRow.action.not_like(action))
+        with self._store.session() as session:
+            return session.scalar(query.order_by(AuditRow.number.desc()).limit(1)) or 0
 
     def write(self, by: str, action: str, subject: str, detail: Mapping[str, Any]) -> int:
         """A line of its own, for what is stored elsewhere (an export, a backup)."""

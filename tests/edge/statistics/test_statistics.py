@@ -16,9 +16,11 @@ from edge.reports.monthly.counts import read_month
 from edge.reports.monthly.plots import LEFT, RIGHT
 from edge.signing import sign
 from edge.statistics.counts import Counts, Outcomes, cause, count, sites
+from edge.statistics.kept import Figures
 from edge.statistics.plots import age_plot, outcome_plot
 from edge.statistics.readers import agreement_of
 from edge.statistics.wanted import Wanted, latest
+from edge.store.audit import Audit
 from edge.store.correcting import correct_specimen
 from edge.store.outbox import Outbox
 from edge.store.records import THICK, Patient, SpecimenDetails
@@ -178,3 +180,17 @@ def test_plots_show_each_week_within_their_box(store: Store) -> None:
 def test_usual_span_is_of_whole_weeks() -> None:
     assert latest(date(2026, 11, 26), 2) == (date(2026, 11, 16), date(2026, 11, 26))
     assert latest(MONDAY, 1) == (MONDAY, MONDAY)
+
+
+def test_figures_are_kept_until_something_changes(store: Store) -> None:
+    fill(store)
+    figures = Figures()
+    first = figures.of(store, SPAN, PROTOCOL)
+    Audit(store).write("Ana", "specimen.seen", "x", {})
+    assert figures.of(store, SPAN, PROTOCOL) is first
+    specimen(store, "2026-11-10", "P-1", "ring")
+    second = figures.of(store, SPAN, PROTOCOL)
+    assert second[0].all.positive == first[0].all.positive + 1
+    for day in range(1, 20):
+        figures.of(store, Wanted(date(2026, 10, day), MONDAY), PROTOCOL)
+    assert figures.of(store, SPAN, PROTOCOL) is not second
