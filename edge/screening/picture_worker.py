@@ -34,8 +34,8 @@ class PictureWorker:
         return self._pool.submit(lambda: work(self._classifier(task)))
 
     def forget(self) -> None:
-        """Closes what is open: the next work takes what is active then."""
-        self._pool.submit(self._close_all).result()
+        """Closes what is open, after the work that waits: later work takes what is active then."""
+        self._pool.submit(self._close_all)
 
     def close(self) -> None:
         """Ends after the work at hand; what waits is cancelled. May be called twice."""

@@ -84,8 +84,9 @@ def _switch(change: Callable[[], InstalledBundle]) -> None:
     changed, live, service = change(), device().live, context().service
     if changed.task in _OF_SERVICE:
         service.reload(lambda: load_screener(live.home, live.current))
-    else:
+    elif changed.task == MALARIA_SUPERRES:
         live.needs_restart = True
+    context().pictures.worker.forget()  # the next picture takes what is active then
 
 
 def _find(bundle_id: str) -> InstalledBundle:
