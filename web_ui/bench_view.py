@@ -13,7 +13,7 @@ from edge.bench.compare import read_record
 from edge.contract.errors import DataError
 
 FOLDER = "benchmarks"
-MOST_KEPT = 50
+MOST_KEPT = 20
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 
 
