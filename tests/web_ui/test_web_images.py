@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from edge.cameras.smear import draw_cell
 from edge.contract.images import encode_image
 from edge.screening.service import ScreeningService
 from tests.support.drawn_radiographs import chest_png, load_drawn
+from tests.support.people import logged_in
 from web_ui import create_app
 from web_ui.single_pictures import active_bundle
 
@@ -103,8 +105,6 @@ def test_many_are_listed_counted_and_written_as_classify_does(
 
 
 def test_list_of_a_running_batch_asks_again(app: Flask, client: FlaskClient) -> None:
-    import threading
-
     gate = threading.Event()
     pictures = app.extensions["clinicscope"].pictures
     pictures.worker.submit("cxr-pneumonia", lambda _: gate.wait(10))
@@ -116,17 +116,14 @@ def test_list_of_a_running_batch_asks_again(app: Flask, client: FlaskClient) -> 
     assert 'data-testid="done"' in client.get(sent.location).text
 
 
-@pytest.mark.parametrize(
-    ("task", "files", "word"),
-    [
+def test_form_says_what_is_wrong(client: FlaskClient) -> None:
+    for task, count, word in (
         ("cxr-pneumonia", 0, "Choose at least one picture"),
         ("malaria-superres", 1, "Choose what the pictures show"),
         ("", 1, "Choose what the pictures show"),
-    ],
-)
-def test_form_says_what_is_wrong(client: FlaskClient, task: str, files: int, word: str) -> None:
-    response = send(client, *[(chest_png(), "a.png")] * files, task=task)
-    assert response.status_code == 422 and word in response.text
+    ):
+        response = send(client, *[(chest_png(), "a.png")] * count, task=task)
+        assert response.status_code == 422 and word in response.text, task
 
 
 def test_batch_is_seen_by_its_owner_alone(
@@ -144,8 +141,6 @@ def test_batch_is_seen_by_its_owner_alone(
 
 
 def test_too_many_batches_are_told(app: Flask, client: FlaskClient) -> None:
-    import threading
-
     gate = threading.Event()
     pictures = app.extensions["clinicscope"].pictures
     pictures.worker.submit("cxr-pneumonia", lambda _: gate.wait(10))
@@ -157,8 +152,6 @@ def test_too_many_batches_are_told(app: Flask, client: FlaskClient) -> None:
 
 
 def test_bundle_that_is_missing_is_told(service: ScreeningService, tmp_path: Path) -> None:
-    from tests.support.people import logged_in
-
     app = create_app(service, load_bundle=load_drawn(tmp_path / "bundles"))
     client = logged_in(app)
     one = send(client, (chest_png(), "a.png"), task="malaria-cells")

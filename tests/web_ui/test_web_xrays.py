@@ -13,9 +13,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from web_samples import token, value_of
 
+from edge.contract.errors import BundleError
 from edge.screening.service import ScreeningService
 from edge.store.records import CHEST_XRAY, FINAL, RUNNING, SpecimenDetails
 from tests.support.drawn_radiographs import chest_png, draw_chest, load_drawn, write_dicom
+from tests.support.people import logged_in
 from web_ui import create_app
 from web_ui.xray_words import lean_words, xray_verdict
 
@@ -99,29 +101,21 @@ def test_what_cannot_be_read_is_never_normal(client: FlaskClient) -> None:
         assert "Nothing found" not in page
 
 
-@pytest.mark.parametrize(
-    ("form", "files", "word"),
-    [
+def test_form_says_what_is_wrong(client: FlaskClient, service: ScreeningService) -> None:
+    for form, count, word in (
         ({"label": ""}, 1, "Write how the X-ray is marked"),
         ({"label": "x" * 80}, 1, "Use at most 60 characters"),
         ({"task": "malaria-cells"}, 1, "Choose one of the list"),
         ({"patient_id": "=1+1"}, 1, "field-error"),
         ({}, 0, "Choose 1 to 4 pictures"),
         ({}, 5, "Choose 1 to 4 pictures"),
-    ],
-)
-def test_form_says_what_is_wrong(
-    client: FlaskClient, service: ScreeningService, form: dict[str, str], files: int, word: str
-) -> None:
-    response = send(client, *[chest_png()] * files, **form)
-    assert response.status_code == 422 and word in response.text
+    ):
+        response = send(client, *[chest_png()] * count, **form)
+        assert response.status_code == 422 and word in response.text, (form, count)
     assert service.store.specimens() == []
 
 
 def test_bundle_that_is_missing_is_told(service: ScreeningService) -> None:
-    from edge.contract.errors import BundleError
-    from tests.support.people import logged_in
-
     def load(task: str) -> Any:
         raise BundleError(f"no bundle for {task!r} is installed")
 

@@ -7,7 +7,6 @@ import io
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,9 +37,9 @@ SICK, WELL, ODD = 90, -70, 22
 SETTINGS = InteropSettings(dhis2=Dhis2Codes(program="P", program_stage="S", org_unit="U"))
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    found = Store(tmp_path / "home")
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    found = Store(tmp_path_factory.mktemp("records") / "home")
     yield found
     found.close()
 
@@ -52,7 +51,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PictureWorker]:
     found.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def service(store: Store, worker: PictureWorker) -> XrayService:
     return XrayService(store, worker)
 
@@ -126,7 +125,9 @@ def test_dicom_and_three_labels_go_the_same_way(service: XrayService, store: Sto
     assert "lateral" in str(store.specimen(refused).report)
 
 
-def test_nothing_is_stored_where_the_bundle_must_not_be_used(store: Store, tmp_path: Path) -> None:
+def test_nothing_is_stored_where_the_bundle_must_not_be_used(store: Store) -> None:
+    before = store.specimens()
+
     def load(task: str) -> Any:
         raise BundleError("golden tensors differ")
 
@@ -134,7 +135,7 @@ def test_nothing_is_stored_where_the_bundle_must_not_be_used(store: Store, tmp_p
     with pytest.raises(BundleError, match="golden"):
         XrayService(store, worker).start(XrayRequest("X", "cxr-covid", [("a", chest_png())]))
     worker.close()
-    assert store.specimens() == []
+    assert store.specimens() == before
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,8 @@ def test_failure_on_the_way_is_never_negative(
 def test_power_cut_leaves_no_normal_result(service: XrayService, store: Store) -> None:
     specimen_id = read(service, chest_png(WELL))
     with closing(sqlite3.connect(store.path)) as database, database:
-        database.execute(f"UPDATE specimens SET status = '{RUNNING}', result_status = ''")
+        what = f"status = '{RUNNING}', result_status = ''"
+        database.execute(f"UPDATE specimens SET {what} WHERE specimen_id = ?", [specimen_id])
     store.recover()
     assert verdict_of(store, specimen_id) == "inconclusive"
 
