@@ -406,6 +406,19 @@ def test_a_network_of_pictures_waits_for_a_restart(client: FlaskClient, home: Pa
     assert 'data-testid="pending"' in client.get("/settings").text
 
 
+def test_a_network_that_cannot_be_opened_beside_the_old_one_waits_for_a_restart(
+    client: FlaskClient, service: ScreeningService, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> ScriptedScreener:
+        raise HardwareError("the accelerator is taken")
+
+    install_version(home, 3)
+    monkeypatch.setattr(models, "load_screener", fail)
+    status, page = post(client, "/settings/models/malaria-cells-3/activate")
+    assert status == 303 and "after a restart" in page
+    assert service.state().ready
+
+
 def test_the_new_network_replaces_the_old_one_in_the_service(
     service: ScreeningService, screener: ScriptedScreener
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
@@ -28,7 +29,9 @@ from web_ui.language import lazy_gettext
 from web_ui.person import person
 from web_ui.settings.common import back, page, refuse_at_work
 
-# What the service opens anew; others are in use after a restart.
+log = logging.getLogger(__name__)
+
+# What the service opens anew.
 _OF_SERVICE = (MALARIA_CELLS, MALARIA_STAGES)
 CARD = "MODEL_CARD.md"
 _TASKS = {
@@ -81,12 +84,22 @@ def roll_back_task() -> Response:
 
 def _switch(change: Callable[[], InstalledBundle]) -> None:
     refuse_at_work()
-    changed, live, service = change(), device().live, context().service
+    changed = change()
     if changed.task in _OF_SERVICE:
-        service.reload(lambda: load_screener(live.home, live.current))
+        _reload()
     elif changed.task == MALARIA_SUPERRES:
-        live.needs_restart = True
+        device().live.needs_restart = True
     context().pictures.worker.forget()  # the next picture takes what is active then
+
+
+def _reload() -> None:
+    """Opens the networks of slides anew. Where that fails, those that are open go on."""
+    live = device().live
+    try:
+        context().service.reload(lambda: load_screener(live.home, live.current))
+    except ClinicScopeError as error:
+        log.warning("what was chosen is in use after a restart: %s", error)
+        live.needs_restart = True
 
 
 def _find(bundle_id: str) -> InstalledBundle:
