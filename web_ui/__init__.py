@@ -44,6 +44,7 @@ from web_ui import (
     xrays,
 )
 from web_ui.access import guard
+from web_ui.compressed import compress_answers
 from web_ui.context import Context, attach
 from web_ui.device import Device, attach_device, device_of
 from web_ui.dress import dress
@@ -134,6 +135,7 @@ def create_app(
     limiter = count_requests(app)
     guard(app)
     api.register(app, CSRFProtect(app))
+    compress_answers(app)
     protect_responses(app)
     dress(app, page.language if page else "")
     app.jinja_env.globals["enhancer"] = enhancer

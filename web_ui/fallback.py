@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response, jsonify, render_template, request
 
+from web_ui.compressed import compress_answers
 from web_ui.dress import dress
 from web_ui.headers import protect_responses
 
@@ -24,6 +25,7 @@ def create_fallback_app(problem: str) -> Flask:
         return render_template("fallback.html", problem=problem), 503
 
     app.before_request(refuse)
+    compress_answers(app)
     protect_responses(app)
     dress(app)
     return app

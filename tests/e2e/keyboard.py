@@ -78,14 +78,15 @@ def tab_through(page: Page, most: int = 400) -> Reached:
     things: list[str] = page.evaluate(_ALL)
     page.evaluate("document.activeElement?.blur(); getSelection().removeAllRanges()")
     reached, unmarked = set[int](), dict[str, None]()
-    for _ in range(min(len(things) + 3, most)):
+    # Where the page put the cursor into an entry, the first ones come after the last.
+    for _ in range(min(2 * len(things) + 6, most)):
         page.keyboard.press("Tab")
         focused = page.evaluate(_FOCUSED)
         if not focused["marked"]:
             unmarked[focused["name"]] = None
-        if focused["number"] == 0 and reached:
-            break  # Past the last one; the browser's own buttons come next.
         reached.add(focused["number"])
+        if reached.issuperset(range(1, len(things) + 1)):
+            break
     numbers = range(1, len(things) + 1)
     missed = tuple(things[number - 1] for number in numbers if number not in reached)
     return Reached(missed, tuple(unmarked))

@@ -60,6 +60,9 @@ class Visits:
         """
         url = self.url(spec)
         page, watch = self.page(look, spec.who)
+        # What the page before does by itself is not this one's.
+        page.goto("about:blank")
+        watch.take()
         answer = page.goto(url)
         assert answer is not None
         assert answer.status == spec.status, url
