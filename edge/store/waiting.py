@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from edge.contract.labels import CELL_LABELS, is_infected
 from edge.store import queries
 from edge.store.clinic_schema import ReviewRow, WorklistRow
-from edge.store.records import PRELIMINARY, RUNNING, SpecimenRecord
+from edge.store.records import MALARIA, PRELIMINARY, RUNNING
 from edge.store.reopened import MAY_GO_ON
 from edge.store.schema import SpecimenRow, SuspectCellRow
 
@@ -20,28 +20,37 @@ if TYPE_CHECKING:
 
 # Results that nobody signs pile up; the newest of them are work, the others a matter of the past.
 AT_MOST = 200
+_SHOWN = ("specimen_id", "label", "task", "started_utc", "verdict", "status", "sequence")
 _INFECTED = tuple(label for label in CELL_LABELS if is_infected(label))
 
 
 @dataclass(frozen=True)
 class Unsigned:
-    """A specimen with a result that nobody has signed.
+    """A specimen with a result that nobody has signed; its report is not read.
 
     Attributes:
+        verdict: of the machine.
+        status: how its screening ended.
         suspects: its suspect cells.
         reviewed: of them those that a person has judged.
         confirmed: of them those that one found infected.
     """
 
-    specimen: SpecimenRecord
-    suspects: int
-    reviewed: int
-    confirmed: int
+    specimen_id: str
+    label: str
+    task: str
+    started_utc: str
+    verdict: str
+    status: str
+    sequence: int
+    suspects: int = 0
+    reviewed: int = 0
+    confirmed: int = 0
 
     @property
     def broke_off(self) -> bool:
         """It ended before its time, and may go on."""
-        return self.specimen.status in MAY_GO_ON
+        return self.status in MAY_GO_ON and self.task == MALARIA
 
     @property
     def to_review(self) -> bool:
@@ -52,18 +61,16 @@ class Unsigned:
 def unsigned(store: Store, limit: int = AT_MOST) -> list[Unsigned]:
     """The newest specimens that wait for a signature; suspected ones first, then the oldest."""
     query = (
-        select(SpecimenRow)
+        select(*(getattr(SpecimenRow, name) for name in _SHOWN))
         .where(SpecimenRow.result_status == PRELIMINARY, SpecimenRow.status != RUNNING)
         .order_by(SpecimenRow.sequence.desc())
         .limit(queries.bounded(limit))
     )
     with store.session() as session:
-        records = [row.record() for row in session.scalars(query)]
-        counts = _counts(session, [record.specimen_id for record in records])
-    found = [Unsigned(record, *counts.get(record.specimen_id, (0, 0, 0))) for record in records]
-    return sorted(
-        found, key=lambda one: (one.specimen.verdict != "positive", one.specimen.sequence)
-    )
+        rows = session.execute(query).all()
+        counts = _counts(session, [row.specimen_id for row in rows])
+    found = [Unsigned(*row, *counts.get(row.specimen_id, (0, 0, 0))) for row in rows]
+    return sorted(found, key=lambda one: (one.verdict != "positive", one.sequence))
 
 
 def expected_count(store: Store) -> int:

@@ -58,7 +58,7 @@ def test_suspected_slides_come_first(
     screener.positive = 6
     screened(client, service, "S-2")
     found = unsigned(service.store)
-    assert [one.specimen.label for one in found] == ["S-2", "S-1"]
+    assert [one.label for one in found] == ["S-2", "S-1"]
     assert [one.to_review for one in found] == [True, False]
 
 
