@@ -32,8 +32,8 @@ def test_static_file_is_compressed_and_asked_again_costs_nothing(client: FlaskCl
         assert gzip.decompress(small.data) == plain.data
         etag = small.headers["ETag"]
     assert etag.startswith('W/"')
-    again = client.get(address, headers={**GZIP, "If-None-Match": etag})
-    assert (again.status_code, again.data) == (304, b"")
+    with client.get(address, headers={**GZIP, "If-None-Match": etag}) as again:
+        assert (again.status_code, again.data) == (304, b"")
 
 
 def test_pictures_and_tiny_answers_are_left_alone(
