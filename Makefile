@@ -3,6 +3,7 @@
 # make check  linters, types
 # make test-arm64  the program, its networks' answers, the suite of runtimes and picamera2 on arm64
 # make soak   20,000 captures with faults: memory, records, states
+# make kill   200 kills in mid-work; make many-specimens: 100,000 specimens; make load: 50 phones
 # make legacy an environment with NumPy 1, in which tests try tflite-runtime
 # make lock   resolve the dependencies again
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -14,7 +15,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-arm64 soak check format legacy lock browser rtsp compiler servers screenshots clean
+.PHONY: run test test-arm64 soak kill many-specimens load check format legacy lock browser rtsp compiler servers screenshots clean
 
 run: $(DEVICE)/.ready
 	$(DEVICE)/bin/clinicscope run --host $(HOST) --port $(PORT)
@@ -30,6 +31,17 @@ test-arm64: $(ALL)/.ready
 CAPTURES ?= 20000
 soak: $(ALL)/.ready
 	$(ALL)/bin/python -m tests.soak.run --captures $(CAPTURES) --json build/soak.json
+
+# What a clinic fears: power that goes, years of records, a full waiting room. docs/ has the records.
+KILLS ?= 200
+kill: $(ALL)/.ready servers
+	$(ALL)/bin/python -m tests.durability.kill --times $(KILLS) --at-once 4 --json build/kill.json
+
+many-specimens: $(ALL)/.ready
+	$(ALL)/bin/python -m tests.durability.many_specimens build/many --json build/many.json
+
+load: $(ALL)/.ready
+	$(ALL)/bin/python -m tests.load.phones --json build/load.json
 
 check: $(ALL)/.ready
 	$(ALL)/bin/ruff check .
