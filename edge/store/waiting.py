@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import distinct, func, select
 from sqlalchemy.orm import Session
@@ -69,8 +69,13 @@ def unsigned(store: Store, limit: int = AT_MOST) -> list[Unsigned]:
     with store.session() as session:
         rows = session.execute(query).all()
         counts = _counts(session, [row.specimen_id for row in rows])
-    found = [Unsigned(*row, *counts.get(row.specimen_id, (0, 0, 0))) for row in rows]
+    found = [_unsigned(dict(row._mapping), counts.get(row.specimen_id, (0, 0, 0))) for row in rows]
     return sorted(found, key=lambda one: (one.verdict != "positive", one.sequence))
+
+
+def _unsigned(columns: dict[str, Any], counts: tuple[int, int, int]) -> Unsigned:
+    suspects, reviewed, confirmed = counts
+    return Unsigned(**columns, suspects=suspects, reviewed=reviewed, confirmed=confirmed)
 
 
 def expected_count(store: Store) -> int:
