@@ -8,6 +8,7 @@ import signal
 import ssl
 import sys
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -83,6 +84,7 @@ def run_owned(home: Path, host: str, port: int, tls: bool, restart: Restart) -> 
     secure = None
     try:
         keep_log(home)
+        log.info("version %s starts", version("clinicscope"))
         secure = open_tls(home) if tls else None
         service = open_service(home)
     except ClinicScopeError as error:
