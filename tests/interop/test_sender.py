@@ -6,12 +6,13 @@ import fcntl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 from clinic import SETTINGS, screen
 from lying_server import Reply, serve
 from test_interop_fhir import search
+from test_sync_queue import write_config
 
 from edge.contract.errors import ConfigError
 from edge.health import OK, WARNING
@@ -23,6 +24,7 @@ from edge.sync import sender as sending
 from edge.sync.runner import LOCK_FILE
 from edge.sync.sender import Sender, SenderState, check_sender
 from edge.sync.settings import SyncSettings, Target
+from web_ui.cli import open_sender
 
 SOON_S = 20.0
 
@@ -164,3 +166,18 @@ def test_without_a_server_nothing_is_sent_and_nothing_is_wrong(store: Store) -> 
     assert Outbox(store).waiting() == [] and sender.state().last_utc == ""
     assert check_sender(SenderState()).state == OK
     Sender(store, lambda: (SyncSettings(), SETTINGS)).close()
+
+
+def test_appliance_sends_as_soon_as_its_config_names_a_server(store: Store, fhir_url: str) -> None:
+    specimen_id = signed(store)
+    with closing(open_sender(store.home, store)) as sender:
+        until(lambda: sender.state().next_utc)
+        assert Outbox(store).counts()[SENT] == 0
+        (store.home / "config.toml").write_text("[[sync.targets]]\nname = 1\n")
+        sender.send_now()
+        until(lambda: "name" in sender.state().problem)
+        write_config(store.home, fhir_url)
+        sender.send_now()
+        until(lambda: Outbox(store).counts()[SENT] == 1)
+    (report,) = search(fhir_url, "DiagnosticReport", "report", specimen_id)
+    assert report["status"] == "final"
