@@ -75,6 +75,11 @@ def parts_of(app: Flask) -> Context:
     return found
 
 
+def is_whole(app: Flask) -> bool:
+    """Whether it is the page of a device, and not one that only says why there is none."""
+    return _KEY in app.extensions
+
+
 def context() -> Context:
     """The context of the app at work."""
     found: Context = current_app.extensions[_KEY]

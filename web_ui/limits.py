@@ -18,13 +18,13 @@ from web_ui.api.problems import answer_error, asked_by_program
 from web_ui.errors import ErrorText, error_page
 from web_ui.language import gettext as _
 from web_ui.language import ngettext
+from web_ui.senders import SMALL_BODY_BYTES
 
 # A page with all its pictures is about eighty requests.
 EVERYTHING = "3000 per minute"
 UPLOADS = "60 per 10 minutes"
 # Endpoints that take files, each under UPLOADS; the body of any other is small.
 TAKES_FILES = ("images.send", "records.import_worklist", "specimens.create", "xrays.create")
-SMALL_BODY_BYTES = 1024 * 1024
 _CLOCK_JUMP_S = 30.0
 
 

@@ -5,19 +5,16 @@ What a wrong name and a wrong password are answered is the same, so that nobody 
 
 from __future__ import annotations
 
-import logging
-
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from edge.store.audit import Audit
+from edge.store.records import DEVICE
 from edge.store.users import User, Users
 from web_ui.access import FIRST_RUN_PATH, safe_path
 from web_ui.context import context
 from web_ui.language import gettext as _
 from web_ui.person import end_session, let_in, user, visitor
-
-log = logging.getLogger(__name__)
+from web_ui.seen import write_line
 
 blueprint = Blueprint("login", __name__)
 
@@ -38,10 +35,11 @@ def enter() -> Response:
     name, password = request.form.get("name", ""), request.form.get("password", "")
     found = Users(context().store).check_password(name, password)
     if found is None:
-        log.warning("a login from %s was refused", request.remote_addr)
+        # Without the name: some type their password there.
+        write_line(DEVICE, "login.refused", "login", address=request.remote_addr or "")
         return _form(name, _("Name and password do not belong together."), 422)
     let_in(found)
-    _note(found, "user.logged_in")
+    write_line(found.name, "user.logged_in", f"user:{found.user_id}")
     return redirect(_next(), 303)
 
 
@@ -50,7 +48,7 @@ def out() -> Response:
     """Ends the session, here and wherever its cookie was copied to."""
     found = visitor()
     if found is not None:
-        _note(found.user, "user.logged_out")
+        write_line(found.user.name, "user.logged_out", f"user:{found.user.user_id}")
     end_session()
     return redirect(url_for(".show"), 303)
 
@@ -79,7 +77,8 @@ def unlock() -> Response:
         return redirect(url_for(".show", next=_next()), 303)
     password = request.form.get("password", "")
     if Users(context().store).check_password(found.user.name, password) is None:
-        log.warning("a locked screen stays locked to %s", request.remote_addr)
+        subject, address = f"user:{found.user.user_id}", request.remote_addr or ""
+        write_line(DEVICE, "unlock.refused", subject, address=address)
         return _lock_screen(found.user, _("This is not the password."), 422)
     context().sessions.unlock(found.session_name)
     return redirect(_next(), 303)
@@ -97,7 +96,3 @@ def _lock_screen(who: User, problem: str = "", code: int = 200) -> Response:
 
 def _next() -> str:
     return safe_path(request.values.get("next", "/"))
-
-
-def _note(who: User, action: str) -> None:
-    Audit(context().store).write(who.name, action, f"user:{who.user_id}", {})

@@ -58,10 +58,7 @@ def note_sights(app: Flask) -> None:
             return response
         onlooker, subject = _onlooker(rule), _subject()
         if onlooker is not None and sights.is_new(onlooker, rule.seen, subject):
-            try:
-                Audit(context().store).write(onlooker[1], rule.seen, subject, {})
-            except StoreError as error:
-                log.error("that %s was seen is not in the log: %s", subject, error)
+            write_line(onlooker[1], rule.seen, subject)
         return response
 
     app.after_request(note)
@@ -74,6 +71,14 @@ def _onlooker(rule: Rule) -> tuple[int, str] | None:
         return token.token_id, f"program {token.name}"
     who = user()
     return None if who is None else (who.user_id, who.name)
+
+
+def write_line(by: str, action: str, subject: str, **detail: str) -> None:
+    """Adds a line to the log; where it cannot, that is no reason to keep anyone waiting."""
+    try:
+        Audit(context().store).write(by, action, subject, detail)
+    except StoreError as error:
+        log.error("%s of %s by %r is not in the log: %s", action, subject, by, error)
 
 
 def _subject() -> str:

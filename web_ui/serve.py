@@ -10,8 +10,11 @@ from typing import Any
 
 from flask import Flask
 from waitress import create_server
+from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer, MultiSocketServer
 
+from web_ui.context import is_whole
+from web_ui.senders import parser_for
 from web_ui.tls import PatientChannel, TlsChannel
 
 # One for each page that is made, and one for each camera preview that is watched.
@@ -61,9 +64,10 @@ def make_server(app: Flask, host: str, port: int, tls: ssl.SSLContext | None = N
         asyncore_use_poll=True,
         url_scheme="https" if tls else "http",
     )
+    parser = parser_for(app) if is_whole(app) else HTTPRequestParser
     channel = partial(TlsChannel, tls=tls) if tls else PatientChannel
     for listener in _listeners(server):
-        listener.channel_class = partial(_accept, channel)
+        listener.channel_class = partial(_accept, partial(channel, parser=parser))
     return server
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 
 # A whole request's head, or a handshake: a slow phone on a bad network takes a few seconds.
 LATE_S = 20.0
@@ -45,6 +46,10 @@ class PatientChannel(HTTPChannel):  # type: ignore[misc]
 
     socket: Any
     _waits_since: float | None = None
+
+    def __init__(self, *args: Any, parser: Any = HTTPRequestParser, **named: Any) -> None:
+        self.parser_class = parser
+        super().__init__(*args, **named)
 
     def readable(self) -> bool:
         """Whether more is wanted of the client; asked by the server's loop every second."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from edge.contract.errors import DataError, NotFoundError
+from edge.contract.errors import DataError, NotFoundError, StorageFullError
 from edge.store.account_schema import ApiTokenRow
 from edge.store.audit import write_entry
 from edge.store.queries import MAX_INTEGER
@@ -88,7 +89,8 @@ class Tokens:
             return None
         now = self._store.now()
         if row.last_used_utc is None or _seconds(row.last_used_utc, now) >= _USED_EVERY_S:
-            with self._store.session(writes=True) as session:
+            # A full disk keeps no program from what it may read.
+            with suppress(StorageFullError), self._store.session(writes=True) as session:
                 row = _get(session, row.token_id)
                 row.last_used_utc = now
         return None if row.revoked else _token(row)

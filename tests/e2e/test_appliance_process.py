@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import subprocess
 import sys
 import urllib.error
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.certificate import read_certificate
 from edge.store.records import RUNNING, STOPPED
 from edge.store.store import Store
 from tests.support.appliance import appliance, chromium, free_port, log_in
@@ -62,6 +64,39 @@ def test_taken_port_is_said(tmp_path: Path) -> None:
         done = run_again(tmp_path / "two", int(address.rpartition(":")[2]))
     assert done.returncode == 3
     assert "cannot listen on 127.0.0.1:" in done.stderr
+
+
+def test_page_is_proved_by_the_devices_own_certificate(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with appliance(home, tls=True) as address:
+        made = read_certificate(home)
+        assert made is not None
+        pem = made.path.read_text()
+        trusting = ssl.create_default_context(
+            cadata=pem[pem.index("-----BEGIN CERTIFICATE-----") :]
+        )
+        with urllib.request.urlopen(f"{address}/login", timeout=20, context=trusting) as page:
+            assert "Secure" in page.headers["Set-Cookie"] and b"Password" in page.read()
+        plain = address.replace("https", "http")
+        with pytest.raises(urllib.error.HTTPError) as told:
+            urllib.request.build_opener(NoRedirect).open(f"{plain}/login", timeout=20)
+        assert told.value.headers["Location"] == f"{address}/login"
+        told.value.close()
+    assert made.fingerprint in (tmp_path / "appliance.log").read_text()
+    # The page that says why nothing can start is at the same address, as well guarded.
+    (home / "records.db").write_bytes(b"this is no database" * 100)
+    with appliance(home, admin=False, tls=True) as address:
+        with pytest.raises(urllib.error.HTTPError) as page:
+            urllib.request.urlopen(f"{address}/", timeout=20, context=trusting)
+        assert page.value.code == 503 and b"not a database" in page.value.read()
+        page.value.close()
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Shows where an answer leads to, and stays."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
 
 
 def test_broken_records_give_a_page_that_says_why(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.appliance import add_user, appliance, chromium, log_in
+from tests.support.appliance import PASSWORD, add_user, appliance, chromium, log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 expect.set_options(timeout=20_000)
@@ -166,3 +166,24 @@ def test_review_needs_no_script(browser: Browser, address: str) -> None:
     page.get_by_role("button", name="Ring").click()
     reviewed(page, 1)
     context.close()
+
+
+def test_screen_locks_by_itself_and_writing_keeps_it_open(page: Page, address: str) -> None:
+    page.clock.install()
+    page.goto(f"{address}/specimens/new")
+    # Nothing is asked for while she writes, but that she writes is told.
+    for _ in range(4):
+        page.clock.run_for("10:00")
+        page.get_by_label("Label of the slide").press_sequentially("S")
+        with page.expect_request("**/awake") as told:
+            page.clock.run_for("00:10")
+        response = told.value.response()
+        assert response is not None and response.status == 204
+    page.clock.run_for("16:00")
+    page.wait_for_url("**/lock?next=%2Fspecimens%2Fnew")
+    expect(page.get_by_role("heading", name="Locked")).to_be_visible()
+    page.goto(f"{address}/specimens/new")
+    page.wait_for_url("**/lock?next=/specimens/new")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("heading", name="New specimen")).to_be_visible()

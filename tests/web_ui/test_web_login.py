@@ -13,6 +13,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from web_samples import ScriptedScreener, token
 
+from edge.contract.errors import StorageFullError
 from edge.page_settings import PageSettings
 from edge.screening.service import ScreeningService
 from edge.store.audit import Audit
@@ -85,6 +86,36 @@ def test_wrong_name_and_wrong_password_are_answered_the_same(anonymous: FlaskCli
         assert "Name and password do not belong together." in refused.text
         assert "<script>alert" not in refused.text and "wrong password" not in refused.text
     assert anonymous.get("/").status_code == 303
+
+
+def test_full_disk_keeps_nobody_out(
+    anonymous: FlaskClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_room(*_: object) -> int:
+        raise StorageFullError("no room for records.db")
+
+    monkeypatch.setattr(Audit, "write", no_room)
+    assert log_in(anonymous, password="wrong").status_code == 422
+    assert log_in(anonymous).status_code == 303
+    assert anonymous.get("/about").status_code == 200
+    assert "user.logged_in of user:1 by 'A. Reader' is not in the log" in caplog.text
+
+
+def test_refused_logins_are_in_the_log_without_what_was_typed(
+    anonymous: FlaskClient, service: ScreeningService
+) -> None:
+    log_in(anonymous, name="my secret password", password="wrong")
+    log_in(anonymous)
+    anonymous.get("/lock")
+    data = {"csrf_token": token(anonymous, "/lock"), "password": "wrong"}
+    anonymous.post("/lock", data=data)
+    lines = Audit(service.store).entries()
+    assert [line.action for line in lines[:3]] == [
+        "unlock.refused",
+        "user.logged_in",
+        "login.refused",
+    ]
+    assert lines[2].detail == {"address": "127.0.0.1"} and "secret" not in str(lines)
 
 
 def test_disabled_person_is_not_let_in(anonymous: FlaskClient, service: ScreeningService) -> None:

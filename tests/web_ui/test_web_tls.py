@@ -11,15 +11,19 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from flask import Flask, Response, request
 from waitress import wasyncore
+from web_samples import token
 
 from edge.certificate import Certificate, load_or_create_certificate
-from web_ui import serve, tls
+from edge.screening.service import ScreeningService
+from edge.store.tokens import Tokens
+from tests.support.people import logged_in
+from web_ui import create_app, serve, tls
 from web_ui.cli import is_loopback
 from web_ui.tls import server_context
 
@@ -70,7 +74,6 @@ def served(app: Flask, context: ssl.SSLContext | None = None) -> Iterator[int]:
         thread.join(10)
         server.task_dispatcher.shutdown()
         assert not thread.is_alive()
-        del server
         gc.collect()
 
 
@@ -156,8 +159,10 @@ def answer_to(port: int, sent: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", port), 10) as plain:
         plain.sendall(sent)
         found = b""
-        while part := plain.recv(4096):
-            found += part
+        # A body that nobody reads ends a connection so.
+        with suppress(ConnectionResetError):
+            while part := plain.recv(4096):
+                found += part
         return found
 
 
@@ -254,6 +259,50 @@ def test_client_that_goes_away_harms_nobody(port: int, trusting: ssl.SSLContext)
     with closing_connection(port, trusting) as connection:
         connection.request("GET", "/large")
         assert connection.getresponse().read() == LARGE
+
+
+def head(length: str, *more: str) -> bytes:
+    lines = ["POST /specimens/new HTTP/1.1", "Host: x", length, *more]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def test_stranger_cannot_fill_the_disk(service: ScreeningService) -> None:
+    page = create_app(service)
+    client = logged_in(page)
+    cookie = client.get_cookie("clinicscope_session")
+    assert cookie is not None
+    mine = f"Cookie: clinicscope_session={cookie.value}"
+    secret = Tokens(service.store).create("x", ["predict"], "x")[1]
+    large, part = "Content-Length: 5000000", b"x" * 100_000
+    strangers = ("", "Cookie: clinicscope_session=forged", mine[:-3], "Authorization: Bearer cs_x")
+    with served(page) as port:
+        for shown in strangers:
+            answer = answer_to(port, head(large, *filter(None, [shown])))
+            assert answer.startswith(b"HTTP/1.1 413"), shown
+        chunked = head("Transfer-Encoding: chunked") + b"%x\r\n" % 2_000_000 + b"x" * 1_200_000
+        assert answer_to(port, chunked)[:12] in (b"HTTP/1.1 413", b"")
+        for shown in (mine, f"Authorization: Bearer {secret}"):
+            assert waits_for_more(port, head(large, shown) + part), shown
+        # A screen that locked itself during a long upload is told so by the page.
+        client.get("/lock")
+        assert waits_for_more(port, head(large, mine) + part)
+        client.post("/logout", data={"csrf_token": token(client, "/lock")})
+        assert answer_to(port, head(large, mine)).startswith(b"HTTP/1.1 413")
+        # What is small goes on to the page, which refuses it in its own words.
+        assert b"Location: /login" in answer_to(
+            port, head("Content-Length: 1", "Connection: close") + b"x"
+        )
+
+
+def waits_for_more(port: int, sent: bytes) -> bool:
+    """Whether the rest of a body is waited for."""
+    with socket.create_connection(("127.0.0.1", port), 10) as plain:
+        plain.sendall(sent)
+        plain.settimeout(0.5)
+        try:
+            return plain.recv(1) == b"never"
+        except TimeoutError:
+            return True
 
 
 @pytest.mark.parametrize(
