@@ -8,6 +8,7 @@ modules that make them.
 
 from __future__ import annotations
 
+from edge.device_sentences import DEVICE_SENTENCES
 from edge.language import mark as _
 from edge.xray.sentences import SENTENCES as XRAY_SENTENCES
 
@@ -329,4 +330,5 @@ SENTENCES: tuple[str, ...] = (
     *_COUNTS,
     *_PERSONS,
     *XRAY_SENTENCES,
+    *DEVICE_SENTENCES,
 )
