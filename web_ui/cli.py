@@ -31,6 +31,7 @@ from web_ui import create_app
 from web_ui.context import parts_of
 from web_ui.device import device_of
 from web_ui.fallback import create_fallback_app
+from web_ui.memory import share_heaps
 from web_ui.restarting import Restart, replace_process
 from web_ui.serve import serve
 from web_ui.single_pictures import active_bundle
@@ -51,6 +52,7 @@ log = logging.getLogger(__name__)
 @accelerator_options
 def run(host: str, port: int, tls: bool | None) -> None:
     """Start the appliance: screening service and web page."""
+    share_heaps()
     home = data_home()
     tls = not is_loopback(host) if tls is None else tls
     # systemd ends a service so; the specimen at work is then stopped and stored, not cut off.
