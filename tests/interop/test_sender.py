@@ -175,7 +175,7 @@ def test_appliance_sends_as_soon_as_its_config_names_a_server(store: Store, fhir
         assert Outbox(store).counts()[SENT] == 0
         (store.home / "config.toml").write_text("[[sync.targets]]\nname = 1\n")
         sender.send_now()
-        until(lambda: "name" in sender.state().problem)
+        until(lambda: "kind" in sender.state().problem)
         write_config(store.home, fhir_url)
         sender.send_now()
         until(lambda: Outbox(store).counts()[SENT] == 1)
