@@ -57,11 +57,14 @@ class Row:
     number: int
     name: str
     result: CropResult | None
+    doubtful: bool = False
 
     @property
     def tone(self) -> str:
         """Its colour; the words beside it say the same."""
-        return "plain" if self.result is None else _tone(self.result)
+        if self.result is None:
+            return "plain"
+        return "unsure" if self.doubtful else _tone(self.result)
 
     @property
     def icon(self) -> str:
@@ -131,10 +134,16 @@ def rows(batch_id: str) -> str:
 def _list(batch_id: str, template: str) -> str:
     found = _batch(batch_id)
     shown = [
-        Row(number, path.name, found.results[number] if number < len(found.results) else None)
-        for number, path in enumerate(found.paths[:ROWS_AT_MOST])
+        _row(found, number, path.name) for number, path in enumerate(found.paths[:ROWS_AT_MOST])
     ]
     return render_template(template, batch=found, rows=shown, counts=_counts(found))
+
+
+def _row(found: Batch, number: int, name: str) -> Row:
+    if number >= len(found.results):
+        return Row(number, name, None)
+    result = found.results[number]
+    return Row(number, name, result, found.is_doubtful(result))
 
 
 def _counts(found: Batch) -> list[tuple[str, int]]:

@@ -22,6 +22,7 @@ from edge.screening.crops import CropResult, Refusal, classify
 from edge.screening.picture_view import PictureView, view_picture
 from edge.screening.picture_worker import PictureWorker
 from edge.xray.plausible import why_no_radiograph
+from edge.xray.reading import doubtful_score
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Batch:
         results: of the first pictures, in the order given; `path` is the file's name.
         problem: why it broke off; empty otherwise.
         bundle_id: what called them; empty until it is open.
+        labels: how many labels that bundle has.
     """
 
     batch_id: str
@@ -51,6 +53,13 @@ class Batch:
     running: bool = True
     problem: str = ""
     bundle_id: str = ""
+    labels: int = 0
+
+    def is_doubtful(self, result: CropResult) -> bool:
+        """An X-ray whose score alone says that a person must decide."""
+        if result.score is None or result.refused or self.task not in XRAY_TASKS:
+            return False
+        return doubtful_score(result.score, self.labels)
 
     @property
     def total(self) -> int:
@@ -142,8 +151,13 @@ class Batches:
         ]
         with self._lock:
             before = self._batches.get(batch.batch_id, batch).results
-        bundle_id = classifier.bundle.manifest.bundle_id
-        self._change(batch.batch_id, results=(*before, *found), bundle_id=bundle_id)
+        manifest = classifier.bundle.manifest
+        self._change(
+            batch.batch_id,
+            results=(*before, *found),
+            bundle_id=manifest.bundle_id,
+            labels=len(manifest.labels),
+        )
 
     def _went(self, batch: Batch, start: int, done: Future[None]) -> None:
         error = CancelledError() if done.cancelled() else done.exception()

@@ -164,6 +164,16 @@ def _doubt(label: str, likely: dict[str, float], unsteady: bool) -> str:
     return ""
 
 
+def doubtful_score(score: float, labels: int) -> bool:
+    """Whether a score alone, as `classify` gives it, leaves the call in doubt.
+
+    Args:
+        score: of two labels P(positive), of more that of the label called.
+        labels: how many the bundle has.
+    """
+    return DOUBT_LOW < score < DOUBT_HIGH if labels == 2 else score < LEAST_TOLD_APART
+
+
 def _map(cam: F32Array, finding: str, labels: Sequence[str]) -> F32Array:
     """(h,w) of what speaks for a finding and against a normal chest."""
     if cam.ndim == 2:

@@ -104,6 +104,13 @@ def test_many_are_listed_counted_and_written_as_classify_does(
     assert rows[3]["path"] == "a-2.png" and not rows[2]["call"] and rows[2]["refused"]
 
 
+def test_list_says_where_a_call_is_doubtful(app: Flask, client: FlaskClient) -> None:
+    sent = send(client, (chest_png(22), "a.png"), (chest_png(WELL), "b.png"))
+    wait(app)
+    page = client.get(sent.location).text
+    assert page.count("Not sure: Normal") == 1 and page.count("tone-unsure") == 1
+
+
 def test_list_of_a_running_batch_asks_again(app: Flask, client: FlaskClient) -> None:
     gate = threading.Event()
     pictures = app.extensions["clinicscope"].pictures

@@ -76,6 +76,12 @@ def test_two_findings_that_are_alike_are_doubted() -> None:
     assert (normal.label, normal.finding, normal.doubt) == ("normal", "covid", "")
 
 
+def test_score_alone_may_leave_doubt() -> None:
+    two = [reading.doubtful_score(score, 2) for score in (0.05, 0.3, 0.9)]
+    three = [reading.doubtful_score(score, 3) for score in (0.5, 0.9)]
+    assert two == [False, True, False] and three == [True, False]
+
+
 def test_views_are_cut_and_lit_a_little_differently() -> None:
     image = np.repeat(draw_chest()[:, :, None], 3, axis=2)
     found = list(views(image))
