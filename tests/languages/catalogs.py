@@ -12,6 +12,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from babel.messages import Catalog, Message
@@ -69,6 +70,7 @@ class Room:
 ROOMS = (Room("edge"), Room("web_ui"))
 
 
+@lru_cache
 def extract(room: Room) -> Catalog:
     """Every text of a package's sources, with where it stands."""
     with (ROOT / "babel.cfg").open(encoding="utf-8") as file:

@@ -8,7 +8,18 @@ from collections.abc import Iterator
 
 import pytest
 from babel.messages import Message
+
 from tests.languages.catalogs import (
+    FOREIGN,
+    ROOMS,
+    Room,
+    compile_,
+    extract,
+    is_missing,
+    messages,
+    missing,
+    read,
+)
     FOREIGN,
     ROOMS,
     Room,
@@ -25,6 +36,7 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 # Texts that are the same in several languages: units, names of formats and of programs.
 _SCRIPTS = {"hi": "DEVANAGARI", "ar": "ARABIC"}
 _STOPS = {".": ".।", "?": "?؟", ":": ":", "…": "…"}
+_SHORTENED = ("No.",)
 
 everywhere = pytest.mark.parametrize("code", FOREIGN)
 in_each_room = pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.name)
@@ -36,11 +48,12 @@ def forms(message: Message) -> Iterator[tuple[str, str]]:
         yield message.id, str(message.string)
         return
     for form in message.string:
-        yield message.id[1], form
+        yield str(message.id[1]), form
 
 
 def told(room: Room, code: str) -> list[tuple[str, str]]:
-    return [pair for message in messages(read(room, code)) for pair in forms(message)]
+    done = (message for message in messages(read(room, code)) if not is_missing(message))
+    return [pair for message in done for pair in forms(message)]
 
 
 @in_each_room
@@ -67,6 +80,8 @@ def test_device_reads_what_translators_wrote(room: Room, code: str) -> None:
 def test_placeholders_agree(room: Room, code: str) -> None:
     wrong = []
     for message in messages(read(room, code)):
+        if is_missing(message):
+            continue  # Another test says so.
         if isinstance(message.id, str):
             if sorted(_HOLE.findall(message.id)) != sorted(_HOLE.findall(str(message.string))):
                 wrong.append(message.id)
@@ -93,7 +108,7 @@ def test_plurals_have_their_forms(room: Room, code: str) -> None:
 def test_links_and_stops_agree(room: Room, code: str) -> None:
     for text, translation in told(room, code):
         assert sorted(_TAG.findall(text)) == sorted(_TAG.findall(translation)), translation
-        if text[-1] in _STOPS:
+        if text[-1] in _STOPS and text not in _SHORTENED:
             assert translation[-1] in _STOPS[text[-1]], translation
         assert translation == unicodedata.normalize("NFC", translation.strip()), translation
 
