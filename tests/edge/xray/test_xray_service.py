@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from fhir.resources.R4B.bundle import Bundle
 
 from edge.contract.errors import BundleError, ConflictError, DataError, StorageFullError
 from edge.contract.images import decode_image
@@ -26,9 +27,12 @@ from edge.reports.page import render
 from edge.screening.picture_worker import PictureWorker
 from edge.signing import amend, read_review, sign
 from edge.store.audit import Audit
+from edge.store.outbox import Outbox
 from edge.store.records import CHEST_XRAY, DONE, FAILED, RUNNING, SpecimenDetails
 from edge.store.review import Reviews
 from edge.store.store import Store
+from edge.sync.queueing import queue_missing
+from edge.sync.settings import DHIS2, FHIR, SyncSettings, Target
 from edge.xray.service import MOST_BYTES, XrayRequest, XrayService
 from tests.support.drawn_radiographs import chest_png, draw_chest, load_drawn, write_dicom
 
@@ -272,6 +276,7 @@ def test_what_leaves_the_device(service: XrayService, store: Store) -> None:
     sign(store, specimen_id, "Ana", PROTOCOL)
     case = read_case(store, specimen_id)
     bundle = fhir.result_bundle(case, SETTINGS)
+    assert Bundle.model_validate_json(fhir.bundle_bytes(bundle)).type == "transaction"
     kinds = [entry["resource"]["resourceType"] for entry in bundle["entry"]]
     assert kinds == ["Device", "Specimen", "Observation", "DiagnosticReport"]
     call = bundle["entry"][2]["resource"]
@@ -300,3 +305,17 @@ def test_report_reads_back_the_same(service: XrayService, store: Store) -> None:
     assert report is not None
     assert SlideReport.from_json(report).to_json() == report
     assert np.isfinite(report["finding_score"])
+
+
+def test_dhis2_is_sent_malaria_tests_alone(service: XrayService, store: Store) -> None:
+    specimen_id = read(service, chest_png(SICK))
+    judge(store, specimen_id, "pneumonia")
+    sign(store, specimen_id, "Ana", PROTOCOL)
+    targets = (
+        Target("national", DHIS2, "https://dhis2.example/"),
+        Target("hospital", FHIR, "https://fhir.example/"),
+    )
+    problems: list[str] = []
+    assert queue_missing(store, SyncSettings(targets), SETTINGS, problems) and not problems
+    queued = {item.target for item in Outbox(store).of_specimen(specimen_id)}
+    assert queued == {"hospital"}
