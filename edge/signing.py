@@ -24,6 +24,7 @@ from edge.store.records import (
     PRELIMINARY,
     RUNNING,
     STOPPED,
+    FieldRecord,
     PersonTally,
     Result,
     Review,
@@ -51,6 +52,7 @@ class SpecimenReview:
         report: what a signature would make final; None where there is nothing to sign.
         problem: why there is nothing to sign; empty otherwise.
         history: all versions of the result, oldest first.
+        fields: by index.
     """
 
     specimen: SpecimenRecord
@@ -61,6 +63,7 @@ class SpecimenReview:
     report: SlideReport | None
     problem: str
     history: tuple[Result, ...]
+    fields: tuple[FieldRecord, ...] = ()
 
     @property
     def result(self) -> Result | None:
@@ -127,6 +130,7 @@ def read_review(store: Store, specimen_id: str, protocol: Protocol) -> SpecimenR
         None,
         "",
         tuple(Results(store).history(specimen_id)),
+        tuple(store.fields(specimen_id)),
     )
     try:
         return replace(found, report=_report(store, found, protocol))
@@ -222,7 +226,7 @@ def _of_smear(
     reviews = sorted(found.reviews.values(), key=lambda review: review.review_id)
     return summarise_reviewed(
         machine,
-        judged_cells(found.cells, store.fields(found.specimen.specimen_id), reviews),
+        judged_cells(found.cells, found.fields, reviews),
         found.tallies,
         rule,
         load_thick_protocol(rule.thick, store.home),

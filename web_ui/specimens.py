@@ -142,13 +142,13 @@ def show(specimen_id: str) -> str:
 def _result(view: SpecimenView, *, show_all: bool) -> str:
     store = context().store
     limit = CELLS_AT_MOST if show_all else CELLS_AT_FIRST
-    fields = store.fields(view.record.specimen_id)
+    found = read_review(store, view.record.specimen_id, context().service.protocol)
     return render_template(
         "specimen_result.html",
         view=view,
-        fields=fields,
-        found=read_review(store, view.record.specimen_id, context().service.protocol),
-        gallery=specimen_gallery(store, view.record.specimen_id, fields, limit),
+        fields=found.fields,
+        found=found,
+        gallery=specimen_gallery(store, view.record.specimen_id, found.fields, limit),
         show_all=show_all,
     )
 
