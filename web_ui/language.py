@@ -73,7 +73,7 @@ def chosen_language() -> str:
         _of_person(),
         request.cookies.get(COOKIE, ""),
         current_app.config[DEVICE_LANGUAGE],
-        request.accept_languages.best_match(LANGUAGES),
+        *(code.partition("-")[0].lower() for code in request.accept_languages.values()),
     )
     return next((code for code in wishes if code in LANGUAGES), ENGLISH)
 

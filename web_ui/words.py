@@ -195,7 +195,7 @@ def source_words(source: str, settings: dict[str, Any]) -> str:
     """Where the fields came from."""
     kind, _sep, camera = source.partition(":")
     if kind == "camera" and not settings:
-        return camera_words(camera)
+        return str(_CAMERA_WORDS.get(camera, source))
     if source.removeprefix("camera:") == "simulated":
         return _simulated_words(settings)
     if source == "upload":

@@ -20,15 +20,6 @@ from tests.languages.catalogs import (
     missing,
     read,
 )
-    FOREIGN,
-    ROOMS,
-    Room,
-    compile_,
-    extract,
-    messages,
-    missing,
-    read,
-)
 
 _HOLE = re.compile(r"%\((\w+)\)[sd]|%%")
 _TAG = re.compile(r"</?[a-z]+|\b(?:href|dir)=")

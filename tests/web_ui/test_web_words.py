@@ -50,10 +50,10 @@ def test_score_words(score: float | None, expected: str) -> None:
     assert score_words(score) == expected
 
 
-def test_opinions_are_said_in_plain_words() -> None:
-    assert opinions("parasitised", disagrees=False) == ("suspect", "suspect")
-    assert opinions("ring", disagrees=True) == ("suspect", "healthy")
-    assert opinions("uninfected", disagrees=True) == ("healthy", "suspect")
+def test_opinions_suspect_a_cell_or_do_not() -> None:
+    assert opinions("parasitised", disagrees=False) == (True, True)
+    assert opinions("ring", disagrees=True) == (True, False)
+    assert opinions("uninfected", disagrees=True) == (False, True)
     assert (found_by("ring"), found_by("uninfected")) == (
         "Only the 1st opinion",
         "Only the 2nd opinion",
