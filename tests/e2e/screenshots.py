@@ -2,8 +2,8 @@
 
     python -m tests.e2e.screenshots OUT [--guide DOCS] [PAGE...]
 
-OUT gets each page on a phone and on a screen, light and dark, and once from right to left; beside
-them one sheet a page, to be looked at. DOCS gets the pictures of the user guide and the README.
+OUT gets each page on a phone and on a screen, light and dark, and once from right to left, and what
+a phone shows of it before anyone scrolls; beside them one sheet a page, to be looked at. DOCS gets the pictures of the user guide and the README.
 Every field in them is drawn; no patient's picture is there.
 """
 
@@ -46,13 +46,24 @@ def take_page(clinic: Visits, spec: PageSpec, out: Path) -> None:
     taken = []
     for look in LOOKS:
         page, _ = clinic.visit(look, spec)
+        if look.touch and look.language == "en":
+            taken.append(out / picture_name(spec.name, look, "fold"))
+            page.screenshot(path=taken[-1])
         load_all(page)
         for theme in THEMES[look.language]:
             page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
             taken.append(out / picture_name(spec.name, look, theme))
-            page.screenshot(path=taken[-1], full_page=True)
+            take_whole(page, look, taken[-1])
         page.emulate_media(color_scheme="light")
     make_sheet(taken, out / "sheets" / f"{spec.name}.png")
+
+
+def take_whole(page: Page, look: Look, path: Path) -> None:
+    """A page to its end; on a screen so high that what sticks to the screen's foot is at its end."""
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": look.width, "height": max(look.height, height)})
+    page.screenshot(path=path)
+    page.set_viewport_size({"width": look.width, "height": look.height})
 
 
 def picture_name(name: str, look: Look, theme: str) -> str:
