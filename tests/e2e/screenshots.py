@@ -3,8 +3,9 @@
     python -m tests.e2e.screenshots OUT [--guide DOCS] [PAGE...]
 
 OUT gets each page on a phone and on a screen, light and dark, and once from right to left, and what
-a phone shows of it before anyone scrolls; beside them one sheet a page, to be looked at. DOCS gets the pictures of the user guide and the README.
-Every field in them is drawn; no patient's picture is there.
+a phone shows of it before anyone scrolls; beside them one sheet a page, to be looked at. DOCS gets
+the pictures of the user guide and the README. Every field in them is drawn; no patient's picture is
+there.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def take_page(clinic: Visits, spec: PageSpec, out: Path) -> None:
 
 
 def take_whole(page: Page, look: Look, path: Path) -> None:
-    """A page to its end; on a screen so high that what sticks to the screen's foot is at its end."""
+    """A page to its end, on a screen so high that what sticks to its foot is at the end."""
     height = page.evaluate("document.documentElement.scrollHeight")
     page.set_viewport_size({"width": look.width, "height": max(look.height, height)})
     page.screenshot(path=path)
