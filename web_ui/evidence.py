@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
 from edge.contract.errors import NotFoundError
 from edge.contract.labels import is_infected
-from edge.store.records import FieldRecord, SuspectCellRecord
+from edge.store.records import CHEST_XRAY, FieldRecord, SuspectCellRecord
 from web_ui.context import context
 from web_ui.gallery import field_gallery
 from web_ui.pictures import (
@@ -32,9 +33,11 @@ _CACHE_CONTROL = "private, max-age=3600"
 
 
 @blueprint.get("/fields/<int:index>")
-def show_field(specimen_id: str, index: int) -> str:
+def show_field(specimen_id: str, index: int) -> str | AnyResponse:
     """One field, large, with its quality, timings and cells."""
     store = context().store
+    if store.specimen(specimen_id).task == CHEST_XRAY:  # shown whole on its own page
+        return redirect(url_for("specimens.show", specimen_id=specimen_id), 303)
     field = store.field(specimen_id, index)
     cells = store.suspect_cells(specimen_id, CELLS_AT_MOST)
     return render_template(

@@ -167,8 +167,9 @@ def test_addresses_of_nothing_are_not_found(client: FlaskClient, service: Screen
 
 def test_review_of_cells_leads_to_the_pictures(client: FlaskClient) -> None:
     address = f"/specimens/{read(client, chest_png(SICK))}"
-    response = client.get(f"{address}/review")
-    assert response.status_code == 303 and response.location.endswith(address)
+    for page in ("review", "fields/0"):
+        response = client.get(f"{address}/{page}")
+        assert response.status_code == 303 and response.location.endswith(address)
 
 
 def test_running_one_shows_no_result(client: FlaskClient, service: ScreeningService) -> None:
