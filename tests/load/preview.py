@@ -1,5 +1,8 @@
 """What it costs to watch the camera: pictures a second, and screening with and without.
 
+The camera is one on the network, of 1280 x 960 px and 25 pictures a second. What is screened
+meanwhile was sent, so that it waits for no slide to be moved and is as fast as the device.
+
     python -m tests.load.preview --seconds 30 --turns 4 --json RECORD
 
 Exit code 1 where pictures come slower than 10 a second, or screening loses more than a tenth.
@@ -19,18 +22,25 @@ import urllib.error
 import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import click
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.test import stream_encode_multipart
 
+from edge.cameras.smear import SmearSettings
 from edge.contract.images import decode_image
 from tests.load.answers import Answers
 from tests.load.phone import Phone
 from tests.load.phones import busy_appliance
 from tests.support.appliance import PASSWORD
+from tests.support.mjpeg_server import drawn_jpegs, mjpeg_server
 
-CONFIG = '[camera]\nname = "simulated"\n[camera.settings]\nparasitaemia_fraction = 0.02\n'
+CONFIG = '[camera]\nname = "network"\n[camera.settings]\nurl = "{}"\n'
+FIELD = SmearSettings(parasitaemia_fraction=0.02)
+FIELDS_DRAWN, CAMERA_FPS = 20, 25.0
 STREAM = "/camera/stream.mjpg"
 LEAST_FPS, MOST_LOST = 10.0, 0.1
 LEAST_PX = (640, 480)
@@ -38,32 +48,38 @@ _SOON_S = 0.1
 
 
 class Screening:
-    """Slides from the device's camera, one after the other, asked for by a program."""
+    """Slides, one after the other, sent by a program."""
 
-    def __init__(self, address: str, secret: str) -> None:
+    def __init__(self, address: str, secret: str, fields: list[bytes]) -> None:
         self._address, self._secret = address, secret
-        self._slides = 0
+        self._fields = fields
 
     def go_on(self, end: threading.Event) -> None:
         """Until the end."""
         while not end.wait(_SOON_S):
-            if self._ask("/api/v1/specimens?status=running&limit=1")["items"]:
-                continue
-            self._slides += 1
-            with suppress(urllib.error.HTTPError):
-                self._ask("/api/v1/specimens", {"label": f"LOAD-{self._slides}"})
+            if not self._ask("/api/v1/specimens?status=running&limit=1")["items"]:
+                with suppress(urllib.error.HTTPError):
+                    self._send()
 
     def fields(self) -> int:
         """That were read by now."""
         found = self._ask("/api/v1/specimens?limit=200")["items"]
         return sum(one["fields_read"] + one["fields_refused"] for one in found)
 
-    def _ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        request = urllib.request.Request(
-            self._address + path,
-            json.dumps(body).encode() if body else None,
-            {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"},
-        )
+    def _send(self) -> None:
+        images = [(BytesIO(data), f"{n}.jpg") for n, data in enumerate(self._fields)]
+        form: dict[str, Any] = {
+            "label": "LOAD",
+            "images": [FileStorage(stream, name) for stream, name in images],
+        }
+        stream, length, boundary = stream_encode_multipart(MultiDict(form))
+        kind = f"multipart/form-data; boundary={boundary}"
+        self._ask("/api/v1/specimens", stream.read(length), kind)
+
+    def _ask(self, path: str, body: bytes | None = None, kind: str = "") -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self._secret}"}
+        headers |= {"Content-Type": kind} if kind else {}
+        request = urllib.request.Request(self._address + path, body, headers)
         with urllib.request.urlopen(request, timeout=60) as answer:
             found: dict[str, Any] = json.loads(answer.read())
         return found
@@ -118,10 +134,19 @@ class Turn:
 
 def measure(home: Path, seconds: float, turns: int) -> tuple[list[Turn], tuple[int, int]]:
     """Turns by turns without and with a viewer; and the size of its pictures."""
-    (home / "config.toml").write_text(CONFIG)
+    fields = drawn_jpegs(FIELDS_DRAWN, FIELD)
+    with mjpeg_server(fields) as camera:
+        camera.fps = CAMERA_FPS
+        (home / "config.toml").write_text(CONFIG.format(camera.url))
+        return _measure_with(home, fields, seconds, turns)
+
+
+def _measure_with(
+    home: Path, fields: list[bytes], seconds: float, turns: int
+) -> tuple[list[Turn], tuple[int, int]]:
     end, found, size = threading.Event(), list[Turn](), (0, 0)
     with busy_appliance(home) as (address, secret):
-        screening = Screening(address, secret)
+        screening = Screening(address, secret, fields)
         worker = threading.Thread(target=screening.go_on, args=(end,))
         worker.start()
         time.sleep(min(5.0, seconds))
