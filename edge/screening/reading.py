@@ -20,12 +20,12 @@ class Reading:
 
     One thread reads; `forget` may come from any other.
 
-    Args:
+    Attributes:
         flagged: cells of the fields so far that a reviewer is asked about.
     """
 
     def __init__(self, flagged: Flagged = NONE_FLAGGED) -> None:
-        self._flagged = flagged
+        self.flagged = flagged
         self._seen = SeenFields()
         self._lock = threading.Lock()
 
@@ -40,10 +40,10 @@ class Reading:
             return None
         except FrameError as error:
             return refused_field(error.name, str(error)), None
-        result = _screen(screener, frame, self._flagged)
+        result = _screen(screener, frame, self.flagged)
         with self._lock:
             result = not_twice(result, frame, self._seen)
-            self._flagged = self._flagged.add(result.cells)
+            self.flagged = self.flagged.add(result.cells)
         return result, frame
 
     def remember(self, name: str, image: U8Array) -> None:
@@ -55,7 +55,7 @@ class Reading:
         """A field that does not count any more; its place may be read again."""
         with self._lock:
             self._seen.forget(name)
-            self._flagged = self._flagged.without(flagged)
+            self.flagged = self.flagged.without(flagged)
 
 
 def read_fields(camera: Camera, screener: Screener) -> Iterator[tuple[FieldResult, Frame | None]]:

@@ -90,6 +90,22 @@ def test_nothing_was_seen_before_the_first() -> None:
     assert SeenFields().find(signature_of(view(slide(1)))) is None
 
 
+def test_a_field_that_is_forgotten_may_be_read_again_and_the_others_stay() -> None:
+    places = [slide(seed) for seed in range(3)]
+    fields = SeenFields()
+    for number, place in enumerate(places):
+        fields.add(f"field-{number}", signature_of(view(place)))
+    fields.forget("field-1")
+    fields.forget("nothing of that name")
+    assert len(fields) == 2 and fields.find(signature_of(view(places[1]))) is None
+    for number in (0, 2):
+        match = fields.find(signature_of(view(places[number])))
+        assert match is not None and match.name == f"field-{number}"
+    fields.add("again", signature_of(view(places[1])))
+    match = fields.find(signature_of(view(places[1])))
+    assert match is not None and match.name == "again"
+
+
 def test_flat_and_tiny_images_have_signatures() -> None:
     fields = seen(np.full((300, 400, 3), 200, np.uint8))
     assert fields.find(signature_of(np.zeros((3, 5, 3), np.uint8))) is None
