@@ -15,13 +15,15 @@ from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edge.contract.errors import BusyError, ClinicScopeError, NotFoundError
+from edge.contract.errors import BusyError, ClinicScopeError, ImageError, NotFoundError
 from edge.contract.labels import XRAY_TASKS
 from edge.screening.classifier import Classifier
 from edge.screening.crops import CropResult, Refusal, classify
 from edge.screening.picture_view import PictureView, view_picture
 from edge.screening.picture_worker import PictureWorker
+from edge.xray.dicom_file import is_dicom
 from edge.xray.plausible import why_no_radiograph
+from edge.xray.radiograph import decode_radiograph, encode_radiograph
 from edge.xray.reading import doubtful_score
 
 log = logging.getLogger(__name__)
@@ -118,6 +120,8 @@ class Batches:
             if key in self._views:
                 return self._views[key]
         name, data = self._content(batch, number)
+        if not data and number < len(batch.results):
+            return PictureView(batch.results[number])
         view = self._worker.submit(
             batch.task, lambda classifier: view_picture(name, data, classifier)
         ).result()
@@ -151,6 +155,8 @@ class Batches:
         ]
         with self._lock:
             before = self._batches.get(batch.batch_id, batch).results
+        for path in paths:
+            _forget_header(path)
         manifest = classifier.bundle.manifest
         self._change(
             batch.batch_id,
@@ -184,6 +190,17 @@ class Batches:
         for batch in done[: max(0, len(self._batches) - KEPT)]:
             del self._batches[batch.batch_id]
             shutil.rmtree(batch.paths[0].parent, ignore_errors=True)
+
+
+def _forget_header(path: Path) -> None:
+    """Of a DICOM file, which names a person, the picture alone stays; nothing of a refused one."""
+    data = path.read_bytes()
+    if not is_dicom(data):
+        return
+    try:
+        path.write_bytes(encode_radiograph(decode_radiograph(data)))
+    except ImageError:
+        path.write_bytes(b"")
 
 
 def _refusal(task: str) -> Refusal | None:

@@ -15,7 +15,7 @@ from edge.contract.images import encode_image
 from edge.screening import batches as rooms
 from edge.screening.batches import Batch, Batches
 from edge.screening.picture_worker import PictureWorker
-from tests.support.drawn_radiographs import chest_png, load_drawn
+from tests.support.drawn_radiographs import chest_png, draw_chest, load_drawn, write_dicom
 
 TASK = "cxr-pneumonia"
 
@@ -59,6 +59,18 @@ def test_rows_come_in_the_order_given_and_bad_ones_say_why(
     calls = [result.call for result in found.results[:3]]
     assert calls == ["pneumonia", "", "normal"] and "not an image" in found.results[1].refused
     assert (found.total, found.problem, found.bundle_id) == (21, "", "drawn-1")
+
+
+def test_name_in_a_dicom_header_is_not_kept(batches: Batches, worker: PictureWorker) -> None:
+    bright = write_dicom(draw_chest(90), WindowCenter=128, WindowWidth=256)
+    films = [bright, write_dicom(draw_chest(), Modality="CT")]
+    paths = save(batches, "a", *films)
+    found = wait(batches, worker, batches.start("7", TASK, paths))
+    assert [result.call for result in found.results] == ["pneumonia", ""]
+    assert not any(b"Secret" in path.read_bytes() for path in paths)
+    assert batches.view(found, 0).result.call == "pneumonia"
+    refused = batches.view(found, 1)
+    assert refused.image is None and "modality 'CT'" in refused.result.refused
 
 
 def test_batch_is_its_owners_alone(batches: Batches, worker: PictureWorker) -> None:
