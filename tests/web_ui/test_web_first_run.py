@@ -73,19 +73,16 @@ def test_from_a_blank_device_to_a_practice_slide(
     assert {"settings.changed", "user.added"} <= set(actions)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "said"),
-    [
+def test_an_account_that_cannot_be_made_is_said(
+    blank: FlaskClient, service: ScreeningService
+) -> None:
+    for wrong, said in (
         ({"password_again": "other"}, "The two passwords differ"),
         ({"password": "12345678", "password_again": "12345678"}, "password"),
         ({"name": " "}, "name"),
-    ],
-)
-def test_an_account_that_cannot_be_made_is_said(
-    blank: FlaskClient, service: ScreeningService, wrong: dict[str, str], said: str
-) -> None:
-    status, page = post(blank, "/first-run/account", **(ACCOUNT | wrong))
-    assert status == 422 and said in page and PASSWORD not in page
+    ):
+        status, page = post(blank, "/first-run/account", **(ACCOUNT | wrong))
+        assert status == 422 and said in page and PASSWORD not in page, wrong
     assert not Users(service.store).exist()
 
 
