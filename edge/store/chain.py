@@ -1,4 +1,4 @@
-"""Proves the log: what was changed, cut off, put in another order or left out."""
+"""Proves the log and what it tells of: what was changed, cut off, left out or put elsewhere."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
 
 from edge.store import queries
+from edge.store.account_checks import altered_accounts
 from edge.store.audit import START, highest_number, sha256_of
 from edge.store.clinic_schema import (
     APPEND_ONLY,
@@ -78,6 +79,7 @@ def _problems(session: Session, head: tuple[int, str] | None, newest: int | None
     for action, kind in _DECISIONS.items():
         yield from _altered(session, kind, first)
         yield from _removed(session, kind, action, first)
+    yield from altered_accounts(session)
     yield from _unsealed(session, first)
     yield from _unlike_their_result(session)
 

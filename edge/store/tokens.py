@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from edge.contract.errors import DataError, NotFoundError, StorageFullError
+from edge.store.account_checks import rights_of_token
 from edge.store.account_schema import ApiTokenRow
 from edge.store.audit import write_entry
 from edge.store.queries import MAX_INTEGER
@@ -111,8 +112,8 @@ class Tokens:
             return [_token(row) for row in rows]
 
     def _log(self, session: Session, by: str, action: str, row: ApiTokenRow) -> None:
-        detail = {"name": row.name, "scopes": row.scopes}
-        write_entry(session, self._store.now(), by, action, f"token:{row.token_id}", detail)
+        subject = f"token:{row.token_id}"
+        write_entry(session, self._store.now(), by, action, subject, rights_of_token(row))
 
 
 def _get(session: Session, token_id: int) -> ApiTokenRow:

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from edge.contract.errors import ConflictError, NotFoundError
+from edge.store.account_checks import rights_of_user
 from edge.store.account_schema import UserRow
 from edge.store.audit import write_entry
 from edge.store.passwords import Cost, check_password, decoy, hash_password, matches
@@ -73,7 +74,7 @@ class Users:
             DataError: a name, role or password that is not taken.
         """
         with self._adding(name, role, password, language) as (session, row):
-            self._log(session, by, "user.added", row, role=role)
+            self._log(session, by, "user.added", row)
             return _user(row)
 
     def add_first(self, name: str, password: str, language: str = "") -> User:
@@ -86,7 +87,7 @@ class Users:
         with self._adding(name, ADMIN, password, language) as (session, row):
             if session.scalar(select(func.count()).select_from(UserRow)) != 1:
                 raise ConflictError("this device has users already; log in as one of them")
-            self._log(session, row.name, "user.added", row, role=ADMIN)
+            self._log(session, row.name, "user.added", row)
             return _user(row)
 
     @contextmanager
@@ -151,8 +152,8 @@ class Users:
             if role != ADMIN:
                 _refuse_last_admin(session, row)
             if row.role != role:
-                self._log(session, by, "user.role", row, before=row.role, role=role)
                 row.role, row.stamp = role, _stamp()
+                self._log(session, by, "user.role", row)
             return _user(row)
 
     def disable(self, user_id: int, by: str, *, disabled: bool = True) -> User:
@@ -167,8 +168,8 @@ class Users:
             if disabled:
                 _refuse_last_admin(session, row)
             if row.disabled != disabled:
-                self._log(session, by, "user.disabled" if disabled else "user.enabled", row)
                 row.disabled, row.stamp = disabled, _stamp()
+                self._log(session, by, "user.disabled" if disabled else "user.enabled", row)
             return _user(row)
 
     def set_language(self, user_id: int, language: str) -> User:
@@ -202,11 +203,9 @@ class Users:
         with self._store.session() as session:
             return session.scalars(select(UserRow.user_id).limit(1)).first() is not None
 
-    def _log(self, session: Session, by: str, action: str, row: UserRow, **detail: str) -> None:
-        # By its id, which stays with her.
+    def _log(self, session: Session, by: str, action: str, row: UserRow) -> None:
         subject = f"user:{row.user_id}"
-        detail = {"name": row.name, **detail}
-        write_entry(session, self._store.now(), by, action, subject, detail)
+        write_entry(session, self._store.now(), by, action, subject, rights_of_user(row))
 
 
 def _key(name: str) -> str:

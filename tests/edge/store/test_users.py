@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from edge.contract.errors import ConflictError, DataError, NotFoundError
+from edge.store.account_checks import altered_accounts
 from edge.store.account_schema import UserRow
 from edge.store.audit import Audit
 from edge.store.passwords import Cost, check_password, decoy, hash_password, matches
@@ -185,8 +188,41 @@ def test_every_change_is_a_line_of_the_log(store: Store, users: Users) -> None:
     told = [(line.by, line.action) for line in reversed(lines)]
     assert told == [("Root", "user.added"), ("Root", "user.role"), ("Ana", "user.password"),
                     ("Root", "user.disabled")]  # fmt: skip
-    assert lines[2].detail == {"name": "Ana", "before": OPERATOR, "role": REVIEWER}
+    assert (lines[3].detail["role"], lines[2].detail["role"]) == (OPERATOR, REVIEWER)
+    assert (lines[1].detail["disabled"], lines[0].detail["disabled"]) == (False, True)
     assert Audit(store).verify() == []
+
+
+def test_rights_that_someone_wrote_into_the_file_are_found(store: Store, users: Users) -> None:
+    users.add_first("Root", PASSWORD)
+    users.add("Ana", OPERATOR, PASSWORD, "Root")
+    Tokens(store).create("bridge", ["health"], "Root")
+    hers = "(SELECT password_hash FROM users WHERE name = 'Root')"
+    made = "'Eve', 'eve', 'x', 'admin', '', 'x', 0, 'x'"
+    columns = "name, name_key, password_hash, role, language, created_utc, disabled, stamp"
+    for statement, said in (
+        ("UPDATE users SET role = 'admin' WHERE name = 'Ana'", "user 'Ana' is not what line 2"),
+        ("UPDATE users SET disabled = 1 WHERE name = 'Root'", "user 'Root' is not what line 1"),
+        (f"UPDATE users SET password_hash = {hers} || 'x'", "user 'Ana' is not what line 2"),
+        (f"INSERT INTO users ({columns}) VALUES ({made})", "user 'Eve' has no line"),
+        ("DELETE FROM users WHERE name = 'Root'", "user:1, told by line 1 of the audit log, is mi"),
+        ("UPDATE api_tokens SET scopes = 'predict'", "token 'bridge' is not what line 3"),
+        ("UPDATE api_tokens SET sha256 = 'x'", "token 'bridge' is not what line 3"),
+        ("DELETE FROM api_tokens", "token:1, told by line 3"),
+    ):
+        with suppress(UndoneError), store.session(writes=True) as session:
+            session.execute(text(statement))
+            found = list(altered_accounts(session))
+            raise UndoneError
+        assert said in " ".join(found), statement
+    assert Audit(store).verify() == []
+    with store.session(writes=True) as session:
+        session.execute(text("UPDATE users SET role = 'admin'"))
+    assert len(Audit(store).verify()) == 1
+
+
+class UndoneError(Exception):
+    """Ends a transaction as if it had not been."""
 
 
 def test_whom_there_is_not_is_not_found(users: Users) -> None:
