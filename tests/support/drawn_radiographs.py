@@ -75,7 +75,8 @@ def write_dicom(pixels: np.ndarray, syntax: str = ExplicitVRLittleEndian, **chan
     for name, value in (content | changes).items():
         if value is not None:
             setattr(found, name, value)
-    found["PixelData"].VR = "OW" if bits > 8 else "OB"
+    if "PixelData" in found:
+        found["PixelData"].VR = "OW" if bits > 8 else "OB"
     found.file_meta = FileMetaDataset()
     found.file_meta.TransferSyntaxUID = pydicom.uid.UID(syntax)
     found.file_meta.MediaStorageSOPClassUID = found.SOPClassUID

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import resource
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -167,6 +168,24 @@ def test_bundle_that_is_missing_is_told(service: ScreeningService, tmp_path: Pat
     two = send(client, (chest_png(), "a.png"), (chest_png(), "b.png"), task="malaria-cells")
     wait(app)
     assert "no bundle for" in client.get(two.location).text
+
+
+def test_disk_that_is_full_or_refuses_is_told(app: Flask, client: FlaskClient) -> None:
+    secret, noise = token(client, "/image"), np.random.default_rng(1).bytes(600_000)
+    data = {"task": "cxr-pneumonia", "csrf_token": secret}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, hard))
+    try:
+        files = [(io.BytesIO(noise[:450_000]), "a.png")]
+        full = client.post("/image", data=data | {"images": files})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert full.status_code == 507 and "no room for" in full.text
+    folder = app.extensions["clinicscope"].pictures.batches.folder
+    assert not list(folder.iterdir())
+    folder.rmdir()
+    folder.write_text("in the way")
+    assert send(client, (chest_png(), "a.png")).status_code == 409
 
 
 def test_nothing_becomes_a_record(client: FlaskClient, service: ScreeningService) -> None:

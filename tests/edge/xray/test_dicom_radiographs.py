@@ -164,6 +164,7 @@ def test_name_in_the_header_is_not_kept() -> None:
         ({"WindowCenter": 1, "WindowWidth": 9, "VOILUTFunction": "CUBIC"}, "of the kind 'CUBIC'"),
         ({"Rows": 60000, "Columns": 60000}, "more than the 100 megapixels"),
         ({"Rows": 0}, "image is 200 x 0 px"),
+        ({"PixelData": None}, "holds no picture"),
         ({"PixelData": b"\0" * 90}, "cannot be read"),
         ({"Rows": None}, "cannot be read"),
     ],
@@ -187,10 +188,12 @@ def test_deflated_file_is_refused_before_it_is_inflated() -> None:
         decode_radiograph(bomb + zlib.compress(b"\0" * 10_000_000))
 
 
-def test_document_without_a_picture_is_refused() -> None:
-    found = write_dicom(draw_chest(), PixelData=b"")
-    with pytest.raises(ImageError):
-        decode_radiograph(found)
+def test_grey_stored_as_colour_is_read_and_16_bits_of_colour_are_not() -> None:
+    chest = draw_chest()
+    colours = np.dstack([chest] * 3)
+    assert (decode_radiograph(write_dicom(colours)) == colours).all()
+    with pytest.raises(ImageError, match="16 bits a sample; 8 or 16 are read, in colour 8"):
+        decode_radiograph(write_dicom(colours.astype(np.uint16)))
 
 
 def test_every_cut_of_a_file_is_an_image_error() -> None:
