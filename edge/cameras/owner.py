@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 # A preview may take this share of the time: a slow device keeps its cores for screening.
 _PREVIEW_SHARE = 0.25
 # The same while somebody looks at the pictures.
-_SHOWN_SHARE = 0.5
+_SHOWN_SHARE = 0.6
 
 
 class CameraOwner(threading.Thread):
@@ -98,10 +98,10 @@ class CameraOwner(threading.Thread):
 
     def _pause_after(self, took_s: float) -> float:
         """Until the next preview, after one that took so long."""
-        beat_s, share = self._patience.beat_s, _PREVIEW_SHARE
-        if self._desk.is_looked_at():
-            beat_s, share = min(beat_s, self._patience.shown_beat_s), _SHOWN_SHARE
-        return max(beat_s, took_s / share - took_s)
+        if not self._desk.is_looked_at():
+            return max(self._patience.beat_s, took_s / _PREVIEW_SHARE - took_s)
+        # Of a stream most of that time is the wait for its next picture.
+        return max(self._patience.shown_beat_s - took_s, took_s / _SHOWN_SHARE - took_s)
 
     def _hold_or_release(self, camera: Camera) -> None:
         if self._desk.hold_wanted == self._holding:
