@@ -43,12 +43,12 @@ from web_ui import (
     waiting,
     xrays,
 )
-from web_ui.access import guard
 from web_ui.compressed import compress_answers
 from web_ui.context import Context, attach
 from web_ui.device import Device, attach_device, device_of
 from web_ui.dress import dress
 from web_ui.forms import MAX_FILES
+from web_ui.guard import guard
 from web_ui.headers import protect_responses
 from web_ui.jobs import Jobs
 from web_ui.limits import count_requests, limit_endpoints

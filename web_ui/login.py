@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response
 
 from edge.store.records import DEVICE
 from edge.store.users import User, Users
-from web_ui.access import FIRST_RUN_PATH, safe_path
 from web_ui.context import context
+from web_ui.guard import FIRST_RUN_PATH, safe_path
 from web_ui.language import gettext as _
 from web_ui.person import end_session, let_in, user, visitor
 from web_ui.seen import write_line

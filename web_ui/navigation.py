@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from flask import Flask, current_app, request, url_for
 
-from web_ui.access import allowed
+from web_ui.guard import allowed
 from web_ui.language import lazy_gettext
 
 

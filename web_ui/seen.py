@@ -15,8 +15,9 @@ from flask import Flask, Response, request
 
 from edge.contract.errors import StoreError
 from edge.store.audit import Audit
-from web_ui.access import RULES, Rule, program
+from web_ui.access import RULES, Rule
 from web_ui.context import context
+from web_ui.guard import program
 from web_ui.person import user
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from edge.store.store import Store
 from edge.store.users import OPERATOR, Users
 from tests.support.people import CHEAP, NAME, PASSWORD, add_person, logged_in
 from web_ui import create_app
-from web_ui.access import safe_path
+from web_ui.guard import safe_path
 from web_ui.sessions import MOST_SESSIONS, Sessions
 
 

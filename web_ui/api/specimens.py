@@ -10,7 +10,6 @@ from edge.store.records import FieldRecord, SpecimenDetails
 from edge.store.register import Register
 from edge.store.search import SpecimenFilter
 from edge.store.tokens import SPECIMENS
-from web_ui.access import program
 from web_ui.api.health import at_work
 from web_ui.api.operations import Body, Created, Given, operation
 from web_ui.api.reading import FieldError, InvalidInputError
@@ -27,6 +26,7 @@ from web_ui.api.values import (
 )
 from web_ui.context import context
 from web_ui.forms import MAX_FILES, clean_label
+from web_ui.guard import program
 from web_ui.presenter import SpecimenView, view_specimen, view_specimens
 from web_ui.starting import start, start_uploaded
 
