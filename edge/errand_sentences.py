@@ -127,6 +127,7 @@ _ERRANDS = (
     _("%(text)s is no line of CSV (%(why)s)"),
     _("month is %(text)s; write it as 2026-11"),
     _("there is no user %(id)s; `clinicscope users list` shows all"),
+    _("there is no user %(id)s; `clinicscope users list`"),
     _("%(name)s is the last admin; make another one first"),
     _("there is no token %(id)s"),
     _("the token has no scope; give at least one of %(choices)s"),
