@@ -53,7 +53,7 @@ def test_report_and_summary_are_of_one_page_in_each_language(
 @pytest.mark.parametrize("code", FOREIGN)
 def test_words_are_of_the_language(content: SpecimenContent, code: str) -> None:
     english, foreign = lines_of(content), lines_of(content, code)
-    for name in ("title", "state", "notice", "signature", "why"):
+    for name in ("title", "notice", "signature", "why"):
         assert getattr(foreign, name) != getattr(english, name), name
     names = [name for name, _ in (*foreign.counts, *foreign.specimen, *foreign.ran)]
     same = {name for name, _ in (*english.counts, *english.specimen, *english.ran)} & set(names)
