@@ -67,6 +67,7 @@ GUESSES = (
     Guess("login.enter", "20 per minute; 100 per hour", _address),
     Guess("login.enter", "100 per hour", _name),
     Guess("login.unlock", "5 per minute; 20 per hour", asker),
+    Guess("settings.save_own_password", "5 per minute; 20 per hour", asker),
 )
 
 

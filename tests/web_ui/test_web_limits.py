@@ -73,6 +73,14 @@ def test_locked_screen_is_not_guessed_open(client: FlaskClient) -> None:
     assert codes == [422] * 5 + [429]
 
 
+def test_old_password_is_not_guessed_at_an_open_screen(client: FlaskClient) -> None:
+    address = "/settings/password"
+    new = {"password": "three brown hens", "password_again": "three brown hens"}
+    data = new | {"csrf_token": token(client, address), "old_password": "wrong"}
+    codes = [client.post(address, data=data).status_code for _ in range(6)]
+    assert codes == [422] * 5 + [429]
+
+
 @pytest.fixture
 def strict(service: ScreeningService, monkeypatch: pytest.MonkeyPatch) -> Flask:
     """A page that counts to twenty requests, or three uploads."""

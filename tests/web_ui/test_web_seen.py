@@ -38,6 +38,20 @@ def test_pages_about_a_patient_leave_a_line(
     assert Audit(service.store).verify() == []
 
 
+def test_lists_of_results_leave_a_line_and_the_log_is_the_admins(
+    client: FlaskClient, client_as: Callable[..., FlaskClient], service: ScreeningService
+) -> None:
+    operator = client_as("operator", "Ben")
+    assert operator.get("/specimens?q=S-1").status_code == 200
+    assert operator.get("/to-review").status_code == 200
+    assert seen(service) == [
+        ("Ben", "specimens.seen", "/specimens"),
+        ("Ben", "specimens.seen", "/to-review"),
+    ]
+    assert "specimens.seen" not in operator.get("/records").text
+    assert "specimens.seen" in client.get("/records").text
+
+
 def test_what_was_not_shown_was_not_seen(
     client: FlaskClient, client_as: Callable[..., FlaskClient], service: ScreeningService
 ) -> None:
