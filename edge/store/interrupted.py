@@ -14,13 +14,14 @@ from edge.store.audit import write_entry
 from edge.store.clinic_schema import digest
 from edge.store.decisions import add_preliminary
 from edge.store.files import disk_errors, remove_temp_files
-from edge.store.records import DEVICE, INTERRUPTED, RUNNING
+from edge.store.records import CHEST_XRAY, DEVICE, INTERRUPTED, RUNNING
 from edge.store.schema import FieldRow, SpecimenRow
 
 if TYPE_CHECKING:
     from edge.store.store import Store
 
 WHY = "the program stopped before the specimen was finished (power cut?); screen the slide again"
+WHY_XRAY = "the program stopped before the pictures were read (power cut?); send them again"
 _UNKNOWN = RanOn("", "", "", "", False, 0)
 
 
@@ -39,15 +40,16 @@ def recover(store: Store) -> int:
 
 
 def _interrupt(session: Session, now: str, row: SpecimenRow, fields: Sequence[FieldRow]) -> None:
-    row.status, row.error = INTERRUPTED, row.error or WHY
-    report = never_negative(row.report or report_of_fields(fields), WHY)
+    why = WHY_XRAY if row.task == CHEST_XRAY else WHY
+    row.status, row.error = INTERRUPTED, row.error or why
+    report = never_negative(row.report or report_of_fields(fields, why), why)
     row.report = report
     add_preliminary(session, now, row, report)
     told = {"verdict": report["verdict"], "report_sha256": digest(report)}
     write_entry(session, now, DEVICE, "specimen.interrupted", row.specimen_id, told)
 
 
-def report_of_fields(fields: Sequence[FieldRow]) -> dict[str, Any]:
+def report_of_fields(fields: Sequence[FieldRow], why: str = WHY) -> dict[str, Any]:
     """An inconclusive report with the counts of the fields that were stored.
 
     What only the finished report knows (interval, protocol, what it ran on) stays empty.
@@ -58,7 +60,7 @@ def report_of_fields(fields: Sequence[FieldRow]) -> dict[str, Any]:
     stage_counts = _sum_stages(usable)
     report = SlideReport(
         verdict="inconclusive",
-        why=WHY,
+        why=why,
         rbc_count=rbc_count,
         positive_count=positive_count,
         parasitaemia_fraction=None,

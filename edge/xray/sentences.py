@@ -27,6 +27,7 @@ _CALLS = (
     ),
     _("No picture could be read: %(why)s"),
     _("the pictures could not be read to their end: %(why)s"),
+    _("the program stopped before the pictures were read (power cut?); send them again"),
     _("normal"),
     _("pneumonia"),
     _("COVID-19"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +180,20 @@ def test_running_one_shows_no_result(client: FlaskClient, service: ScreeningServ
     page = client.get(f"/specimens/{specimen_id}").text
     assert value_of(page, "status") == RUNNING and 'data-testid="verdict"' not in page
     assert "being read" in page
+
+
+def test_power_cut_is_told_and_shows_no_normal_result(
+    client: FlaskClient, service: ScreeningService
+) -> None:
+    specimen_id = read(client, chest_png(WELL))
+    with closing(sqlite3.connect(service.store.path)) as database, database:
+        database.execute("UPDATE specimens SET status = 'running', report = NULL")
+        database.execute("UPDATE specimens SET result_status = ''")
+    service.store.recover()
+    page = client.get(f"/specimens/{specimen_id}").text
+    assert value_of(page, "verdict") == "inconclusive"
+    assert "send them again" in page and "screen the slide" not in page
+    assert client.get(f"/specimens/{specimen_id}/report.pdf").data.startswith(b"%PDF-")
 
 
 def test_hostile_names_are_shown_as_text(client: FlaskClient) -> None:
