@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from babel.dates import format_skeleton
+from babel.dates import format_date
 from flask import Blueprint, make_response, render_template, request
 from werkzeug.wrappers import Response
 
@@ -28,6 +28,8 @@ blueprint = Blueprint("statistics", __name__, url_prefix="/statistics")
 
 # Weeks that one tap chooses.
 SPANS = (4, 12, 52)
+# Letters of a month that find room below a bar.
+_SHORT_MONTH = 4
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,10 @@ def age_groups(counts: Counts) -> list[Group]:
 
 
 def short_day(day: date) -> str:
-    """A day as it stands below a bar, in figures: names of months are long in some languages."""
-    return str(format_skeleton("Md", day, locale=locale_of(current_language())))
+    """A day as it stands below a bar; in figures where the language's months are long."""
+    locale = locale_of(current_language())
+    longest = max(len(name) for name in locale.months["format"]["abbreviated"].values())
+    return str(format_date(day, "d MMM" if longest <= _SHORT_MONTH else "d/M", locale=locale))
 
 
 def _spans(today: date) -> dict[int, tuple[str, str]]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from record_samples import judge_all, screen, send
 from web_samples import value_of
 
 from edge.screening.service import ScreeningService
+from web_ui.statistics import short_day
 
 HOSTILE = '"><script>alert(1)</script>'
 
@@ -68,3 +71,10 @@ def test_what_is_no_span_is_refused(client: FlaskClient, query: dict[str, str]) 
 def test_empty_device_has_a_page(client: FlaskClient) -> None:
     page = client.get("/statistics")
     assert page.status_code == 200 and "No specimen was screened" in page.text
+
+
+@pytest.mark.parametrize(("language", "told"), [("en", "26 Nov"), ("fr", "26/11"), ("ar", "26/11")])
+def test_days_below_the_bars_are_short(app: Flask, language: str, told: str) -> None:
+    cookie = {"Cookie": f"clinicscope_language={language}"}
+    with app.test_request_context("/statistics", headers=cookie):
+        assert short_day(date(2026, 11, 26)) == told
