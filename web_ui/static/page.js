@@ -2,11 +2,16 @@
 "use strict";
 
 // Times in the browser's own zone: a device without internet often has a wrong one.
+const language = document.documentElement.lang;
+const place = { en: "en-GB", pt: "pt-PT" }[language] ?? language;
+const clock = new Intl.DateTimeFormat(`${place}-u-nu-latn`, {
+  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+});
 for (const item of document.querySelectorAll("time[datetime]")) {
   const moment = new Date(item.dateTime);
   if (!Number.isNaN(moment.getTime())) {
     item.title = item.textContent;
-    item.textContent = moment.toLocaleString(`${document.documentElement.lang}-u-nu-latn`, { dateStyle: "medium", timeStyle: "short" });
+    item.textContent = clock.format(moment);
   }
 }
 
