@@ -114,7 +114,9 @@ def _tell(who: User, rule: Rule) -> None:
 def _way_in() -> str:
     """Lock screen or login, and back from there."""
     endpoint = "login.lock" if visitor() is not None else "login.show"
-    return url_for(endpoint, next=_where())
+    # What was sent is not kept for later: whoever logs in next may be another person.
+    unsent = None if request.method in ("GET", "HEAD") else 1
+    return url_for(endpoint, next=_where(), unsent=unsent)
 
 
 def _where() -> str:

@@ -66,6 +66,7 @@ def lock() -> Response:
     if found is None:
         return redirect(url_for(".show", next=_next()), 303)
     context().sessions.lock(found.session_name)
+    found.locked = True
     return _lock_screen(found.user)
 
 

@@ -224,8 +224,26 @@ def test_part_of_a_page_sends_the_whole_page_to_the_lock(client: FlaskClient, cl
     assert part.headers["HX-Redirect"] == "/lock?next=/specimens/S-1?all%3D1"
 
 
+def test_what_was_sent_to_a_locked_screen_is_said_to_be_lost(
+    client: FlaskClient, clock: Clock, service: ScreeningService
+) -> None:
+    data = {"csrf_token": token(client), "label": "S-1", "source": "simulated"}
+    clock.now += 16 * 60
+    headers = {"Referer": "http://localhost/specimens/new"}
+    sent = client.post("/specimens/new", data=data, headers=headers)
+    assert sent.location == "/lock?next=/specimens/new&unsent=1"
+    assert "What you sent was not stored" in client.get(sent.location).text
+    assert "What you sent" not in client.get("/lock").text
+    client.post("/logout", data={"csrf_token": token(client, "/lock")})
+    sent = client.post("/specimens/new", data=data)
+    assert sent.location == "/login?next=/&unsent=1"
+    assert "What you sent was not stored" in client.get(sent.location).text
+    assert service.store.specimens() == []
+
+
 def test_person_locks_her_screen_herself(app: Flask, client: FlaskClient) -> None:
-    assert client.get("/lock?next=/about").status_code == 200
+    page = client.get("/lock?next=/about")
+    assert page.status_code == 200 and "/specimens/new" not in page.text
     assert client.get("/about").status_code == 303
     # A second person goes past it only by logging in as herself.
     add_person(app.extensions["clinicscope"].store, OPERATOR, "Ben")
