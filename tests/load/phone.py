@@ -3,6 +3,7 @@ does."""
 
 from __future__ import annotations
 
+import gzip
 import http.client
 import random
 import re
@@ -122,7 +123,10 @@ class Phone:
         if _KEPT.search(answer.getheader("Cache-Control") or ""):
             self._cached.add(path)
         self._note(Answer(name, answer.status, kind, len(body), server_ms, _ms(began)))
-        return answer.status, body.decode("utf-8", "replace") if kind == _HTML else ""
+        if kind != _HTML:
+            return answer.status, ""
+        text = gzip.decompress(body) if answer.getheader("Content-Encoding") == "gzip" else body
+        return answer.status, text.decode("utf-8", "replace")
 
     def open_stream(self, path: str) -> http.client.HTTPResponse:
         """An answer that goes on; the caller reads it, and closes it."""
@@ -173,7 +177,8 @@ class Phone:
         return answer, body
 
     def _headers(self) -> dict[str, str]:
-        return {"Cookie": "; ".join(f"{key}={value}" for key, value in self._cookies.items())}
+        cookies = "; ".join(f"{key}={value}" for key, value in self._cookies.items())
+        return {"Cookie": cookies, "Accept-Encoding": "gzip"}
 
 
 def _shown(text: str, at: str) -> Iterator[str]:

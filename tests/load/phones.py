@@ -35,7 +35,7 @@ from tests.soak.checks import Memory, judge_memory
 from tests.support.appliance import PASSWORD, appliance
 
 ROLES = ("operator", "reviewer", "admin", "operator", "reviewer")
-SLIDE = {"source": "simulated", "parasitaemia_fraction": 0.02, "fields": 30}
+SLIDE = {"parasitaemia_fraction": 0.02, "fields": 30}
 _SAMPLES = 120
 # Points of memory over time in the record.
 _SHOWN = 40
@@ -76,7 +76,8 @@ class Watch:
 
     def _start_slide(self) -> None:
         self.slides += 1
-        body = {"label": f"LOAD-{self.slides}", "seed": self.slides, **SLIDE}
+        slide = {"seed": self.slides, **SLIDE}
+        body = {"label": f"LOAD-{self.slides}", "simulated": slide}
         request = urllib.request.Request(
             f"{self._address}/api/v1/specimens",
             json.dumps(body).encode(),

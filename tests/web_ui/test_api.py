@@ -24,7 +24,10 @@ from edge.store.store import Store
 from edge.store.tokens import HEALTH, PREDICT, RESULTS, SCOPES, SPECIMENS, Tokens
 from web_ui import create_app
 
-SLIDE = {"label": "S-0142", "source": "simulated", "seed": 3, "fields": 2}
+
+def slide(**changes: Any) -> dict[str, Any]:
+    """A simulated one."""
+    return {"label": "S-0142", "simulated": {"seed": 3, "fields": 2} | changes}
 
 
 @pytest.fixture
@@ -86,7 +89,7 @@ def test_a_person_s_session_is_no_token(
     assert client.get("/").status_code == 200
     session = Program(client)
     assert session.get("results").status_code == 401
-    assert session.post("specimens", SLIDE).status_code == 401
+    assert session.post("specimens", slide()).status_code == 401
     assert service.store.specimens() == []
 
 
@@ -94,7 +97,7 @@ def test_a_specimen_from_start_to_signed_result(
     api: Program, service: ScreeningService, screener: ScriptedScreener
 ) -> None:
     screener.gate = threading.Event()
-    started = api.post("specimens", SLIDE | {"site": "Moussoro – Nord", "barcode": "B-7"})
+    started = api.post("specimens", slide() | {"site": "Moussoro – Nord", "barcode": "B-7"})
     assert started.status_code == 201, started.text
     specimen_id = started.json["specimen_id"]
     assert started.headers["Location"] == f"/api/v1/specimens/{specimen_id}"
@@ -172,7 +175,7 @@ def test_stopping_ends_the_specimen_at_work_and_no_other(
     api: Program, service: ScreeningService, screener: ScriptedScreener, done: str
 ) -> None:
     screener.gate = threading.Event()
-    running = api.post("specimens", SLIDE | {"fields": 50}).json["specimen_id"]
+    running = api.post("specimens", slide(fields=50)).json["specimen_id"]
     assert api.post(f"specimens/{done}/stop").json["status"] == "done"
     assert api.get("health").json["screening"] == running
     assert api.post(f"specimens/{running}/stop").status_code == 200
@@ -216,7 +219,7 @@ def test_a_query_where_none_is_taken_is_refused(api: Program) -> None:
         (b"{", "the body is no JSON"),
         (b"[" * 50_000, "the body is no JSON"),
         (b"[]", "the body is no JSON object"),
-        (b'{"label": "S-1", "parasitaemia_fraction": NaN}', "NaN is no number of JSON"),
+        (b'{"label": NaN}', "NaN is no number of JSON"),
         (b"\xff", "the body is no JSON"),
         ({}, "label: missing"),
         ({"label": ""}, "label: has 0 characters"),
@@ -225,15 +228,15 @@ def test_a_query_where_none_is_taken_is_refused(api: Program) -> None:
         ({"label": "S\ud800"}, "half of a surrogate pair"),
         ({"label": 7}, "label: 7 is not a text"),
         ({"label": None}, "label: null is not a text"),
-        (SLIDE | {"fields": 0}, "fields: 0 is not from 1 to 60"),
-        (SLIDE | {"fields": 1.5}, "fields: 1.5 is not a whole number"),
-        (SLIDE | {"fields": True}, "fields: true is not a whole number"),
-        (SLIDE | {"parasitaemia_fraction": 10**400}, "is not from 0 to 1"),
-        (SLIDE | {"source": "usb"}, "source: 'usb' is none of camera, simulated"),
-        (SLIDE | {"site": "=1+1"}, "site: '=1+1' does not look like"),
-        (SLIDE | {"colour": 1, "shape": 2}, "colour: unknown; known: label"),
-        ({"label": "S-1", "seed": 1}, "seed: only a simulated slide has it"),
-        ({"label": "S-1"}, "this device has no camera"),
+        (slide(fields=0), "simulated.fields: 0 is not from 1 to 60"),
+        (slide(fields=1.5), "simulated.fields: 1.5 is not a whole number"),
+        (slide(fields=True), "simulated.fields: true is not a whole number"),
+        (slide(parasitaemia_fraction=10**400), "is not from 0 to 1"),
+        (slide(shape=2, seed=None), "simulated.shape: unknown; known: seed"),
+        (slide(seed=None), "simulated.seed: null is not a whole number"),
+        ({"label": "S-1", "simulated": True}, "simulated: true is not an object"),
+        (slide() | {"site": "=1+1"}, "site: '=1+1' does not look like"),
+        (slide() | {"colour": 1, "shape": 2}, "colour: unknown; known: label"),
     ],
 )
 def test_a_body_that_cannot_be_taken_says_why(
@@ -246,7 +249,7 @@ def test_a_body_that_cannot_be_taken_says_why(
 
 def test_numbers_may_be_written_as_json_allows(api: Program, service: ScreeningService) -> None:
     """1 is 1.0 there."""
-    body = SLIDE | {"fields": 1.0, "parasitaemia_fraction": 1, "barcode": None}
+    body = slide(fields=1.0, parasitaemia_fraction=1) | {"barcode": None}
     assert api.post("specimens", body).status_code == 201
     assert service.wait(10)
 
@@ -279,7 +282,7 @@ def test_a_patient_who_is_not_in_the_register_is_told_before_anything_is_kept(
     api: Program, service: ScreeningService
 ) -> None:
     answers = [
-        api.post("specimens", SLIDE | {"patient_id": "P-9"}),
+        api.post("specimens", slide() | {"patient_id": "P-9"}),
         api.send("specimens", label="S-1", patient_id="P-9", images=upload(200)),
     ]
     for refused in answers:
@@ -294,13 +297,18 @@ def test_a_device_at_work_says_when_to_come_again(
     api.send("specimens", label="S-1", images=upload(200, 190))
     wait_until(lambda: any((service.store.home / "uploads").rglob("*.png")))
     for refused in (
-        api.post("specimens", SLIDE),
+        api.post("specimens", slide()),
         api.send("specimens", label="S-2", images=upload(200)),
     ):
         assert refused.status_code == 409 and int(refused.headers["Retry-After"]) > 0
         assert "wait" in problem_of(refused)
     assert len(list((service.store.home / "uploads").rglob("*.png"))) == 2, "still at work"
     screener.gate.set()
+
+
+def test_a_device_without_a_camera_says_what_else_can_be_sent(api: Program) -> None:
+    refused = api.post("specimens", {"label": "S-1"})
+    assert refused.status_code == 409 and "send images" in problem_of(refused)
 
 
 def test_a_device_that_must_not_screen_says_so(tmp_path: Path) -> None:
@@ -312,7 +320,7 @@ def test_a_device_that_must_not_screen_says_so(tmp_path: Path) -> None:
     health = api.get("health").json
     assert not health["ready"] and "golden tensors differ" in health["problem"]
     assert health["bundle_id"] is None and health["camera"] is None
-    refused = api.post("specimens", SLIDE)
+    refused = api.post("specimens", slide())
     assert refused.status_code == 409 and "must not screen" in problem_of(refused)
     service.close()
 

@@ -7,7 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import Field, dataclass, fields
+from dataclasses import Field, dataclass, fields, is_dataclass
 from datetime import date
 from functools import cache
 from typing import Any, NoReturn, TypeVar
@@ -97,6 +97,8 @@ def _build(kind: type[T], plain: Mapping[str, Any], convert: Callable[[Any, Any]
             values[name] = _checked(hints_of(plain_kind)[name], item, plain[name], convert)
         except _WrongError as error:
             errors.append(FieldError(name, str(error)))
+        except InvalidInputError as error:
+            errors += [FieldError(f"{name}.{one.field}", one.message) for one in error.errors]
     if errors:
         raise InvalidInputError(errors)
     return kind(**values)
@@ -134,6 +136,10 @@ def _from_text(kind: Any, given: str) -> Any:
 
 
 def _from_json(kind: Any, given: Any) -> Any:
+    if isinstance(kind, type) and is_dataclass(kind):
+        if not isinstance(given, dict):
+            raise _WrongError(f"{_short(json.dumps(given))} is not an object")
+        return _build(kind, given, _from_json)
     if kind is float and isinstance(given, int) and not isinstance(given, bool):
         # Beyond a float's range it cannot be within any limit either.
         return given if abs(given) > 2**63 else float(given)

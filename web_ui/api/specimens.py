@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import url_for
 
 from edge.contract.errors import ConflictError, NotFoundError
+from edge.screening.sources import DEVICE
 from edge.screening.state import SpecimenRequest
 from edge.store.records import FieldRecord, SpecimenDetails
 from edge.store.register import Register
@@ -14,11 +15,11 @@ from web_ui.api.health import at_work
 from web_ui.api.operations import Body, Created, Given, operation
 from web_ui.api.reading import FieldError, InvalidInputError
 from web_ui.api.values import (
-    CAMERA,
     Field,
     FieldPage,
     FieldQuery,
     NewSpecimen,
+    SimulatedSlide,
     Specimen,
     SpecimenPage,
     SpecimenQuery,
@@ -31,7 +32,6 @@ from web_ui.presenter import SpecimenView, view_specimen, view_specimens
 from web_ui.starting import start, start_uploaded
 
 _BUSY = {409: "Another specimen is at work, or the device may not screen."}
-_SIMULATION = ("seed", "parasitaemia_fraction", "fields")
 
 
 @operation("/specimens", tag="specimens", scope=SPECIMENS, query=SpecimenQuery, answer=SpecimenPage)
@@ -70,22 +70,21 @@ def start_specimen(given: Given) -> Created:
         raise InvalidInputError([FieldError("label", "nothing of it can be printed")])
     details = _details(asked)
     if isinstance(asked, NewSpecimen):
-        request = SpecimenRequest(label, asked.source, _settings(asked), details)
-        specimen_id = start(context(), request)
+        specimen_id = start(context(), _request(label, asked.simulated, details))
     else:
         specimen_id = start_uploaded(context(), label, details, given.files)
     made = view_specimen(context().service, specimen_id)
     return Created(_value(made), url_for("api.show_specimen", specimen_id=specimen_id))
 
 
-def _settings(asked: NewSpecimen) -> dict[str, object]:
-    settings = {
-        name: getattr(asked, name) for name in _SIMULATION if getattr(asked, name) is not None
-    }
-    if settings and asked.source == CAMERA:
-        told = "only a simulated slide has it"
-        raise InvalidInputError([FieldError(name, told) for name in settings])
-    return settings
+def _request(
+    label: str, simulated: SimulatedSlide | None, details: SpecimenDetails
+) -> SpecimenRequest:
+    if simulated is not None:
+        return SpecimenRequest(label, "simulated", simulated.settings(), details)
+    if context().service.camera is None:
+        raise ConflictError("this device has no camera; send images, or ask for a simulated slide")
+    return SpecimenRequest(label, DEVICE, {}, details)
 
 
 def _details(asked: NewSpecimen | UploadedSpecimen) -> SpecimenDetails:

@@ -26,7 +26,6 @@ STATUSES = (RUNNING, DONE, STOPPED, FAILED, INTERRUPTED)
 RESULT_STATUSES = (PRELIMINARY, FINAL, AMENDED)
 PREDICT_TASKS = (MALARIA_CELLS, MALARIA_STAGES, *XRAY_TASKS)
 PAGE_LENGTH, PAGE_AT_MOST = 50, 200
-SIMULATED, CAMERA = "simulated", "camera"
 _ID = {"minLength": 1, "maxLength": 64, "pattern": "^[A-Za-z0-9][A-Za-z0-9._:/-]*$"}
 _DAY = {"maxLength": 10, "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "format": "date"}
 # One line that no spreadsheet takes for a formula; see `edge.store.text_rules`.
@@ -114,15 +113,31 @@ class PredictQuery:
 
 
 @dataclass(frozen=True)
+class SimulatedSlide:
+    """A slide that the device draws, to try it without a microscope.
+
+    Attributes:
+        seed: another one draws another slide.
+        parasitaemia_fraction: 0 to 1.
+        fields: at most; without it as many as the protocol needs.
+    """
+
+    seed: int = limited(1, minimum=0, maximum=MAX_SEED)
+    parasitaemia_fraction: float | None = limited(None, minimum=0, maximum=1)
+    fields: int | None = limited(None, minimum=1, maximum=MAX_FIELDS)
+
+    def settings(self) -> dict[str, Any]:
+        """As the service takes them."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
 class NewSpecimen:
-    """A specimen to screen from a camera.
+    """A specimen to screen from the device's own camera.
 
     Attributes:
         label: what is written on the slide; a pseudonym, never a name.
-        source: the device's own camera, or a simulated slide.
-        seed: of a simulated slide.
-        parasitaemia_fraction: of a simulated slide, 0 to 1.
-        fields: of a simulated slide, at most; without it as many as the protocol needs.
+        simulated: draws the slide in place of the camera.
         barcode: of the slide.
         patient_id: pseudonym of a patient in the register.
         site: where the blood was drawn.
@@ -130,10 +145,7 @@ class NewSpecimen:
     """
 
     label: str = limited(**_LABEL)
-    source: str = limited(CAMERA, enum=(CAMERA, SIMULATED))
-    seed: int | None = limited(None, minimum=0, maximum=MAX_SEED)
-    parasitaemia_fraction: float | None = limited(None, minimum=0, maximum=1)
-    fields: int | None = limited(None, minimum=1, maximum=MAX_FIELDS)
+    simulated: SimulatedSlide | None = None
     barcode: str | None = limited(None, **_ID)
     patient_id: str | None = limited(None, **_ID)
     site: str = limited("", **_LINE)
