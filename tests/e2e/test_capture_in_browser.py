@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -73,6 +74,15 @@ def test_a_slide_is_read_at_the_microscope(page: Page, microscope: MjpegServer) 
     page.keyboard.press("PageDown")  # The foot pedal.
     expect(page.locator("#last-field")).not_to_have_value(before or "")
 
+    page.get_by_text("Sound", exact=True).click()
+    page.evaluate("window.felt = null; navigator.vibrate = (pulse) => { window.felt = pulse; }")
+    page.locator("h1").click()
+    page.keyboard.press("Space")
+    deadline = time.monotonic() + 20
+    while page.evaluate("window.felt") is None:
+        assert time.monotonic() < deadline, "nothing was felt"
+        page.wait_for_timeout(100)
+
     page.keyboard.press("u")
     expect(page.get_by_text("Does not count: taken back by Ana")).to_be_visible()
 
@@ -85,7 +95,7 @@ def test_a_slide_is_read_at_the_microscope(page: Page, microscope: MjpegServer) 
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Go on with this slide").click()
     expect(page.get_by_test_id("status")).to_have_attribute("data-value", "running")
-    expect(page.locator(".latest-refused")).to_have_count(1)
+    expect(page.locator(".latest-refused")).not_to_have_count(0)
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_test_id("status")).to_have_attribute("data-value", "stopped")
 

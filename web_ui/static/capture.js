@@ -43,3 +43,49 @@ document.querySelector(".controls")?.addEventListener("click", (event) => {
     event.target.closest("button")?.blur();
   }
 });
+
+// Who looks into the microscope does not see the phone: a field that was taken is felt, and heard.
+const choice = document.querySelector("[data-sound-choice]");
+const TONES_HZ = { taken: [880], refused: [330, 262] };
+let audio = null;
+let newest = document.querySelector(".latest-field")?.dataset.field;
+
+const sound = (tones) => {
+  tones.forEach((hz, number) => {
+    const tone = audio.createOscillator();
+    const volume = audio.createGain();
+    const at = audio.currentTime + 0.2 * number;
+    tone.frequency.value = hz;
+    volume.gain.setValueAtTime(0.15, at);
+    volume.gain.exponentialRampToValueAtTime(0.001, at + 0.18);
+    tone.connect(volume).connect(audio.destination);
+    tone.start(at);
+    tone.stop(at + 0.2);
+  });
+};
+
+if (choice) {
+  const wanted = choice.querySelector("input");
+  choice.hidden = false;
+  wanted.checked = localStorage.getItem("capture-sound") === "on";
+  wanted.addEventListener("change", () => {
+    localStorage.setItem("capture-sound", wanted.checked ? "on" : "off");
+  });
+  document.body.addEventListener("htmx:afterSwap", () => {
+    const field = document.querySelector(".latest-field");
+    if (!field || field.dataset.field === newest) {
+      return;
+    }
+    newest = field.dataset.field;
+    // A browser lets a page sound and shake only after a tap on it.
+    if (!navigator.userActivation?.hasBeenActive) {
+      return;
+    }
+    const counts = !field.classList.contains("latest-refused");
+    navigator.vibrate?.(counts ? 60 : [60, 80, 60]);
+    if (wanted.checked) {
+      audio ??= new AudioContext();
+      sound(counts ? TONES_HZ.taken : TONES_HZ.refused);
+    }
+  });
+}
