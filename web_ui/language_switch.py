@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from edge.language import LANGUAGES
 from edge.store.users import Users
 from web_ui.context import context
+from web_ui.guard import safe_path
 from web_ui.language import COOKIE
 from web_ui.person import user
 
@@ -19,7 +20,7 @@ _A_YEAR_S = 365 * 24 * 3600
 @blueprint.post("")
 def choose() -> Response:
     """Keeps the choice on this phone and for who is logged in, and goes back to the page."""
-    response = redirect(local_path(request.form.get("next", "")), 303)
+    response = redirect(safe_path(request.form.get("next", "")), 303)
     code = request.form.get("language", "")
     if code in LANGUAGES:
         _keep_for_person(code)
@@ -38,13 +39,3 @@ def _keep_for_person(code: str) -> None:
     who = user()
     if who is not None:
         Users(context().store).set_language(who.user_id, code)
-
-
-def local_path(text: str) -> str:
-    """A path of this device as it is; the first page for anything else.
-
-    A browser reads `//host`, and with it `/\\host`, as another host's address.
-    """
-    if not text.startswith("/") or text.startswith(("//", "/\\")) or not text.isprintable():
-        return "/"
-    return text

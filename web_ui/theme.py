@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Flask, current_app, redirect, request
 from werkzeug.wrappers import Response
 
-from web_ui.language_switch import local_path
+from web_ui.guard import safe_path
 
 blueprint = Blueprint("theme", __name__, url_prefix="/theme")
 
@@ -29,7 +29,7 @@ def wear(app: Flask) -> None:
 @blueprint.post("")
 def choose() -> Response:
     """Keeps the choice and goes back to the page."""
-    response = redirect(local_path(request.form.get("next", "")), 303)
+    response = redirect(safe_path(request.form.get("next", "")), 303)
     theme = request.form.get("theme", "")
     if theme in THEMES:
         response.set_cookie(

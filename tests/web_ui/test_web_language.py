@@ -15,8 +15,8 @@ from edge.screening.service import ScreeningService
 from edge.store.users import Users
 from tests.support.people import NAME
 from web_ui.fallback import create_fallback_app
+from web_ui.guard import safe_path
 from web_ui.language import COOKIE, DEVICE_LANGUAGE, chosen_language, gettext, ngettext
-from web_ui.language_switch import local_path
 
 FOREIGN = [code for code in LANGUAGES if code != "en"]
 PAGES = ("/", "/specimens", "/specimens/new", "/about", "/records", "/summary")
@@ -80,7 +80,7 @@ def test_unknown_language_changes_nothing(client: FlaskClient) -> None:
     "given", ["//evil.example", "/\\evil.example", "https://evil.example", "", "/a\nb", "about"]
 )
 def test_switch_leads_nowhere_else(given: str) -> None:
-    assert local_path(given) == "/"
+    assert safe_path(given) == "/"
 
 
 def test_switch_needs_its_token(client: FlaskClient) -> None:
