@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask.testing import FlaskClient
-from record_samples import judge_all, screen, send
+from record_samples import screen, sign_all
 from web_samples import ScriptedScreener, token
 
 from edge.screening.service import ScreeningService
@@ -19,9 +19,9 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 def signed(client: FlaskClient, service: ScreeningService) -> str:
-    specimen_id = screen(client, service, patient_id="P-1", age_band="0-4", sex="female")
-    judge_all(client, service, specimen_id, "ring")
-    assert send(client, specimen_id, "sign").status_code == 303
+    form = {"patient_id": "P-1", "age_band": "0-4", "sex": "female"}
+    specimen_id = screen(client, service, fields=1, **form)
+    sign_all(service, specimen_id)
     return specimen_id
 
 

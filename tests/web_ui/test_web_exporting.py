@@ -20,6 +20,7 @@ from edge.backup.freshness import check_backup
 from edge.backup.restore import restore_backup
 from edge.contract.errors import StorageFullError
 from edge.health import WARNING
+from edge.interop.export import DHIS2, FORMATS
 from edge.screening.service import ScreeningService
 from edge.store.audit import Audit
 from edge.store.files import write_durably
@@ -76,24 +77,26 @@ def test_export_is_fetched_by_its_recipient_alone(
         assert ".csv.age" in file.headers["Content-Disposition"]
         assert hashlib.sha256(file.data).hexdigest() in page
         assert b"S-1" in pyrage.decrypt(file.data, [identity])
-    line = Audit(service.store).entries()[0]
-    assert (line.action, line.by) == ("export.written", "A. Reader")
+    told = {(line.action, line.by) for line in Audit(service.store).entries()}
+    assert ("export.written", "A. Reader") in told
 
 
-@pytest.mark.parametrize("kind", ["csv", "fhir", "dicom", "dhis2"])
 def test_one_specimen_or_a_month_in_each_format_goes_to_the_drive(
-    client: FlaskClient, service: ScreeningService, jobs: Jobs, stick: Path, kind: str
+    client: FlaskClient, service: ScreeningService, jobs: Jobs, stick: Path
 ) -> None:
     specimen_id = screen(client, service, site="Ward")
     assert "stick" in client.get(f"/records?specimen={specimen_id}").text
-    what = {"month": month(service)} if kind == "dhis2" else {"specimen": specimen_id, "month": ""}
-    answer = send(client, "export", format=kind, to=str(stick), plain="1", **what)
-    assert answer.status_code == 303, answer.text
-    assert jobs.wait(20)
-    page = client.get("/records/job").text
-    assert "may be pulled out now" in page and "Anyone" in page
-    assert [path.name.split("-")[1] for path in stick.iterdir()] == [kind]
-    assert client.get("/records/job/file").status_code == 404
+    for kind in FORMATS:
+        what = {"specimen": specimen_id, "month": ""}
+        if kind == DHIS2:
+            what = {"month": month(service)}
+        answer = send(client, "export", format=kind, to=str(stick), plain="1", **what)
+        assert answer.status_code == 303, answer.text
+        assert jobs.wait(20)
+        page = client.get("/records/job").text
+        assert "may be pulled out now" in page and "Anyone" in page
+        assert client.get("/records/job/file").status_code == 404
+    assert {path.name.split("-")[1] for path in stick.iterdir()} == set(FORMATS)
 
 
 def test_backup_to_the_drive_is_read_back_and_restores(
@@ -134,28 +137,29 @@ def test_fetched_backup_counts_once_someone_has_it(
     assert "count as backed up" in client.get("/records/job").text
 
 
-@pytest.mark.parametrize(
-    ("form", "field"),
-    [
-        ({"month": ""}, "export-month"),
-        ({"month": "2026-13"}, "export-month"),
-        ({"month": HOSTILE}, "export-month"),
-        ({"month": "", "specimen": "../../etc"}, "export-specimen"),
-        ({"format": "xml"}, "export-month"),
-        ({"to": "/etc"}, "export-to"),
-        ({"to": HOSTILE}, "export-to"),
-        ({"plain": ""}, "export-recipients"),
-        ({"plain": "", "recipients": "age1nonsense"}, "export-recipients"),
-        ({"plain": "", "recipients": "AGE-SECRET-KEY-1ABC"}, "export-recipients"),
-    ],
+WRONG_EXPORTS = (
+    ({"month": ""}, "export-month"),
+    ({"month": "2026-13"}, "export-month"),
+    ({"month": HOSTILE}, "export-month"),
+    ({"month": "", "specimen": "../../etc"}, "export-specimen"),
+    ({"format": "xml"}, "export-month"),
+    ({"to": "/etc"}, "export-to"),
+    ({"to": HOSTILE}, "export-to"),
+    ({"plain": ""}, "export-recipients"),
+    ({"plain": "", "recipients": "age1nonsense"}, "export-recipients"),
+    ({"plain": "", "recipients": "AGE-SECRET-KEY-1ABC"}, "export-recipients"),
 )
+
+
 def test_export_that_cannot_be_is_refused_at_its_entry(
-    client: FlaskClient, service: ScreeningService, jobs: Jobs, form: dict[str, str], field: str
+    client: FlaskClient, service: ScreeningService, jobs: Jobs
 ) -> None:
-    answer = send(client, "export", **({"month": month(service), "plain": "1"} | form))
-    assert answer.status_code == 422
-    assert 'data-testid="export-problem"' in answer.text and f'id="{field}-error"' in answer.text
-    assert "<script>alert" not in answer.text and jobs.last() is None
+    for form, field in WRONG_EXPORTS:
+        answer = send(client, "export", **({"month": month(service), "plain": "1"} | form))
+        assert answer.status_code == 422, form
+        assert 'data-testid="export-problem"' in answer.text
+        assert f'id="{field}-error"' in answer.text, form
+        assert "<script>alert" not in answer.text and jobs.last() is None
 
 
 def test_backup_that_cannot_be_is_refused(client: FlaskClient, jobs: Jobs) -> None:
