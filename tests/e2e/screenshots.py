@@ -25,7 +25,10 @@ from tests.e2e.visits import Visits, visits
 FIELDS = 6
 # From right to left one theme is enough: a theme changes no place.
 THEMES = {"en": ("light", "dark"), "ar": ("light",)}
-# A sheet shows the head of a long page.
+# A sheet shows the head of a long page, and a wide one smaller.
+SHEET_WIDTH_PX = 720
+# What a phone shows before anyone scrolls.
+FOLD = "fold"
 SHEET_HEIGHT_PX = 1700
 GAP_PX = 16
 _ALL_LOADED = "Array.from(document.images).every(image => image.complete || !image.src)"
@@ -48,7 +51,7 @@ def take_page(clinic: Visits, spec: PageSpec, out: Path) -> None:
     for look in LOOKS:
         page, _ = clinic.visit(look, spec)
         if look.touch and look.language == "en":
-            taken.append(out / picture_name(spec.name, look, "fold"))
+            taken.append(out / picture_name(spec.name, look, FOLD))
             page.screenshot(path=taken[-1])
         load_all(page)
         for theme in THEMES[look.language]:
@@ -83,8 +86,9 @@ def make_sheet(taken: list[Path], sheet: Path) -> None:
     pictures = []
     for path in taken:
         with Image.open(path) as opened:
-            height = min(opened.height, SHEET_HEIGHT_PX)
-            pictures.append(opened.convert("RGB").crop((0, 0, opened.width, height)))
+            found = opened.convert("RGB")
+        found.thumbnail((SHEET_WIDTH_PX, found.height))
+        pictures.append(found.crop((0, 0, found.width, min(found.height, SHEET_HEIGHT_PX))))
     size = (sum(p.width + GAP_PX for p in pictures), max(p.height for p in pictures))
     drawn, left = Image.new("RGB", size, (120, 120, 120)), 0
     for picture in pictures:
