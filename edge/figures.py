@@ -6,12 +6,13 @@ have its number in two scripts.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 
 from babel import Locale
 from babel.dates import format_datetime
-from babel.numbers import format_decimal
+from babel.numbers import get_decimal_symbol, get_group_symbol
 
 from edge.language import ENGLISH, LANGUAGES, translate
 
@@ -27,11 +28,36 @@ def locale_of(language: str) -> Locale:
     return Locale.parse(_LOCALES.get(code, code))
 
 
+@dataclass(frozen=True)
+class _Style:
+    """How a language parts digits: signs, and digits of the last group and of those before."""
+
+    point: str
+    parting: str
+    last: int
+    others: int
+
+
+@cache
+def _style(language: str) -> _Style:
+    locale = locale_of(language)
+    last, others = locale.decimal_formats[None].grouping
+    return _Style(get_decimal_symbol(locale), get_group_symbol(locale), last, others)
+
+
 def decimal(value: float, digits: int, language: str = ENGLISH) -> str:
-    """A number with so many digits behind the point, thousands separated."""
-    whole = locale_of(language).decimal_formats[None].pattern.partition(".")[0]
-    pattern = f"{whole}.{'0' * digits}" if digits else whole
-    return str(format_decimal(value, pattern, locale_of(language)))
+    """A number with so many digits behind the point, thousands separated.
+
+    A page has hundreds of them, and Babel's own way looks up its tables for each.
+    """
+    style = _style(language)
+    whole, _, rest = f"{abs(value):.{digits}f}".partition(".")
+    groups, left = [whole[-style.last :]], whole[: -style.last]
+    while left:
+        groups.append(left[-style.others :])
+        left = left[: -style.others]
+    told = style.parting.join(reversed(groups)) + (style.point + rest if rest else "")
+    return f"-{told}" if value < 0 else told
 
 
 def number(value: int | None, language: str = ENGLISH) -> str:

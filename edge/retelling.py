@@ -58,8 +58,8 @@ def _in_parts(sentence: str, language: str) -> str:
 
 
 def _from_template(sentence: str, language: str) -> str | None:
-    for pattern, template in _patterns():
-        found = pattern.fullmatch(sentence)
+    for words, pattern, template in _patterns():
+        found = pattern.fullmatch(sentence) if words in sentence else None
         if found:
             given = found.groupdict().items()
             values = {name: _value(name, text, language) for name, text in given}
@@ -77,16 +77,24 @@ def _value(name: str, text: str, language: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Templates with the most words of their own first: they fit the fewest other sentences."""
+def _patterns() -> tuple[tuple[str, re.Pattern[str], str], ...]:
+    """Templates with the most words of their own first: they fit the fewest other sentences.
+
+    Before each stands its longest run of words: what lacks that needs no closer look.
+    """
     by_words = sorted(SENTENCES, key=lambda text: -len(_HOLE.sub("", text)))
-    return tuple((_pattern(text), text) for text in by_words)
+    return tuple((max(_texts(text), key=len), _pattern(text), text) for text in by_words)
+
+
+def _texts(template: str) -> list[str]:
+    """What stands between a template's values."""
+    return [text.replace("%%", "%") for text in _HOLE.split(template)[::2]]
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    parts = _HOLE.split(template)
-    texts = [re.escape(text.replace("%%", "%")) for text in parts[::2]]
-    holes = [f"(?P<{name}>{_FIGURE if name in FIGURES else '.+?'})" for name in parts[1::2]]
+    names = _HOLE.findall(template)
+    holes = [f"(?P<{name}>{_FIGURE if name in FIGURES else '.+?'})" for name in names]
+    texts = [re.escape(text) for text in _texts(template)]
     return re.compile(
         "".join(text + hole for text, hole in zip(texts, [*holes, ""], strict=True)), re.DOTALL
     )

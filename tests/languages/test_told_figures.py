@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from babel.numbers import format_decimal
 
 from edge import figures
 from edge.language import LANGUAGES
@@ -41,6 +42,16 @@ def test_digits_are_latin_everywhere(code: str) -> None:
 )
 def test_share_has_as_many_digits_as_it_deserves(fraction: float | None, told: str) -> None:
     assert figures.percent(fraction) == told
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("value", [0, 7, 999, 1000, 0.25, 1234.56, 12_345_678.9, -1234.5])
+def test_number_is_as_babel_writes_it(code: str, value: float) -> None:
+    pattern = figures.locale_of(code).decimal_formats[None].pattern.partition(".")[0] + ".00"
+    assert figures.decimal(value, 2, code).removeprefix("-") == format_decimal(
+        abs(value), pattern, figures.locale_of(code)
+    )
+    assert figures.decimal(value, 2, code).startswith("-") == (value < 0)
 
 
 def test_comma_and_point_follow_the_language() -> None:
