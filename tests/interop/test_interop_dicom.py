@@ -17,6 +17,7 @@ from edge.contract.errors import ConflictError, NotFoundError, StoreError
 from edge.contract.images import encode_image
 from edge.interop import dicom
 from edge.interop.cases import read_case
+from edge.interop.dicom_picture import paste
 from edge.store.records import SpecimenDetails
 from edge.store.results import Results
 from edge.store.review import Reviews
@@ -59,7 +60,7 @@ def test_heat_of_a_cell_at_the_edge_stays_inside(store: Store) -> None:
     view = np.full((30, 30, 3), 9, np.uint8)
     for left, top in ((-20, -20), (150, 150), (200, 10), (-40, 0)):
         out = np.zeros((160, 160, 3), np.uint8)
-        dicom._paste(out, view, left, top)
+        paste(out, view, left, top)
         height = max(0, min(top + 30, 160) - max(top, 0))
         width = max(0, min(left + 30, 160) - max(left, 0))
         assert (out == 9).all(axis=2).sum() == height * width
