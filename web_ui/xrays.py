@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,7 +105,7 @@ def create() -> AnyResponse:
     return redirect(url_for("specimens.show", specimen_id=specimen_id), 303)
 
 
-def _wait(done: Any) -> None:
+def _wait(done: Future[None]) -> None:
     """Most pictures are read before a person looks; the page of a running one asks again."""
     try:
         done.exception(WAIT_S)
@@ -137,7 +138,7 @@ def _read_form(count: int) -> tuple[XrayForm, RegisterForm]:
 
 
 def _contents(files: list[FileStorage]) -> list[tuple[str, bytes]]:
-    """Names that are safe to show, and contents. Raises DataError where one is too large."""
+    """Names that are safe to show, and contents; of one that is too large no more than shows it."""
     found: list[tuple[str, bytes]] = []
     for file in files:
         name = unique_name(safe_name(file.filename or ""), (other for other, _ in found))

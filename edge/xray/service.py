@@ -5,15 +5,25 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from edge.contract.errors import ClinicScopeError, DataError, ImageError
 from edge.contract.labels import XRAY_TASKS
-from edge.contract.types import CellBox, CellCall, FieldQuality, FieldResult, RanOn, U8Array
+from edge.contract.types import (
+    CellBox,
+    CellCall,
+    FieldQuality,
+    FieldResult,
+    RanOn,
+    SlideReport,
+    U8Array,
+)
 from edge.screening.classifier import Classifier
 from edge.screening.picture_worker import PictureWorker
+from edge.store.interrupted import report_of_fields
 from edge.store.records import CHEST_XRAY, DONE, FAILED, SpecimenDetails
 from edge.store.store import Store
 from edge.xray.findings import PROTOCOL, PROTOCOL_VERSION, ReadPicture, summarise_pictures
@@ -22,9 +32,9 @@ from edge.xray.reading import RadiographCall, RadiographReader
 
 log = logging.getLogger(__name__)
 
-# Of one visit: frontal pictures, and one taken again.
+# Of one visit: frontal pictures, and one taken again. A detector of 4,248 x 3,480 px gives 30 MB.
 MOST_PICTURES = 4
-MOST_BYTES = 64 * 1024 * 1024
+MOST_BYTES = 40 * 1024 * 1024
 _BRIGHTEST = 250
 _FAILED = "the pictures could not be read to their end"
 
@@ -85,9 +95,23 @@ class XrayService:
         )
         settings = {"task": request.task, "sources": [name for name, _ in request.files]}
         specimen_id = self._store.start_specimen(request.label, "upload", settings, details)
-        return specimen_id, self._worker.submit(
+        done = self._worker.submit(
             request.task, lambda classifier: self._read(specimen_id, request, classifier)
         )
+        done.add_done_callback(lambda ended: self._close_broken(specimen_id, ended))
+        return specimen_id, done
+
+    def _close_broken(self, specimen_id: str, ended: Future[None]) -> None:
+        """Of a specimen that nothing read: its bundle was changed for one that must not be used."""
+        if ended.cancelled():
+            return  # The device is switched off; the next start closes the specimen.
+        error = ended.exception()
+        if error is None:
+            return
+        log.error("specimen %s failed: %s", specimen_id, error)
+        report = SlideReport.from_json(report_of_fields([], f"{_FAILED}: {error}"))
+        with suppress(ClinicScopeError):
+            self._store.finish_specimen(specimen_id, report, FAILED, str(error))
 
     def _read(self, specimen_id: str, request: XrayRequest, classifier: Classifier) -> None:
         pictures: list[ReadPicture] = []

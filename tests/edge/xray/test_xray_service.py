@@ -182,6 +182,35 @@ def test_failure_on_the_way_is_never_negative(
     assert sign(store, specimen_id, "Ana", PROTOCOL).report["verdict"] == "inconclusive"
 
 
+def test_bundle_that_is_lost_on_the_way_fails_the_specimen(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loads: list[str] = []
+    first = load_drawn(tmp_path)
+
+    def load(task: str) -> Any:
+        loads.append(task)
+        if len(loads) > 1:
+            raise BundleError("the new bundle is altered")
+        return first(task)
+
+    worker, start = PictureWorker(load), store.start_specimen
+
+    def start_while_another_is_activated(*args: Any) -> str:
+        worker.forget()
+        return start(*args)
+
+    monkeypatch.setattr(store, "start_specimen", start_while_another_is_activated)
+    request = XrayRequest("X", "cxr-pneumonia", [("a", chest_png(WELL))])
+    specimen_id, done = XrayService(store, worker).start(request)
+    with pytest.raises(BundleError):
+        done.result(20)
+    worker.close()
+    specimen = store.specimen(specimen_id)
+    assert (specimen.status, specimen.verdict) == (FAILED, "inconclusive")
+    assert "the new bundle is altered" in specimen.error
+
+
 def test_power_cut_leaves_no_normal_result(service: XrayService, store: Store) -> None:
     specimen_id = read(service, chest_png(WELL))
     with closing(sqlite3.connect(store.path)) as database, database:
