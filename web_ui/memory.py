@@ -2,7 +2,7 @@
 
 glibc gives each thread a heap of its own, up to eight for each processor, and what one frees no
 other may use: with twelve threads that make pages, the appliance grew to twice what it needs. Two
-heaps keep it flat (docs/api.md, "Load").
+heaps keep it flat (ADR 25).
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ SCHEMA.app = answer
 
 @SCHEMA.parametrize()
 @settings(
-    max_examples=10,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     database=None,
