@@ -166,6 +166,14 @@ _ERRANDS = (
     _("%(name)s has %(count)s bytes, more than %(high)s; send a smaller picture"),
     _("the pictures could not be read to their end"),
 )
+_PROTOCOLS = (
+    _("%(name)s, thin smear: %(count)s red cells"),
+    _("%(name)s, thin smear: %(count)s red cells, %(more)s where fewer than %(few)s are infected"),
+    _(
+        "%(name)s, thick smear: against %(count)s white cells, or %(more)s where fewer than "
+        "%(few)s parasites were seen"
+    ),
+)
 _SENDING = (
     _("no answer from %(name)s: %(why)s"),
     _("answered %(number)s: %(text)s"),
@@ -187,5 +195,6 @@ ERRAND_SENTENCES = (
     *_COUNTS,
     *_PERSONS,
     *_ERRANDS,
+    *_PROTOCOLS,
     *_SENDING,
 )
