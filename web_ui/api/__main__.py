@@ -1,5 +1,8 @@
 """Writes the document: `python -m web_ui.api > docs/openapi.json`."""
 
+from __future__ import annotations
+
 from web_ui.api.document import main
 
-main()
+if __name__ == "__main__":
+    main()
