@@ -31,7 +31,14 @@ SHEET_WIDTH_PX = 720
 FOLD = "fold"
 SHEET_HEIGHT_PX = 1700
 GAP_PX = 16
-_ALL_LOADED = "Array.from(document.images).every(image => image.complete || !image.src)"
+# A stream never ends loading, and shows what there is.
+_LOAD_ALL = """async () => {
+  const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+  const still = Array.from(document.images).filter((one) => !one.dataset.stream);
+  still.forEach((one) => { one.loading = "eager" });
+  const waits = () => still.some((one) => one.src && !one.complete);
+  for (let turn = 0; turn < 300 && waits(); turn++) await wait(50);
+}"""
 
 
 def main(out: Path, guide: Path | None, names: list[str]) -> None:
@@ -77,8 +84,7 @@ def picture_name(name: str, look: Look, theme: str) -> str:
 
 def load_all(page: Page) -> None:
     """Pictures that load late are loaded now."""
-    page.evaluate("document.querySelectorAll('img').forEach(image => { image.loading = 'eager' })")
-    page.wait_for_function(_ALL_LOADED, timeout=60_000)
+    page.evaluate(_LOAD_ALL)
 
 
 def make_sheet(taken: list[Path], sheet: Path) -> None:

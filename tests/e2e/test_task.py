@@ -9,20 +9,23 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from edge.config import CONFIG_FILE
-from edge.store.records import FINAL
+from edge.store.records import FINAL, SpecimenRecord
+from edge.store.results import Results
 from edge.store.store import Store
 from tests.e2e.clinic import CONFIG
 from tests.e2e.hand import Hand
 from tests.e2e.keyboard import reach
 from tests.e2e.looks import Look
-from tests.e2e.task import LABEL, log_in_by_hand, screen_by_hand, sign_by_hand
+from tests.e2e.task import LABEL, log_in_by_hand, screen_by_hand, set_up_by_hand, sign_by_hand
 from tests.e2e.watch import Watch, too_wide
 from tests.support.appliance import ADMIN, PASSWORD, appliance, chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 expect.set_options(timeout=20_000)
 MOST_TAPS = 12
-SCREENS = (Look("phone", 360, 740, touch=True), Look("desktop", 1280, 800, touch=False))
+# What it takes now; a page that asks for one more is noticed.
+FIRST_TAPS, DAILY_TAPS = 11, 9
+PHONE, DESKTOP = Look("phone", 360, 740, touch=True), Look("desktop", 1280, 800, touch=False)
 
 
 @pytest.fixture(scope="module")
@@ -40,41 +43,54 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
-def signed_by(home: Path) -> str:
-    """Who signed the one specimen of a device that is switched off again."""
+def signed(home: Path) -> SpecimenRecord:
+    """The one specimen of a device that is switched off again."""
     store = Store(home)
     (record,) = store.specimens()
+    (_, result) = Results(store).history(record.specimen_id)
     store.close()
-    assert (record.label, record.result_status) == (LABEL, FINAL)
-    return record.operator
+    assert (record.result_status, result.by) == (FINAL, ADMIN)
+    return record
 
 
-@pytest.mark.parametrize("look", SCREENS, ids=lambda look: look.name)
-def test_power_on_to_signed_result_in_few_taps(browser: Browser, home: Path, look: Look) -> None:
+@pytest.mark.parametrize(
+    ("look", "first"),
+    [(PHONE, True), (PHONE, False), (DESKTOP, False)],
+    ids=["the very first, on a phone", "on a phone", "on a screen"],
+)
+def test_power_on_to_signed_result_in_few_taps(
+    browser: Browser, home: Path, look: Look, first: bool
+) -> None:
     wide: list[str] = []
-    with appliance(home) as address:
+    with appliance(home, admin=not first) as address:
         context = look.open(browser, address)
         watch = Watch(address).attach(context)
         page = context.new_page()
         hand = Hand(page, touch=look.touch)
+
+        def step() -> None:
+            wide.extend(too_wide(page))
+
         page.goto(address)
-        log_in_by_hand(page, hand)
-        step = lambda: wide.extend(too_wide(page))  # noqa: E731
         step()
-        screen_by_hand(page, hand, step)
+        if first:
+            set_up_by_hand(page, hand, step)
+        else:
+            log_in_by_hand(page, hand)
+            screen_by_hand(page, hand, step)
         sign_by_hand(page, hand, step)
         problems = watch.take()
         context.close()
     assert wide == []
     assert problems == []
     assert hand.taps == watch.taps, "the page felt other taps than were counted"
-    assert hand.taps <= MOST_TAPS
-    assert signed_by(home) == ADMIN
+    assert hand.taps == (FIRST_TAPS if first else DAILY_TAPS) <= MOST_TAPS
+    assert signed(home).label == ("Practice" if first else LABEL)
 
 
 def test_power_on_to_signed_result_by_keyboard_alone(browser: Browser, home: Path) -> None:
     with appliance(home) as address:
-        context = SCREENS[1].open(browser, address)
+        context = DESKTOP.open(browser, address)
         watch = Watch(address).attach(context)
         page = context.new_page()
         keys = page.keyboard
@@ -96,9 +112,7 @@ def test_power_on_to_signed_result_by_keyboard_alone(browser: Browser, home: Pat
         expect(page.get_by_test_id("reviewed")).to_have_attribute("data-value", "0")
         keys.press("2")
         expect(page.get_by_test_id("reviewed")).to_have_attribute("data-value", "1")
-        reach(page, page.get_by_role("link", name=LABEL))
-        keys.press("Enter")
-        reach(page, page.get_by_role("link", name="Sign", exact=True))
+        reach(page, page.get_by_role("link", name="Enough was seen to sign"))
         keys.press("Enter")
         reach(page, page.get_by_role("button", name="Sign as final"))
         keys.press("Enter")
@@ -106,4 +120,4 @@ def test_power_on_to_signed_result_by_keyboard_alone(browser: Browser, home: Pat
         problems, taps = watch.take(), watch.taps
         context.close()
     assert (problems, taps) == ([], 0)
-    assert signed_by(home) == ADMIN
+    assert signed(home).label == LABEL

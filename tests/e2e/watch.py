@@ -145,7 +145,7 @@ def too_wide(page: Page) -> list[str]:
     size = page.viewport_size
     assert size is not None
     # A page that is being left loads its next one first.
-    page.wait_for_function("document.readyState === 'complete'")
+    page.wait_for_load_state("load")
     found: list[str] = page.evaluate(_TOO_WIDE, size["width"])
     return found
 
