@@ -189,4 +189,5 @@ def _keep(
     report.failed += 1
     told = f"{item.target}, {item.kind} of {item.specimen_id or 'the site'}: {error}"
     report.problems.append(told)
-    _log.info("%s", told)
+    # Not in the server's own words, which may name a patient.
+    _log.info("%s took not %s of %s", item.target, item.kind, item.specimen_id or "the site")

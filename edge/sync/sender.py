@@ -146,7 +146,8 @@ def check_sender(state: SenderState) -> Check:
         return Check("sync", OK, "no server is set, so nothing is sent")
     names = ", ".join(target.name for target in state.sync.targets)
     if state.failed or state.problems:
-        told = "; ".join(state.problems[:2]) or f"{state.failed} items were not taken"
-        return Check("sync", WARNING, f"{names}: {told}", "see why on the page of records")
+        # A server's own words may name a patient, and this goes into the file for support.
+        detail = f"to {names}; {len(state.problems)} items were not taken at {state.last_utc}"
+        return Check("sync", WARNING, detail, "see why on the page of records")
     last = f"last looked at {state.last_utc}" if state.last_utc else "not yet begun"
     return Check("sync", OK, f"to {names}; {last}")

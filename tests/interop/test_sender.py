@@ -72,16 +72,22 @@ def test_round_comes_at_once_where_it_is_asked_for(store: Store, fhir_url: str) 
         until(lambda: Outbox(store).counts()[SENT] == 1)
 
 
-def test_server_that_fails_is_told_and_what_waits_stays(store: Store) -> None:
+def test_server_that_fails_is_told_and_what_waits_stays(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
     signed(store)
-    with serve(lambda _: Reply(503, b"down")) as server:
+    caplog.set_level("DEBUG")
+    with serve(lambda _: Reply(503, b"no Patient P-1")) as server:
         target = Target("hospital", "fhir", server.url)
         with running(store, target) as sender:
             until(lambda: sender.state().failed)
             state = sender.state()
     assert "503" in state.problems[0] and state.problem == ""
     found = check_sender(state)
-    assert found.state == WARNING and "hospital" in found.detail
+    assert found.state == WARNING and "hospital; 1 items" in found.detail
+    # What the server says is for who may see patients, not for the log and the file for support.
+    assert "P-1" in state.problems[0] and "P-1" not in found.detail
+    assert "hospital took not fhir" in caplog.text and "P-1" not in caplog.text
     (item,) = Outbox(store).waiting()
     assert (item.state, item.attempts) == (WAITING, 1)
 
