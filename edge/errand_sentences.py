@@ -175,6 +175,13 @@ _PROTOCOLS = (
     ),
 )
 _SENDING = (
+    _("no server is set, so nothing is sent"),
+    _("nothing can be sent: %(why)s"),
+    _("to %(names)s; not yet begun"),
+    _("to %(names)s; last looked at %(time)s"),
+    _("to %(names)s; %(count)s items were not taken at %(time)s"),
+    _("see what waits on the page of records"),
+    _("see why on the page of records"),
     _("no answer from %(name)s: %(why)s"),
     _("answered %(number)s: %(text)s"),
     _("the answer broke off after %(count)s of %(total)s bytes"),
