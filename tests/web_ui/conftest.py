@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from web_samples import ScriptedScreener
 
 from edge.protocol import Protocol
@@ -13,6 +15,35 @@ from edge.screening.service import ScreeningService
 from edge.store.store import Store
 from tests.support.people import CHEAP, add_person, logged_in
 from web_ui import create_app
+
+
+class KeptTemplates(BytecodeCache):
+    """Compiled templates, so that not every test compiles them for its own page."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_templates() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(Flask.jinja_options, "bytecode_cache", KeptTemplates())
+        yield
+
+
+@pytest.fixture(scope="session")
+def new_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database as a new device makes it; the tests of the store prove how."""
+    store = Store(tmp_path_factory.mktemp("new"))
+    store.close()
+    return store.path
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +58,11 @@ def screener() -> ScriptedScreener:
 
 
 @pytest.fixture
-def service(tmp_path: Path, screener: ScriptedScreener) -> Iterator[ScreeningService]:
+def service(
+    tmp_path: Path, screener: ScriptedScreener, new_records: Path
+) -> Iterator[ScreeningService]:
+    (tmp_path / "home").mkdir()
+    shutil.copy(new_records, tmp_path / "home")
     protocol = Protocol("test-100", minimum_rbc_count=100, negative_limit_fraction=0.05)
     service = ScreeningService(Store(tmp_path / "home"), lambda: screener, protocol)
     yield service
