@@ -104,7 +104,9 @@ def test_a_specimen_from_start_to_signed_result(
     assert started.json["status"] == "running" and started.json["barcode"] == "B-7"
     assert started.json["operator"] == "laboratory" and started.json["site"] == "Moussoro – Nord"
     assert api.get("health").json["screening"] == specimen_id
-    assert "no result yet" in problem_of(api.get(f"specimens/{specimen_id}/result"))
+    early = api.get(f"specimens/{specimen_id}/result")
+    assert early.status_code == 409 and "no result yet" in problem_of(early)
+    assert int(early.headers["Retry-After"]) > 0
     assert api.get("results").json["items"] == []
     screener.gate.set()
     assert service.wait(10)

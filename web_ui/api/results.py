@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge.contract.errors import NotFoundError
+from edge.contract.errors import ConflictError
 from edge.store.records import Result as StoredResult
 from edge.store.results import Results
 from edge.store.search import Search, SpecimenFilter
@@ -34,12 +34,18 @@ def list_results(query: ResultQuery) -> ResultPage:
     )
 
 
-@operation("/specimens/<specimen_id>/result", tag="results", scope=RESULTS, answer=Result)
+@operation(
+    "/specimens/<specimen_id>/result",
+    tag="results",
+    scope=RESULTS,
+    answer=Result,
+    refusals={409: "There is none yet; `Retry-After` says when to ask again."},
+)
 def show_result(specimen_id: str) -> Result:
-    """The result in force; 404 while there is none, also of a specimen that is still screened."""
+    """The result in force; 409 while there is none."""
     found = Results(context().store).current(specimen_id)
     if found is None:
-        raise NotFoundError(f"specimen {specimen_id!r} has no result yet; ask again later")
+        raise ConflictError(f"specimen {specimen_id} has no result yet; ask again later")
     return _value(found)
 
 
