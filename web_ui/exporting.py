@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from flask import (
@@ -18,13 +19,13 @@ from werkzeug.wrappers import Response
 
 from edge.backup.make import BackupReport, backup_name, log_backup, make_backup, write_backup
 from edge.config import load_config
-from edge.contract.errors import NotFoundError
+from edge.contract.errors import ConfigError, NotFoundError
 from edge.interop.export import Wanted, count_cases, export
 from edge.interop.settings import InteropSettings
 from edge.store.store import Store
 from web_ui.context import context
 from web_ui.jobs import BACKUP, EXPORT, Job, Result, Told
-from web_ui.language import lazy_gettext
+from web_ui.language import lazy_gettext, said
 from web_ui.person import person
 from web_ui.records_page import drives, records_page
 from web_ui.taking_out import Place, read_backup, read_export
@@ -49,7 +50,11 @@ def start_export() -> Response:
     if form.wanted.specimen_id:
         here.store.specimen(form.wanted.specimen_id)
     folder = form.place.folder or here.jobs.folder
-    settings = load_config(here.store.home).interop
+    try:
+        settings = load_config(here.store.home).interop
+    except ConfigError as error:
+        wrong = replace(form, errors={"format": said(f"{error}.")})
+        return make_response(records_page(export_form=wrong), 422)
     work = _export(here.store, settings, form.wanted, folder, form.place.recipients, person())
     return _start(EXPORT, form.place, work)
 

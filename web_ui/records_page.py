@@ -5,7 +5,9 @@ from __future__ import annotations
 from flask import render_template, request
 
 from edge.backup.freshness import last_backup
+from edge.backup.settings import BackupSettings
 from edge.config import load_config
+from edge.contract.errors import ConfigError
 from edge.drives import Drive, find_drives
 from edge.store.audit import Audit
 from edge.store.outbox import Outbox
@@ -24,9 +26,16 @@ LINES_AT_MOST, BAD_LINES_SHOWN = 20, 20
 
 def drives() -> list[Drive]:
     """What can be written to now."""
-    home = context().store.home
-    named = load_config(home).backup.to
-    return find_drives(home, (named,) if named else ())
+    named = _backup_settings().to
+    return find_drives(context().store.home, (named,) if named else ())
+
+
+def _backup_settings() -> BackupSettings:
+    """Of the config; none where it has a mistake since the start: drives are there all the same."""
+    try:
+        return load_config(context().store.home).backup
+    except ConfigError:
+        return BackupSettings()
 
 
 def records_page(
@@ -45,7 +54,7 @@ def records_page(
     here = context()
     store, sender = here.store, here.sender
     specimen, month = request.args.get("specimen", "").strip(), store.now()[:7]
-    keys = load_config(store.home).backup.recipients
+    keys = _backup_settings().recipients
     return render_template(
         "records.html",
         report=report,

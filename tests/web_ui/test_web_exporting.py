@@ -266,3 +266,14 @@ def test_operator_takes_nothing_out(
         assert send(operator, what, plain="1").status_code == 403
     for path in ("", "/part", "/file"):
         assert operator.get(f"/records/job{path}").status_code == 403
+
+
+def test_mistake_in_the_config_is_told_and_backups_go_on(
+    client: FlaskClient, service: ScreeningService, jobs: Jobs
+) -> None:
+    (service.store.home / "config.toml").write_text("[interop]\nidentifier_base = 7\n")
+    assert client.get("/records").status_code == 200
+    answer = send(client, "export", month=month(service), plain="1")
+    assert answer.status_code == 422 and "identifier_base" in answer.text
+    assert send(client, "backup", plain="1").status_code == 303
+    assert jobs.wait(30) and 'data-testid="done"' in client.get("/records/job").text
