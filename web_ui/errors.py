@@ -70,7 +70,9 @@ _TEXTS = {
     ),
     500: ErrorText(
         lazy_gettext("Something went wrong"),
-        lazy_gettext("Nothing that was stored is lost. Try again; if it stays, restart the device."),
+        lazy_gettext(
+            "Nothing that was stored is lost. Try again; if it stays, restart the device."
+        ),
     ),
     507: ErrorText(
         lazy_gettext("The device is full"),
