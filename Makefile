@@ -40,8 +40,11 @@ kill: $(ALL)/.ready servers
 many-specimens: $(ALL)/.ready
 	$(ALL)/bin/python -m tests.durability.many_specimens build/many --json build/many.json
 
+# 50 phones for ten minutes; every page with ten people; what watching the camera costs.
 load: $(ALL)/.ready
-	$(ALL)/bin/python -m tests.load.phones --json build/load.json
+	$(ALL)/bin/python -m tests.load.phones --phones 50 --minutes 10 --json build/load.json
+	$(ALL)/bin/python -m tests.load.phones --phones 10 --minutes 3 --page-limit-ms 100 --json build/load-pages.json
+	$(ALL)/bin/python -m tests.load.preview --json build/load-preview.json
 
 check: $(ALL)/.ready
 	$(ALL)/bin/ruff check .
