@@ -104,7 +104,8 @@ def test_call_that_fails_is_a_device_lost(shipped: Bundle, library: Path) -> Non
     )
     cells = shipped.array("golden/input.npy").astype("u1")
     runtime.run(cells[:2])
-    with pytest.raises(DeviceLostError, match=r"failed on litert/delegate .* the device is gone; Node number \d+"):
+    said = r"failed on litert/delegate .* the device is gone; Node number \d+"
+    with pytest.raises(DeviceLostError, match=said):
         runtime.run(cells[:1])
 
 
