@@ -70,6 +70,37 @@ if TYPE_CHECKING:
 
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 UPLOADS_FOLDER = "uploads"
+BLUEPRINTS = (
+    today.blueprint,
+    specimens.blueprint,
+    evidence.blueprint,
+    review.blueprint,
+    tally.blueprint,
+    signing.blueprint,
+    reports.blueprint,
+    records.blueprint,
+    exporting.blueprint,
+    first_run.blueprint,
+    health.blueprint,
+    benchmark.blueprint,
+    settings.blueprint,
+    sending.blueprint,
+    statistics.blueprint,
+    correcting.blueprint,
+    camera.blueprint,
+    capture.blueprint,
+    certificate.blueprint,
+    about.blueprint,
+    language_switch.blueprint,
+    login.blueprint,
+    pwa.blueprint,
+    theme.blueprint,
+    waiting.blueprint,
+    images.blueprint,
+    xrays.blueprint,
+    reports.monthly,
+    metrics.blueprint,
+)
 
 
 def create_app(
@@ -103,18 +134,12 @@ def create_app(
         StoreError: the key cannot be read or written.
         ConfigError: no `device` is given, and config.toml is wrong.
     """
-    app = Flask(__name__)
-    home = service.store.home
+    app, home = Flask(__name__), service.store.home
     app.config.update(
+        cookies(secure),
         SECRET_KEY=secret_key or load_or_create_secret_key(home),
         MAX_CONTENT_LENGTH=max_upload_bytes,
         MAX_FORM_PARTS=MAX_FILES + 20,
-        SESSION_COOKIE_NAME="clinicscope_session",
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=secure,
-        # A phone keeps the form open for hours, and offline its clock may jump.
-        WTF_CSRF_TIME_LIMIT=None,
     )
     fields, uploads = FieldImages(service.store), upload_dir or home / UPLOADS_FOLDER
     here = Context(
@@ -139,40 +164,21 @@ def create_app(
     protect_responses(app)
     dress(app, page.language if page else "")
     app.jinja_env.globals["enhancer"] = enhancer
-    pages = (
-        today,
-        specimens,
-        evidence,
-        review,
-        tally,
-        signing,
-        reports,
-        records,
-        exporting,
-        first_run,
-        health,
-        benchmark,
-        settings,
-        sending,
-        statistics,
-        correcting,
-        camera,
-        capture,
-        certificate,
-        about,
-        language_switch,
-        login,
-        pwa,
-        theme,
-        waiting,
-        images,
-        xrays,
-    )
-    for module in pages:
-        app.register_blueprint(module.blueprint)
-    app.register_blueprint(reports.monthly)
-    app.register_blueprint(metrics.blueprint)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
     errors.register(app)
     limit_endpoints(app, limiter)
     note_sights(app)
     return app
+
+
+def cookies(secure: bool) -> dict[str, object]:
+    """How the browser keeps the session; by TLS alone where the page is reached so."""
+    return {
+        "SESSION_COOKIE_NAME": "clinicscope_session",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": secure,
+        # A phone keeps the form open for hours, and offline its clock may jump.
+        "WTF_CSRF_TIME_LIMIT": None,
+    }
