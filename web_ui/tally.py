@@ -46,8 +46,8 @@ def add(specimen_id: str) -> Response:
         _add(specimen_id, person())
     except (ConflictError, DataError) as error:
         given = request.form.get("smear", THICK)
-        smear = given if given in SMEARS else THICK
-        page = _page(specimen_id, smear, request.form, said(f"{error}."))
+        shown = given if given in SMEARS else THICK
+        page = _page(specimen_id, shown, request.form, said(f"{error}."))
         return make_response(page, 409 if isinstance(error, ConflictError) else 422)
     smear = request.form.get("smear")
     return redirect(url_for(".show", specimen_id=specimen_id, smear=smear, stored=1), 303)
