@@ -68,7 +68,9 @@ def state() -> str:
 @blueprint.get("/guide")
 def guide() -> str:
     """What the person at the microscope should do now; a part of the capture page."""
-    return render_template("_guide.html", camera=view_camera(_camera()))
+    at_work = context().service.state().progress
+    paused = at_work is not None and at_work.running and at_work.paused
+    return render_template("_guide.html", camera=view_camera(_camera()), paused=paused)
 
 
 @blueprint.get("/state.json")

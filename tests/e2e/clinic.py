@@ -15,6 +15,7 @@ from edge.config import CONFIG_FILE, DeviceConfig, load_config
 from edge.contract.images import encode_image
 from edge.installed import load_screener
 from edge.protocol import Protocol
+from edge.screening.reading import unfinished
 from edge.screening.service import ScreeningService
 from edge.screening.state import SpecimenRequest
 from edge.signing import amend, read_review, sign
@@ -142,7 +143,7 @@ def add_specimens(
     found = {
         "failed": _failed(store),
         "refused": _screen_dark(service, home),
-        "clear": _screen(service, "S-0139", 21, 0.0, fields),
+        "clear": _screen(service, "S-0139", 21, 0.0, 2 * fields),
         "amended": _screen(service, "S-0140", 12, 0.1, fields, "P-0107"),
         "signed": _screen(service, "S-0141", 13, 0.12, fields, "P-0108"),
         "positive": _screen(service, "S-0142", 11, 0.08, fields, "P-0109"),
@@ -186,8 +187,8 @@ def _wait(service: ScreeningService, request: SpecimenRequest) -> str:
 
 def _failed(store: Store) -> str:
     specimen_id = store.start_specimen("S-0137", "camera:simulated", {})
-    report = replace(REPORT, verdict="inconclusive", why="Screening did not finish.")
-    store.finish_specimen(specimen_id, report, FAILED, "the camera was unplugged; plug it in")
+    why = "USB microscope at /dev/video0 gives no pictures; is it unplugged?"
+    store.finish_specimen(specimen_id, unfinished(REPORT, why), FAILED, why)
     return specimen_id
 
 

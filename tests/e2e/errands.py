@@ -49,6 +49,14 @@ def export_month(page: Page, address: str) -> str:
     return ""
 
 
+def check_health(page: Page, address: str) -> str:
+    """The checks are made; nothing more is needed to see them."""
+    page.goto(f"{address}/health")
+    page.get_by_test_id("check").first.wait_for(timeout=60_000)
+    page.locator("[data-testid=checks]:not([data-value=running])").wait_for(timeout=60_000)
+    return ""
+
+
 def start_slide(page: Page, address: str) -> str:
     """A specimen of the device's camera that is paused after a few fields; its id."""
     page.goto(f"{address}/specimens/new")
@@ -65,6 +73,7 @@ ERRANDS: dict[str, Callable[[Page, str], str]] = {
     "cell": send_cell,
     "batch": send_batch,
     "export": export_month,
+    "checked": check_health,
     "running": start_slide,
 }
 

@@ -81,7 +81,7 @@ PAGES = (
     PageSpec("settings-tokens", "settings.tokens", "/settings/tokens"),
     PageSpec("certificate", "certificate.show", "/certificate"),
     PageSpec("restarting", "settings.restarting", "/settings/restart"),
-    PageSpec("health", "health.show", "/health"),
+    PageSpec("health", "health.show", "/health{checked}"),
     PageSpec("benchmark", "benchmark.show", "/benchmark"),
     PageSpec("benchmark-record", "benchmark.see", "/benchmark/{bench}"),
     PageSpec("benchmark-compare", "benchmark.lay_side_by_side", "/benchmark/compare{compare}"),
