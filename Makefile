@@ -15,7 +15,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-arm64 soak kill many-specimens load check format legacy lock browser rtsp compiler servers screenshots clean
+.PHONY: run test test-arm64 soak kill many-specimens load check format legacy lock browser rtsp compiler servers screenshots pages clean
 
 run: $(DEVICE)/.ready
 	$(DEVICE)/bin/clinicscope run --host $(HOST) --port $(PORT)
@@ -55,9 +55,14 @@ format: $(ALL)/.ready
 	$(ALL)/bin/ruff check --fix .
 	$(ALL)/bin/ruff format .
 
-# Pictures of every page, at phone and desktop width, for the README and for looking at.
+# Pictures of every page, phone and desktop, light and dark, one language from right to left, to be
+# looked at one by one (build/screenshots/sheets); and those of the user guide and the README.
 screenshots: $(ALL)/.ready browser
-	$(ALL)/bin/python -m tests.e2e.screenshots build/screenshots
+	$(ALL)/bin/python -m tests.e2e.screenshots build/screenshots --guide docs/pictures
+
+# Every page looked at by axe, by its width, targets, moves and bytes; the record is docs/pages.json.
+pages: $(ALL)/.ready browser
+	$(ALL)/bin/python -m tests.e2e.record --json docs/pages.json
 
 browser:
 	bash tests/e2e/install_browser.sh
