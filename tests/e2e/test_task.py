@@ -15,7 +15,7 @@ from edge.store.store import Store
 from tests.e2e.clinic import CONFIG
 from tests.e2e.hand import Hand
 from tests.e2e.keyboard import reach
-from tests.e2e.looks import Look
+from tests.e2e.looks import DESKTOP, PHONE, Look
 from tests.e2e.task import LABEL, log_in_by_hand, screen_by_hand, set_up_by_hand, sign_by_hand
 from tests.e2e.watch import Watch, too_wide
 from tests.support.appliance import ADMIN, PASSWORD, appliance, chromium
@@ -25,7 +25,6 @@ expect.set_options(timeout=20_000)
 MOST_TAPS = 12
 # What it takes now; a page that asks for one more is noticed.
 FIRST_TAPS, DAILY_TAPS = 11, 9
-PHONE, DESKTOP = Look("phone", 360, 740, touch=True), Look("desktop", 1280, 800, touch=False)
 
 
 @pytest.fixture(scope="module")
