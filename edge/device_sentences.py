@@ -58,6 +58,9 @@ _CHECKS = (
     _("the images of %(count)s specimens may go"),
     _("%(count)s wait to be sent, %(number)s were given up"),
     _("see why on the page, then send them again"),
+    _("sign nothing on this device until it is known who changed it"),
+    _("%(name)s (%(hash)s) passes its golden tensors on %(text)s"),
+    _("%(name)s (%(hash)s) passes its golden tensors of %(roles)s on %(text)s, %(count)s threads"),
 )
 _BENCHMARK = (
     _("no change can be claimed: the intervals overlap"),

@@ -143,6 +143,11 @@ _REVIEWED = (
         "result needs every one of them judged"
     ),
     _("There is no result to sign yet. Wait for the end, or screen it again"),
+    _("The result is signed already; amend it, with a reason"),
+    _(
+        "No person has seen a parasite yet. Review the suspect cells, or count the slide at the "
+        "microscope"
+    ),
 )
 _ASSUMPTIONS = (
     _("Asexual stages alone count toward density; gametocytes are reported apart"),
@@ -185,6 +190,7 @@ _CAMERA = (
     _("the camera's driver hangs: %(why)s"),
     _("the camera is switched off: %(why)s"),
     _("no picture for %(number)s s"),
+    _("%(name)s at %(path)s gives no pictures; is it unplugged?"),
     _("the camera hangs in %(step)s"),
     _("opening"),
     _("closing"),

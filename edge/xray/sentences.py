@@ -98,5 +98,23 @@ _CELLS = (
     _("bundle %(name)s is for %(task)s with the labels %(text)s; give one for chest X-rays"),
     _("other pictures are being read; wait until they are done"),
 )
+# Limits that the shipped bundles state of themselves; they stand under every result.
+_LIMITS = (
+    _(
+        "Learned from chest X-rays of children of one hospital alone (%(source)s); on adults, at "
+        "other hospitals and on other machines it has not been tried"
+    ),
+    _("Thresholds were chosen on few patients and have not been checked at any site"),
+    _("It calls any picture, also one that is no chest X-ray"),
+    _(
+        "Class and source are confounded: the children come from one hospital, the adults from "
+        "others, with other rims, markers and contrast, and every COVID-19 image is an adult's. A "
+        "three-class figure looks better than it is"
+    ),
+    _(
+        "It has seen no healthy adult and no adult with another pneumonia; what it says of them "
+        "means nothing"
+    ),
+)
 
-SENTENCES: tuple[str, ...] = (*_CALLS, *_READINGS, *_REFUSALS, *_CELLS)
+SENTENCES: tuple[str, ...] = (*_CALLS, *_READINGS, *_REFUSALS, *_CELLS, *_LIMITS)

@@ -11,6 +11,8 @@ import pytest
 
 import edge
 from edge.analysis import quality
+from edge.contract.bundle import open_bundle
+from edge.installed import SHIPPED_DIR
 from edge.language import LANGUAGES, translate
 from edge.retelling import retell
 from edge.sentences import FIGURES, SENTENCES
@@ -93,7 +95,7 @@ def sentences_of(path: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.exc.args:
             yield from _rendered(node.exc.args[0])
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+        if isinstance(node, ast.Assign | ast.Return) and isinstance(node.value, ast.Constant):
             yield from _rendered(node.value)
 
 
@@ -104,6 +106,13 @@ def _rendered(node: ast.expr) -> Iterator[str]:
         yield "".join(
             str(part.value) if isinstance(part, ast.Constant) else "7" for part in node.values
         )
+
+
+@pytest.mark.parametrize("name", ("cxr-covid-1", "cxr-pneumonia-1"))
+def test_limits_under_every_x_ray_are_told(name: str) -> None:
+    manifest = open_bundle(SHIPPED_DIR / name).manifest
+    for limit in manifest.limitations:
+        assert retell(limit, "fr") != limit
 
 
 @pytest.mark.parametrize("name", TELLING)
