@@ -101,7 +101,7 @@ def sentences_of(path: Path) -> Iterator[str]:
 
 def _rendered(node: ast.expr) -> Iterator[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
-        yield node.value
+        yield node.value.strip()
     if isinstance(node, ast.JoinedStr):
         yield "".join(
             str(part.value) if isinstance(part, ast.Constant) else "7" for part in node.values
