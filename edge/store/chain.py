@@ -145,7 +145,11 @@ def _removed(session: Session, kind: type[DecisionRow], action: str, first: int)
         kind, kind.audit_number == AuditRow.number
     )
     query = query.where(
-        AuditRow.number > first, AuditRow.action.startswith(action), kind.audit_number.is_(None)
+        AuditRow.number > first,
+        AuditRow.action.startswith(action),
+        # Who looks at a result decides nothing.
+        ~AuditRow.action.endswith(".seen"),
+        kind.audit_number.is_(None),
     )
     for number, subject in session.execute(query):
         yield (

@@ -38,6 +38,15 @@ def test_pages_about_a_patient_leave_a_line(
     assert Audit(service.store).verify() == []
 
 
+@pytest.mark.parametrize("page", ["review", "sign", "amend", "tally"])
+def test_looking_at_a_decision_is_none_itself(
+    client: FlaskClient, service: ScreeningService, page: str
+) -> None:
+    specimen_id = screen(client, service)
+    assert client.get(f"/specimens/{specimen_id}/{page}").status_code == 200
+    assert Audit(service.store).verify() == []
+
+
 def test_lists_of_results_leave_a_line_and_the_log_is_the_admins(
     client: FlaskClient, client_as: Callable[..., FlaskClient], service: ScreeningService
 ) -> None:
