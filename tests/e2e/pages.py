@@ -126,6 +126,7 @@ NOT_PAGES = frozenset(
         "images.rows",
         "images.table",
         "metrics.show",
+        "login.awake",
         "monthly.month_pdf",
         "pwa.icon",
         "pwa.manifest",
