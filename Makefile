@@ -15,7 +15,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-arm64 soak kill many-specimens load check format legacy lock browser rtsp compiler servers screenshots pages clean
+.PHONY: run test test-arm64 soak kill many-specimens load check format legacy lock translations browser rtsp compiler servers screenshots pages clean
 
 run: $(DEVICE)/.ready
 	$(DEVICE)/bin/clinicscope run --host $(HOST) --port $(PORT)
@@ -63,6 +63,12 @@ screenshots: $(ALL)/.ready browser
 # Every page looked at by axe, by its width, targets, moves and bytes; the record is docs/pages.json.
 pages: $(ALL)/.ready browser
 	$(ALL)/bin/python -m tests.e2e.record --json docs/pages.json
+
+# New texts into the catalogs, and those compiled; what lacks a translation is listed.
+translations: $(ALL)/.ready
+	$(ALL)/bin/python -m tests.languages.catalogs update
+	$(ALL)/bin/python -m tests.languages.catalogs compile
+	$(ALL)/bin/python -m tests.languages.catalogs missing
 
 browser:
 	bash tests/e2e/install_browser.sh
