@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import BrowserContext, ConsoleMessage, Error, Page, Request, Response
 
 # Smallest side of what is tapped, in CSS px.
 TARGET_PX = 48
 _ROUNDING_PX = 0.5
+_PAGES_LEFT_AT_MOST = 5
 
 # Runs before the page's own scripts; the browser's policy for page scripts does not bind it.
 _OBSERVE = """
@@ -144,10 +145,16 @@ def too_wide(page: Page) -> list[str]:
     """
     size = page.viewport_size
     assert size is not None
-    # A page that is being left loads its next one first.
-    page.wait_for_load_state("load")
-    found: list[str] = page.evaluate(_TOO_WIDE, size["width"])
-    return found
+    for _ in range(_PAGES_LEFT_AT_MOST):
+        page.wait_for_load_state("load")
+        try:
+            found: list[str] = page.evaluate(_TOO_WIDE, size["width"])
+            return found
+        except Error as error:
+            # It was being left; the next one is asked.
+            if "context was destroyed" not in error.message:
+                raise
+    raise AssertionError(f"{page.url} leads on and on")
 
 
 def too_small(page: Page) -> list[str]:
