@@ -45,8 +45,9 @@ def test_more_calls_never_lower_an_end(count: int, share: float, more: int) -> N
     few = round(share * count)
     many = min(few + more, count)
     one, other = (corrected_interval(x, count, SENSITIVITY, SPECIFICITY) for x in (few, many))
-    assert other.low >= one.low - 1e-9
-    assert other.high >= one.high - 1e-9
+    # An end is found between points of a table; a call more moves it by thousands of times this.
+    assert other.low >= one.low - 1e-6
+    assert other.high >= one.high - 1e-6
     assert other.mistaken_fraction <= one.mistaken_fraction + 1e-9
 
 
