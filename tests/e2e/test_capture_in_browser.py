@@ -70,6 +70,7 @@ def test_a_slide_is_read_at_the_microscope(page: Page, microscope: MjpegServer) 
     page.get_by_role("button", name="By hand").click()
     expect(page.get_by_text("Take the field when the picture is sharp")).to_be_visible()
     before = page.locator("#last-field").get_attribute("value")
+    page.wait_for_load_state("domcontentloaded")
     page.locator("h1").click()
     page.keyboard.press("PageDown")  # The foot pedal.
     expect(page.locator("#last-field")).not_to_have_value(before or "")
@@ -87,10 +88,10 @@ def test_a_slide_is_read_at_the_microscope(page: Page, microscope: MjpegServer) 
     expect(page.get_by_text("Does not count: taken back by Ana")).to_be_visible()
 
     page.keyboard.press("p")
-    expect(page.get_by_text("Paused", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("status")).to_contain_text("Paused")
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=10_000)
 
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Go on with this slide").click()

@@ -14,6 +14,7 @@ expect.set_options(timeout=20_000)
 PHONE = {"width": 360, "height": 740}
 
 
+FITS = "document.documentElement.scrollWidth <= innerWidth"
 HOSTILE = "Dr. Ana <b>O</b>"
 
 
@@ -68,7 +69,8 @@ def result(browser: Browser, address: str) -> str:
 
 
 def no_sideways(page: Page) -> None:
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    # A page that has just been asked for has no styles yet; it may take its time to get them.
+    page.wait_for_function(FITS, timeout=10_000)
 
 
 def reviewed(page: Page, count: int) -> None:

@@ -107,9 +107,10 @@ def test_screener_calls_at_the_sites_threshold_and_the_record_says_so(
     site = replace(config.site, shift=-40.0)
     frame = Frame(draw_field(SmearSettings(parasitaemia_fraction=0.0), 4, 0).image, "f")
     bundle = find_bundle(home, "")
-    plain = prove_screener(bundle, DeviceConfig())
-    moved = prove_screener(bundle, DeviceConfig(site=site))
-    other = prove_screener(bundle, DeviceConfig(site=replace(site, bundle_sha256="other")))
+    plain = prove_screener(bundle, DeviceConfig(threads=1))
+    moved = prove_screener(bundle, DeviceConfig(threads=1, site=site))
+    elsewhere = replace(site, bundle_sha256="other")
+    other = prove_screener(bundle, DeviceConfig(threads=1, site=elsewhere))
     called = [
         sum(cell.label == "parasitised" for cell in screener.screen(frame).cells)
         for screener in (plain, moved, other)
