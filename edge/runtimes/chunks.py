@@ -43,6 +43,8 @@ def chunk_sizes(count: int, *, any_size: bool, most: int = BATCH) -> list[int]:
         any_size: the rest goes as one chunk; else, where each size must be prepared, as one of half
             the size and then one by one.
     """
+    if count == 1:
+        return [1]  # One cell is called so often that even the sums below show.
     full, rest = divmod(count, most)
     if any_size:
         return [most] * full + [rest] * (rest > 0)
