@@ -26,7 +26,7 @@ def age_library() -> Any:
         return import_module("pyrage")
     except ImportError as error:
         raise RuntimeUnavailableError(
-            "an encrypted backup needs pyrage; pip install 'clinicscope[interop]'"
+            "an encrypted backup needs pyrage, which comes with the program; pip install pyrage"
         ) from error
 
 

@@ -99,7 +99,7 @@ def _describe(case: Case, field: FieldRecord, settings: InteropSettings) -> Data
         from pydicom.uid import SecondaryCaptureImageStorage
     except ImportError as error:
         raise RuntimeUnavailableError(
-            "DICOM needs pydicom; pip install 'clinicscope[interop]'"
+            "DICOM needs pydicom, which comes with the program; pip install pydicom"
         ) from error
     base, specimen = settings.identifier_base, case.specimen
     version = str(case.result.version if case.result else 0)
