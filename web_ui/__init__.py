@@ -51,7 +51,7 @@ from web_ui.forms import MAX_FILES
 from web_ui.guard import guard
 from web_ui.headers import protect_responses
 from web_ui.jobs import Jobs
-from web_ui.limits import count_requests, limit_endpoints
+from web_ui.limits import count_requests, limit_endpoints, refuse_unread
 from web_ui.metrics import page as metrics
 from web_ui.metrics.meter import measure
 from web_ui.person import know_visitors
@@ -159,6 +159,7 @@ def create_app(
     # Before the protection against forged forms, which reads what was sent.
     limiter = count_requests(app)
     guard(app)
+    refuse_unread(app)
     api.register(app, CSRFProtect(app))
     compress_answers(app)
     protect_responses(app)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from flask import Flask, current_app, render_template
+from flask import Flask, current_app, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
@@ -112,12 +112,18 @@ def _answer_http(error: HTTPException) -> Answer | HTTPException:
 
 
 def _too_large() -> ErrorText:
-    limit = current_app.config["MAX_CONTENT_LENGTH"] / 1024**2
-    advice = _(
-        "Send at most %(count)s images and %(size)s MB at once. Nothing was stored.",
-        count=MAX_FILES,
-        size=decimal(limit, 0),
-    )
+    """By what this very address takes."""
+    most = current_app.config["MAX_CONTENT_LENGTH"]
+    here = request.max_content_length or most
+    size = decimal(here / 1024**2, 0)
+    if here < most:
+        advice = _("At most %(size)s MB can be sent here. Nothing was stored.", size=size)
+    else:
+        advice = _(
+            "Send at most %(count)s images and %(size)s MB at once. Nothing was stored.",
+            count=MAX_FILES,
+            size=size,
+        )
     return ErrorText(_TEXTS[413].title, advice)
 
 

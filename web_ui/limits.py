@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask, Response, make_response, request, session
+from flask import Flask, Response, abort, make_response, request, session
 from flask_limiter import Limiter
 from flask_limiter.errors import RateLimitExceeded
 
@@ -18,7 +18,7 @@ from web_ui.api.problems import answer_error, asked_by_program
 from web_ui.errors import ErrorText, error_page
 from web_ui.language import gettext as _
 from web_ui.language import ngettext
-from web_ui.senders import SMALL_BODY_BYTES
+from web_ui.senders import SMALL_BODY_BYTES, is_unread
 
 # A page with all its pictures is about eighty requests.
 EVERYTHING = "3000 per minute"
@@ -80,6 +80,16 @@ def count_requests(app: Flask) -> Limiter:
     limiter.request_filter(lambda: request.endpoint == "static")
     app.register_error_handler(RateLimitExceeded, _answer_with(limiter))
     return limiter
+
+
+def refuse_unread(app: Flask) -> None:
+    """Answers for what was too large to be kept; call it after `guard`, which asks who sent it."""
+
+    def refuse() -> None:
+        if is_unread(request.environ):
+            abort(413)
+
+    app.before_request(refuse)
 
 
 def limit_endpoints(app: Flask, limiter: Limiter) -> None:

@@ -10,11 +10,9 @@ from typing import Any
 
 from flask import Flask
 from waitress import create_server
-from waitress.parser import HTTPRequestParser
 from waitress.server import BaseWSGIServer, MultiSocketServer
 
-from web_ui.context import is_whole
-from web_ui.senders import parser_for
+from web_ui.senders import MOST_SWALLOWED_BYTES, parser_for
 from web_ui.tls import PatientChannel, TlsChannel
 
 # One for each page that is made, and one for each camera preview that is watched.
@@ -23,8 +21,6 @@ THREADS = 12
 CONNECTIONS = 400
 # One client alone must not take them all; the device itself may.
 CONNECTIONS_OF_ADDRESS = 60
-# Where an app sets no limit, as the fallback page, which reads no body at all.
-_SMALL_BODY_BYTES = 1024 * 1024
 # More than a TLS record holds (16 KiB): of a record that is read, nothing stays behind unseen.
 _RECEIVED_BYTES = 64 * 1024
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -33,7 +29,7 @@ _LOOPBACK = ("127.0.0.1", "::1")
 def serve(app: Flask, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
     """Serves until the process is asked to end.
 
-    A body over the app's limit is refused before it is written to the disk.
+    A body over the app's limit is never written to the disk.
 
     Args:
         app: the page.
@@ -57,14 +53,14 @@ def make_server(app: Flask, host: str, port: int, tls: ssl.SSLContext | None = N
         port=port,
         threads=THREADS,
         ident=None,
-        max_request_body_size=app.config["MAX_CONTENT_LENGTH"] or _SMALL_BODY_BYTES,
+        max_request_body_size=MOST_SWALLOWED_BYTES,
         connection_limit=CONNECTIONS,
         recv_bytes=_RECEIVED_BYTES,
         # select() knows only the first 1024 files of a process.
         asyncore_use_poll=True,
         url_scheme="https" if tls else "http",
     )
-    parser = parser_for(app) if is_whole(app) else HTTPRequestParser
+    parser = parser_for(app)
     channel = partial(TlsChannel, tls=tls) if tls else PatientChannel
     for listener in _listeners(server):
         listener.channel_class = partial(_accept, partial(channel, parser=parser))

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask, Response, request
+from flask.testing import FlaskClient
 from waitress import wasyncore
 from web_samples import token
 
@@ -23,8 +24,9 @@ from edge.certificate import Certificate, load_or_create_certificate
 from edge.screening.service import ScreeningService
 from edge.store.tokens import Tokens
 from tests.support.people import logged_in
-from web_ui import create_app, serve, tls
+from web_ui import create_app, senders, serve, tls
 from web_ui.cli import is_loopback
+from web_ui.fallback import create_fallback_app
 from web_ui.tls import server_context
 
 LARGE = os.urandom(3_000_000)
@@ -130,7 +132,7 @@ def test_many_phones_at_once(port: int, trusting: ssl.SSLContext) -> None:
 
 def test_body_over_the_limit_is_refused(port: int, trusting: ssl.SSLContext) -> None:
     with closing_connection(port, trusting) as connection:
-        connection.request("POST", "/echo", headers={"Content-Length": "6000000"}, body=b"x")
+        connection.request("POST", "/echo", body=bytes(5_000_001))
         assert connection.getresponse().status == 413
 
 
@@ -157,10 +159,10 @@ def test_stranger_and_old_protocols_are_refused(port: int, trusting: ssl.SSLCont
 def answer_to(port: int, sent: bytes) -> bytes:
     """All that comes back until the other side closes."""
     with socket.create_connection(("127.0.0.1", port), 10) as plain:
-        plain.sendall(sent)
         found = b""
         # A body that nobody reads ends a connection so.
-        with suppress(ConnectionResetError):
+        with suppress(ConnectionResetError, BrokenPipeError):
+            plain.sendall(sent)
             while part := plain.recv(4096):
                 found += part
         return found
@@ -261,37 +263,121 @@ def test_client_that_goes_away_harms_nobody(port: int, trusting: ssl.SSLContext)
         assert connection.getresponse().read() == LARGE
 
 
-def head(length: str, *more: str) -> bytes:
-    lines = ["POST /specimens/new HTTP/1.1", "Host: x", length, *more]
+def head(length: str, *more: str, path: str = "/specimens/new") -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", length, *more]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def test_stranger_cannot_fill_the_disk(service: ScreeningService) -> None:
-    page = create_app(service)
-    client = logged_in(page)
+LARGE_BODY, CLOSE = bytes(5_000_000), "Connection: close"
+CHUNKED = "Transfer-Encoding: chunked"
+FORM = "Content-Type: multipart/form-data; boundary=x"
+LENGTH = f"Content-Length: {len(LARGE_BODY)}"
+
+
+def cookie_of(client: FlaskClient) -> str:
     cookie = client.get_cookie("clinicscope_session")
     assert cookie is not None
-    mine = f"Cookie: clinicscope_session={cookie.value}"
-    secret = Tokens(service.store).create("x", ["predict"], "x")[1]
-    large, part = "Content-Length: 5000000", b"x" * 100_000
-    strangers = ("", "Cookie: clinicscope_session=forged", mine[:-3], "Authorization: Bearer cs_x")
+    return f"Cookie: clinicscope_session={cookie.value}"
+
+
+def chunks(size: int, count: int) -> bytes:
+    return (b"%x\r\n" % size + bytes(size) + b"\r\n") * count + b"0\r\n\r\n"
+
+
+def test_stranger_cannot_fill_the_disk_and_is_answered_by_the_page(
+    service: ScreeningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: list[int] = []
+    append = senders.OverflowableBuffer.append
+    monkeypatch.setattr(
+        senders.OverflowableBuffer,
+        "append",
+        lambda buffer, data: (kept.append(len(data)), append(buffer, data)),
+    )
+    page = create_app(service)
+    mine = cookie_of(logged_in(page))
     with served(page) as port:
-        for shown in strangers:
-            answer = answer_to(port, head(large, *filter(None, [shown])))
-            assert answer.startswith(b"HTTP/1.1 413"), shown
-        chunked = head("Transfer-Encoding: chunked") + b"%x\r\n" % 2_000_000 + b"x" * 1_200_000
-        assert answer_to(port, chunked)[:12] in (b"HTTP/1.1 413", b"")
-        for shown in (mine, f"Authorization: Bearer {secret}"):
-            assert waits_for_more(port, head(large, shown) + part), shown
-        # A screen that locked itself during a long upload is told so by the page.
+        for shown in ("", "Cookie: clinicscope_session=forged", mine[:-3]):
+            kept.clear()
+            more = filter(None, [shown, CLOSE, FORM])
+            answer = answer_to(port, head(LENGTH, *more) + LARGE_BODY)
+            assert answer.startswith(b"HTTP/1.1 303") and b"/login?" in answer, shown
+            assert b"unsent=1" in answer
+            # A small answer is kept on its way out.
+            assert sum(kept) < 10_000
+        kept.clear()
+        answer = answer_to(port, head(CHUNKED, CLOSE) + chunks(200_000, 10))
+        assert b"/login?" in answer and sum(kept) <= senders.SMALL_BODY_BYTES + 10_000
+        # Of what is small nothing is lost.
+        assert b"/login?" in answer_to(port, head("Content-Length: 1", CLOSE) + b"x")
+
+
+def test_session_that_ends_while_a_large_upload_is_on_its_way_is_told_so(
+    service: ScreeningService,
+) -> None:
+    page = create_app(service)
+    client = logged_in(page)
+    mine = cookie_of(client)
+    with served(page) as port:
+        assert waits_for_more(port, head(LENGTH, mine) + LARGE_BODY[:100_000])
         client.get("/lock")
-        assert waits_for_more(port, head(large, mine) + part)
+        sent = head(LENGTH, mine, CLOSE, FORM) + LARGE_BODY
+        assert b"Location: /lock?" in answer_to(port, sent)
         client.post("/logout", data={"csrf_token": token(client, "/lock")})
-        assert answer_to(port, head(large, mine)).startswith(b"HTTP/1.1 413")
-        # What is small goes on to the page, which refuses it in its own words.
-        assert b"Location: /login" in answer_to(
-            port, head("Content-Length: 1", "Connection: close") + b"x"
-        )
+        answer = answer_to(port, sent)
+        assert b"Location: /login?" in answer and b"unsent=1" in answer
+
+
+def test_program_with_a_large_body_gets_a_problem(service: ScreeningService) -> None:
+    page = create_app(service, max_upload_bytes=2_000_000)
+    secret = Tokens(service.store).create("x", ["predict"], "x")[1]
+    with served(page) as port:
+        for shown, status in (
+            ("Authorization: Bearer cs_x", b"401"),
+            (f"Authorization: Bearer {secret}", b"413"),
+        ):
+            sent = head(LENGTH, shown, CLOSE, FORM, path="/api/v1/predict")
+            answer = answer_to(port, sent + LARGE_BODY)
+            assert answer.startswith(b"HTTP/1.1 " + status), answer[:200]
+            assert b"application/problem+json" in answer and b'"status"' in answer
+        assert b"at most 2,000,000 bytes" in answer
+
+
+def test_every_upload_over_the_limit_gets_the_ordinary_page(service: ScreeningService) -> None:
+    page = create_app(service, max_upload_bytes=2_000_000)
+    mine = cookie_of(logged_in(page))
+    with served(page) as port:
+        for path in ("/specimens/new", "/xrays/new", "/image", "/records/worklist", "/nothing"):
+            for sent in (
+                head(LENGTH, mine, CLOSE, FORM, path=path) + LARGE_BODY,
+                head(CHUNKED, mine, CLOSE, FORM, path=path) + chunks(500_000, 6),
+            ):
+                answer = answer_to(port, sent)
+                assert answer.startswith(b"HTTP/1.1 413"), (path, answer[:100])
+                assert b"Too much at once" in answer and b"text/html" in answer
+        # A form without files takes less, and says how much.
+        answer = answer_to(port, head(LENGTH, CLOSE, FORM, path="/login") + LARGE_BODY)
+        assert answer.startswith(b"HTTP/1.1 413") and b"At most 1 MB" in answer
+
+
+def test_who_asks_first_or_sends_without_end_is_answered_at_once(
+    service: ScreeningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve, "MOST_SWALLOWED_BYTES", 3_000_000)
+    page = create_app(service)
+    with served(page) as port:
+        answer = answer_to(port, head(LENGTH, "Expect: 100-continue"))
+        assert answer.startswith(b"HTTP/1.1 303") and b"100 Continue" not in answer
+        assert b"Connection: close" in answer
+        assert answer_to(port, head(LENGTH)).startswith(b"HTTP/1.1 303")
+        endless = answer_to(port, head(CHUNKED) + chunks(500_000, 7)[:-5])
+        assert endless[:12] in (b"HTTP/1.1 303", b"")
+
+
+def test_page_that_says_why_there_is_no_service_says_so_to_an_upload(app: Flask) -> None:
+    with served(create_fallback_app("the disk is full")) as port:
+        answer = answer_to(port, head(LENGTH, CLOSE) + LARGE_BODY)
+        assert answer.startswith(b"HTTP/1.1 503") and b"the disk is full" in answer
 
 
 def waits_for_more(port: int, sent: bytes) -> bool:

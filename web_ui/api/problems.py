@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
 from edge.contract.errors import (
@@ -105,15 +105,17 @@ def _answer_http(error: HTTPException) -> Response | HTTPException:
     code = error.code or 500
     if code < 400:
         return error  # A redirect is no failure.
-    detail = error.description or ""
-    if code == 413 and not error.description:
-        detail = f"at most {current_app.config['MAX_CONTENT_LENGTH']:,} bytes are taken at once"
-    made = problem(code, detail)
+    made = problem(code, _too_large() if code == 413 else error.description or "")
     # Of 405 what is allowed, of 429 when to come again.
     for name, value in error.get_headers():
         if name.lower() not in ("content-type", "content-length"):
             made.headers[name] = value
     return made
+
+
+def _too_large() -> str:
+    limit = request.max_content_length or 0
+    return f"at most {limit:,} bytes, in {request.max_form_parts} parts, are taken at once"
 
 
 def problem(code: int, detail: str, errors: tuple[FieldError, ...] = ()) -> Response:
