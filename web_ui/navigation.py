@@ -66,12 +66,25 @@ MENU = (
         ),
     ),
 )
+# The pages of settings, which stand beside each other on a wide screen.
+SETTINGS = (
+    Place("settings.show", lazy_gettext("Settings"), "dials"),
+    Place("settings.clinic", lazy_gettext("Place, language and clock"), "home"),
+    Place("settings.users", lazy_gettext("Users and roles"), "person"),
+    Place("settings.own_password", lazy_gettext("Your password"), "lock"),
+    Place("settings.tokens", lazy_gettext("Tokens for other programs"), "box"),
+    Place("settings.protocol", lazy_gettext("Protocol"), "list"),
+    Place("settings.camera", lazy_gettext("Camera"), "camera"),
+    Place("settings.models", lazy_gettext("Models"), "chip"),
+    Place("settings.network", lazy_gettext("Network and certificate"), "send"),
+)
 
 
 def guide(app: Flask) -> None:
-    """Gives an app's templates `main_places()` and `menu_groups()`."""
+    """Gives an app's templates `main_places()`, `menu_groups()` and `settings_places()`."""
     app.jinja_env.globals["main_places"] = main_places
     app.jinja_env.globals["menu_groups"] = menu_groups
+    app.jinja_env.globals["settings_places"] = settings_places
 
 
 def main_places() -> list[Place]:
@@ -83,6 +96,11 @@ def menu_groups() -> list[Group]:
     """The menu of this person, without empty groups."""
     groups = [Group(group.word, _open_to_person(group.places)) for group in MENU]
     return [group for group in groups if group.places]
+
+
+def settings_places() -> list[Place]:
+    """The pages of settings that this person may open."""
+    return _open_to_person(SETTINGS)
 
 
 def _open_to_person(places: Sequence[Place]) -> list[Place]:

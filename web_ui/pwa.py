@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, abort, current_app, jsonify, render_template, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    jsonify,
+    render_template,
+    request,
+    url_for,
+)
 
 from edge.language import language_of
 from web_ui.app_icon import icon_png
@@ -69,5 +78,5 @@ def worker() -> Response:
 
 @blueprint.get("/offline")
 def offline() -> str:
-    """What the service worker shows while the device does not answer."""
-    return render_template("offline.html")
+    """What the service worker shows while the device does not answer; `unsent` after a form."""
+    return render_template("offline.html", unsent="unsent" in request.args)

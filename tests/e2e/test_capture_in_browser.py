@@ -113,13 +113,3 @@ def test_light_and_dark_change_at_once_and_stay(page: Page, address: str) -> Non
     # On paper everything is light.
     page.emulate_media(media="print")
     assert page.evaluate(ground) == "rgb(255, 255, 255)"
-
-
-def test_a_device_out_of_reach_has_a_page_that_comes_back(page: Page, address: str) -> None:
-    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    page.goto(address)
-    page.context.set_offline(True)
-    page.goto(f"{address}/about")
-    expect(page.get_by_role("heading", name="The device does not answer")).to_be_visible()
-    page.context.set_offline(False)
-    expect(page.get_by_role("heading", name="The device does not answer")).not_to_be_visible()

@@ -72,17 +72,20 @@ def log_in(page: Page, name: str = ADMIN) -> None:
 
 
 @contextmanager
-def appliance(home: Path, *, admin: bool = True, tls: bool = False) -> Iterator[str]:
-    """`clinicscope run` on a free port; gives its address once it answers.
+def appliance(
+    home: Path, *, admin: bool = True, tls: bool = False, port: int | None = None
+) -> Iterator[str]:
+    """`clinicscope run`; gives its address once it answers.
 
     Args:
         home: its data directory.
         admin: ADMIN can log in; False leaves the device as it leaves the workshop.
         tls: its page is encrypted by the device's own certificate.
+        port: where it was before it was switched off; None for a free one.
     """
     if admin and not has_users(home):
         add_user(home)
-    port = free_port()
+    port = port or free_port()
     with (home.parent / "appliance.log").open("wb") as log:
         process = subprocess.Popen(
             [*_PROGRAM, "run", "--port", str(port), "--tls" if tls else "--no-tls"],

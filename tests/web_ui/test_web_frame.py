@@ -92,12 +92,20 @@ def test_the_service_worker_keeps_no_page_about_a_patient(anonymous: FlaskClient
         assert "javascript" in worker.mimetype and worker.headers["Cache-Control"] == "no-cache"
         text = worker.text
     assert "/specimens" not in text
-    for needed in ("/offline", "/static/style.css", "/static/offline.js", "/static/icon.svg"):
+    for needed in (
+        "/offline",
+        "/offline?unsent=1",
+        "/static/style.css",
+        "/static/offline.js",
+        "/static/icon.svg",
+    ):
         assert f'"{needed}"' in text
         with anonymous.get(needed) as found:
             assert found.status_code == 200
     page = anonymous.get("/offline").text
     assert "does not answer" in page and "offline.js" in page and "csrf_token" not in page
+    assert "data-unsent" not in page
+    assert "data-unsent" in anonymous.get("/offline?unsent=1").text
 
 
 def test_the_page_of_a_device_that_cannot_start_needs_nothing_of_the_others() -> None:
