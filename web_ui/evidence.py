@@ -28,6 +28,8 @@ from web_ui.presenter import view_specimen
 blueprint = Blueprint("evidence", __name__, url_prefix="/specimens/<specimen_id>")
 
 CELLS_AT_MOST = 5000
+# Of a field on its page; a screen takes the least that fills it, and a tap opens the field itself.
+FIELD_WIDTHS_PX = (480, 720, 960)
 # What a stored field shows never changes; how it is drawn may, with an update.
 _CACHE_CONTROL = "private, max-age=3600"
 
@@ -47,6 +49,7 @@ def show_field(specimen_id: str, index: int) -> str | AnyResponse:
         gallery=field_gallery(field, cells),
         cells=sorted(field.cells, key=_suspicion, reverse=True),
         neighbours=_neighbours(specimen_id, index),
+        widths_px=FIELD_WIDTHS_PX,
     )
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MIN_WIDTH_PX, MAX_WIDTH_PX = 64, 2048
 _QUALITY = 85
+# Of a field that was scaled down to be seen beside words; judged is the one with all its pixels.
+_SCALED_QUALITY = 78
 # How much of the field is shown round a cell, in widths of the cell on each side.
 CONTEXT_MARGIN = 2.0
 CONTEXT_COLOUR = (214, 32, 32)
@@ -70,11 +72,11 @@ def field_jpeg(
     """A field, scaled down to `width_px` where it is larger; None keeps its size."""
     if annotated and record.usable:
         image = annotate_field(image, record.cells)
-    if width_px is not None and width_px < image.shape[1]:
-        height_px = max(1, round(image.shape[0] * width_px / image.shape[1]))
-        scaled = cv2.resize(image, (width_px, height_px), interpolation=cv2.INTER_AREA)
-        image = np.asarray(scaled, np.uint8)
-    return encode_image(image, ".jpg", quality=_QUALITY)
+    if width_px is None or width_px >= image.shape[1]:
+        return encode_image(image, ".jpg", quality=_QUALITY)
+    height_px = max(1, round(image.shape[0] * width_px / image.shape[1]))
+    scaled = cv2.resize(image, (width_px, height_px), interpolation=cv2.INTER_AREA)
+    return encode_image(np.asarray(scaled, np.uint8), ".jpg", quality=_SCALED_QUALITY)
 
 
 def object_jpeg(image: U8Array, cell: Mapping[str, Any]) -> bytes:
