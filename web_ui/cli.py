@@ -31,7 +31,7 @@ from web_ui import create_app
 from web_ui.context import parts_of
 from web_ui.device import device_of
 from web_ui.fallback import create_fallback_app
-from web_ui.memory import share_heaps
+from web_ui.memory import settle_objects, share_heaps
 from web_ui.restarting import Restart, replace_process
 from web_ui.serve import serve
 from web_ui.single_pictures import active_bundle
@@ -107,6 +107,7 @@ def run_owned(home: Path, host: str, port: int, tls: bool, restart: Restart) -> 
             load_bundle=active_bundle(home, device_config(home).accelerators),
             device=device_of(service.store, device_config(home), restart),
         )
+        settle_objects()
         with closing(parts_of(app).pictures.worker):
             serve(app, host, port, secure)
 

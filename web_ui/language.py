@@ -9,11 +9,11 @@ else from the device, else from the browser.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import flask_babel  # type: ignore[import-untyped]
 import flask_login  # type: ignore[import-untyped]
-from flask import Flask, current_app, has_request_context, request
+from flask import Flask, current_app, g, has_request_context, request
 
 from edge.language import ENGLISH, LANGUAGES, language_of
 from edge.retelling import retell
@@ -64,7 +64,19 @@ def speak(app: Flask, device_language: str = "") -> None:
     """
     app.config[DEVICE_LANGUAGE] = device_language
     flask_babel.Babel(app, locale_selector=chosen_language)
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        lambda text: _catalog().ugettext(text),
+        lambda one, many, number: _catalog().ungettext(one, many, number),
+        newstyle=True,
+    )
     app.context_processor(_for_templates)
+
+
+def _catalog() -> Any:
+    """The reader's texts; looked for once a request, since a page has hundreds."""
+    if "catalog" not in g:
+        g.catalog = flask_babel.get_translations()
+    return g.catalog
 
 
 def chosen_language() -> str:

@@ -38,7 +38,7 @@ blueprint = Blueprint("specimens", __name__, url_prefix="/specimens")
 
 PAGE_LENGTH = 20
 # More pictures than this are fetched only when asked for; the most suspicious come first.
-CELLS_AT_FIRST, CELLS_AT_MOST = 18, 500
+CELLS_AT_FIRST, CELLS_AT_MOST = 12, 500
 
 
 @blueprint.get("")

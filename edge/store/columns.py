@@ -9,6 +9,7 @@ import zlib
 from typing import Any, ClassVar
 
 import numpy as np
+import orjson
 from sqlalchemy import Float, LargeBinary, Text, inspect
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
@@ -23,6 +24,14 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def _to_json(value: Any) -> str:
     # ASCII, so that a file name that is no valid UTF-8 is kept, and no NaN, which is no JSON.
     return json.dumps(value, separators=(",", ":"), allow_nan=False, default=_default)
+
+
+def _from_json(text: str | bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        # It knows no half of a surrogate pair, which an odd file name may hold.
+        return json.loads(text)
 
 
 def _default(value: Any) -> Any:
@@ -59,7 +68,7 @@ class PlainJson(TypeDecorator[Any]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
         """From text. Raises StoreError on damage."""
         try:
-            return None if value is None else json.loads(value)
+            return None if value is None else _from_json(value)
         except ValueError as error:
             raise _damaged(error) from error
 
@@ -77,7 +86,7 @@ class PackedJson(TypeDecorator[Any]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
         """From compressed bytes. Raises StoreError on damage."""
         try:
-            return json.loads(zlib.decompress(value))
+            return _from_json(zlib.decompress(value))
         except (ValueError, TypeError, zlib.error) as error:
             raise _damaged(error) from error
 

@@ -113,7 +113,8 @@ class FieldRow(Base):
         """As a value."""
         columns = self.values()
         # Cells stored before there was a second opinion, or a doubt, lack what it says.
-        columns["cells"] = [_NOT_ASKED_THEN | cell for cell in columns["cells"]]
+        if any("uncertain" not in cell for cell in columns["cells"]):
+            columns["cells"] = [_NOT_ASKED_THEN | cell for cell in columns["cells"]]
         return FieldRecord(index=columns.pop("field_index"), **columns)
 
 

@@ -80,8 +80,11 @@ class Phone:
         self._cached: set[str] = set()
         self._connection: http.client.HTTPConnection | None = None
 
-    def live(self, name: str, password: str, end: threading.Event) -> None:
-        """Logs in and goes on until the end."""
+    def live(
+        self, name: str, password: str, end: threading.Event, come_within_s: float = 0
+    ) -> None:
+        """Logs in, sooner or later, and goes on until the end."""
+        end.wait(self._random.uniform(0, come_within_s))
         if not self._until_in(name, password, end):
             return
         page, at = self.see("/"), "/"

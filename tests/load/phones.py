@@ -37,6 +37,8 @@ from tests.support.appliance import PASSWORD, appliance
 ROLES = ("operator", "reviewer", "admin", "operator", "reviewer")
 SLIDE = {"parasitaemia_fraction": 0.02, "fields": 30}
 _SAMPLES = 120
+# Of the time: people come one after the other, and a password's hash is made to be slow.
+_COMING = 0.1
 # Points of memory over time in the record.
 _SHOWN = 40
 _MEMORY = "process_resident_memory_bytes"
@@ -114,7 +116,7 @@ def load(home: Path, phones: int, seconds: float) -> tuple[Answers, Watch]:
         threads = [
             threading.Thread(
                 target=Phone(address, answers.note, number).live,
-                args=(f"Person {number % len(ROLES)}", PASSWORD, end),
+                args=(f"Person {number % len(ROLES)}", PASSWORD, end, _COMING * seconds),
             )
             for number in range(phones)
         ]

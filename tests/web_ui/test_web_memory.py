@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -42,3 +44,23 @@ def test_threads_share_two_heaps() -> None:
 def test_another_c_library_decides_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     assert not memory.share_heaps()
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    before = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*before)
+
+
+@pytest.mark.usefixtures("collector")
+def test_what_is_loaded_is_no_longer_searched() -> None:
+    kept = [[number] for number in range(1000)]
+    memory.settle_objects()
+    assert gc.get_freeze_count() > len(kept)
+    assert gc.get_threshold()[0] >= 10_000
+    ring: list[object] = []
+    ring.append(ring)
+    marked = id(ring)
+    assert any(id(one) == marked for one in gc.get_objects()), "what comes later is searched"
