@@ -21,7 +21,8 @@ class Rule:
         scope: of the token that a program must show; such an endpoint looks at no session.
         passive: a page asks by itself, so it does not keep a session from being locked.
         loopback: may be asked from the device itself without a token.
-        first_run: open to anyone until the device has its first user.
+        first_run: open until the device has its first user, to whoever is at the device or gave
+            its set-up code.
         seen: what the log says of who looked at it; empty where it says nothing.
     """
 
@@ -104,6 +105,8 @@ RULES: dict[str, Rule] = {
     "images.table": OPERATORS,
     "first_run.account": FIRST_RUN,
     "first_run.checks": ADMINS,
+    "first_run.code": PUBLIC,
+    "first_run.enter_code": PUBLIC,
     "first_run.make_account": FIRST_RUN,
     "first_run.place": FIRST_RUN,
     "first_run.practise": ADMINS,

@@ -17,7 +17,7 @@ from edge.cameras.device import device_camera
 from edge.certificate import load_or_create_certificate
 from edge.commands.shared import accelerator_options, device_config
 from edge.config import data_home, load_config
-from edge.contract.errors import ClinicScopeError, ConfigError
+from edge.contract.errors import ClinicScopeError, ConfigError, StoreError
 from edge.enhancement.enhancer import Enhancer
 from edge.installed import has_enhancer, load_enhancer, load_screener
 from edge.interop.settings import InteropSettings
@@ -34,6 +34,8 @@ from web_ui.fallback import create_fallback_app
 from web_ui.memory import settle_objects, share_heaps
 from web_ui.restarting import Restart, replace_process
 from web_ui.serve import serve
+from web_ui.setup_code import FILE as SETUP_CODE_FILE
+from web_ui.setup_code import code_in_force
 from web_ui.single_pictures import active_bundle
 from web_ui.tls import server_context
 
@@ -98,6 +100,7 @@ def run_owned(home: Path, host: str, port: int, tls: bool, restart: Restart) -> 
     with closing(service), closing(open_sender(home, service.store)) as sender:
         scheme = "https" if secure else "http"
         click.echo(f"ClinicScope is at {scheme}://{host}:{port}  (records in {home})")
+        show_setup_code(service.store)
         app = create_app(
             service,
             sender=sender,
@@ -110,6 +113,24 @@ def run_owned(home: Path, host: str, port: int, tls: bool, restart: Restart) -> 
         settle_objects()
         with closing(parts_of(app).pictures.worker):
             serve(app, host, port, secure)
+
+
+def show_setup_code(store: Store) -> None:
+    """Tells at the console who may set up a device that has no admin yet.
+
+    Not in the log, which may leave the device. Where the code cannot be kept, a browser on the
+    device itself still needs none.
+    """
+    try:
+        code = code_in_force(store)
+    except StoreError as error:
+        log.warning("there is no set-up code: %s", error)
+        return
+    if code:
+        click.echo(
+            f"set-up code: {code}  (also in {store.home / SETUP_CODE_FILE}; a browser on this "
+            "device needs none)"
+        )
 
 
 def open_tls(home: Path) -> ssl.SSLContext:

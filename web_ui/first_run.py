@@ -1,9 +1,12 @@
 """The first run: language, place and clock, the first admin, what the device is, a practice slide.
 
-Until there is an admin anyone at the device may go through it; after that an admin may.
+Until there is an admin, whoever is at the device or gives its set-up code may go through it; after
+that an admin may.
 """
 
 from __future__ import annotations
+
+import logging
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -22,7 +25,10 @@ from web_ui.language import gettext as _
 from web_ui.person import let_in, person
 from web_ui.settings.clinic import take_up_page
 from web_ui.settings.common import check_repeated, save
+from web_ui.setup_code import FILE, forget_setup_code, take_code
 from web_ui.starting import start
+
+log = logging.getLogger(__name__)
 
 blueprint = Blueprint("first_run", __name__, url_prefix="/first-run")
 
@@ -37,6 +43,28 @@ def show() -> Response:
     if _has_admin():
         return redirect(url_for(".checks"), 303)
     return _page("show")
+
+
+@blueprint.get("/code")
+def code() -> Response:
+    """Asks whoever is not at the device for its code."""
+    return redirect(url_for(".show"), 303) if _has_admin() else _code_page()
+
+
+@blueprint.post("/code")
+def enter_code() -> Response:
+    """Lets her go on where it is right."""
+    if _has_admin():
+        return redirect(url_for(".show"), 303)
+    if not take_code(request.form.get("code", "")):
+        log.warning("a wrong set-up code was given from %s", request.remote_addr)
+        return _code_page(_("This is not the code of this device."), 422)
+    return redirect(url_for(".show"), 303)
+
+
+def _code_page(problem: str = "", status: int = 200) -> Response:
+    page = render_template("first_run/code.html", problem=problem, file=FILE)
+    return make_response(page, status)
 
 
 @blueprint.get("/place")
@@ -79,6 +107,7 @@ def make_account() -> Response:
         made = users.add_first(name, password, current_language())
     except ClinicScopeError as error:
         return _page("account", str(error), name=name)
+    forget_setup_code(context().store.home)
     let_in(made)
     return redirect(url_for(".checks"), 303)
 

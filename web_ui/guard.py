@@ -9,16 +9,18 @@ from flask import Flask, abort, g, redirect, request, url_for
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.wrappers import Response
 
-from edge.store.tokens import ApiToken, Tokens
+from edge.store.tokens import ApiToken
 from edge.store.users import ADMIN, OPERATOR, REVIEWER, User, Users
 from web_ui.access import RULES, Rule
 from web_ui.context import context
 from web_ui.language import lazy_gettext
 from web_ui.person import user, visitor
+from web_ui.programs import shown_token
+from web_ui.setup_code import may_set_up
 
 log = logging.getLogger(__name__)
 
-FIRST_RUN_PATH = "/first-run"
+FIRST_RUN_PATH, SETUP_CODE_PATH = "/first-run", "/first-run/code"
 _LOOPBACK = ("127.0.0.1", "::1")
 _ROLE_WORDS = {
     OPERATOR: lazy_gettext("Operator"),
@@ -76,9 +78,7 @@ def _refuse() -> Response | None:
 def _refuse_program(rule: Rule) -> None:
     if rule.loopback and request.remote_addr in _LOOPBACK:
         return
-    shown = request.authorization
-    secret = shown.token if shown is not None and shown.type == "bearer" else None
-    token = Tokens(context().store).find(secret) if secret else None
+    token = shown_token()
     if token is None:
         abort(401, "show a token that is not revoked", www_authenticate=WWWAuthenticate("bearer"))
     if rule.scope not in token.scopes:
@@ -90,7 +90,7 @@ def _refuse_person(rule: Rule) -> Response | None:
     who = user()
     if who is None:
         if not Users(context().store).exist():
-            return None if rule.first_run else _send_to(FIRST_RUN_PATH)
+            return _first_run(rule)
         return _send_to(_way_in())
     if not who.may(rule.least):
         _tell(who, rule)
@@ -99,6 +99,13 @@ def _refuse_person(rule: Rule) -> Response | None:
     if not rule.passive and found is not None:
         context().sessions.touch(found.session_name)
     return None
+
+
+def _first_run(rule: Rule) -> Response | None:
+    """To the first run and no further; from elsewhere only with the device's code."""
+    if not may_set_up():
+        return _send_to(SETUP_CODE_PATH)
+    return None if rule.first_run else _send_to(FIRST_RUN_PATH)
 
 
 def _tell(who: User, rule: Rule) -> None:

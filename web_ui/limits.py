@@ -1,6 +1,6 @@
 """How often and how much may be asked: against guessed passwords, and one client that takes all.
 
-Counted in this process's memory, for each session, or address where nobody is logged in.
+Counted in this process's memory, for each session or token, or address where there is neither.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from web_ui.api.problems import answer_error, asked_by_program
 from web_ui.errors import ErrorText, error_page
 from web_ui.language import gettext as _
 from web_ui.language import ngettext
+from web_ui.programs import shown_token
 from web_ui.senders import SMALL_BODY_BYTES, is_unread
 
 # A page with all its pictures is about eighty requests.
@@ -30,7 +31,7 @@ _CLOCK_JUMP_S = 30.0
 
 @dataclass(frozen=True)
 class Guess:
-    """A limit on wrong passwords at an endpoint.
+    """A limit on wrong passwords or codes at an endpoint.
 
     Attributes:
         often: how many, in the words of Flask-Limiter.
@@ -43,13 +44,23 @@ class Guess:
 
 
 def asker() -> str:
-    """Whom a request is counted for. The cookie is signed, so nobody makes a new one at will."""
+    """Whom a request is counted for. The cookie is signed, so nobody makes a new one at will.
+
+    Several programs may ask from one address, and one from several.
+    """
+    if asked_by_program():
+        token = shown_token()
+        return _address() if token is None else f"token {token.token_id}"
     found = session.get("_user_id")
     return found if isinstance(found, str) else _address()
 
 
 def _address() -> str:
     return request.remote_addr or "nobody"
+
+
+def _everyone() -> str:
+    return "everyone"
 
 
 def _name() -> str:
@@ -67,6 +78,8 @@ GUESSES = (
     Guess("login.enter", "20 per minute; 100 per hour", _address),
     Guess("login.enter", "100 per hour", _name),
     Guess("login.unlock", "5 per minute; 20 per hour", asker),
+    Guess("first_run.enter_code", "5 per minute; 20 per hour", _address),
+    Guess("first_run.enter_code", "100 per hour", _everyone),
     Guess("settings.save_own_password", "5 per minute; 20 per hour", asker),
 )
 

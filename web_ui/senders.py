@@ -73,6 +73,9 @@ class WaryParser(HTTPRequestParser):  # type: ignore[misc]
         is_known: whether the one with these headers may send more than SMALL_BODY_BYTES.
     """
 
+    error: Any
+    expect_continue: bool
+
     def __init__(
         self, adj: Any, most_bytes: int, is_known: Callable[[Mapping[str, str]], bool]
     ) -> None:
@@ -121,8 +124,12 @@ def is_unread(environ: Mapping[str, Any]) -> bool:
 def parser_for(app: Flask) -> Callable[[Any], HTTPRequestParser]:
     """The reader of an app's requests; where an app sets no limit, none is large."""
     most_bytes = app.config["MAX_CONTENT_LENGTH"] or SMALL_BODY_BYTES
-    known = partial(_is_known, app, parts_of(app)) if is_whole(app) else lambda headers: True
+    known = partial(_is_known, app, parts_of(app)) if is_whole(app) else _anyone
     return partial(WaryParser, most_bytes=most_bytes, is_known=known)
+
+
+def _anyone(_: Mapping[str, str]) -> bool:
+    return True
 
 
 def _is_known(app: Flask, here: Context, headers: Mapping[str, str]) -> bool:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 # Nobody yet, before the device has a user; a visitor; the admin; she, after she has locked it.
 FIRST_RUN, VISITOR, ADMIN, LOCKED = "first run", "visitor", "admin", "locked"
+# One who asks a new device too often, so that it has no time for her.
+TOO_OFTEN = "too often"
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class PageSpec:
         name: of its pictures.
         endpoint: of the application; empty where there is none.
         path: with `{kind}` for what `clinic.furnish` or one of `errands.ERRANDS` made.
-        who: FIRST_RUN, VISITOR, ADMIN or LOCKED.
+        who: FIRST_RUN, VISITOR, ADMIN, LOCKED or TOO_OFTEN.
         status: what it answers.
     """
 
@@ -32,6 +34,7 @@ class PageSpec:
 
 PAGES = (
     PageSpec("first-run", "first_run.show", "/first-run", FIRST_RUN),
+    PageSpec("first-run-code", "first_run.code", "/first-run/code", FIRST_RUN),
     PageSpec("first-run-place", "first_run.place", "/first-run/place", FIRST_RUN),
     PageSpec("first-run-account", "first_run.account", "/first-run/account", FIRST_RUN),
     PageSpec("first-run-checks", "first_run.checks", "/first-run/checks"),
@@ -89,6 +92,12 @@ PAGES = (
     PageSpec("missing", "", "/nothing-here", status=404),
     # Last, since other pages say that a specimen is at work.
     PageSpec("running", "specimens.show", "/specimens/{running}"),
+)
+# Pages of what goes wrong, which spoil a device for the others; looked at last, by `make pages` and
+# `make screenshots` alone, since but for their words they are as `missing`.
+RARE_PAGES = (
+    PageSpec("broken", "", "/specimens/{broken}", status=500),
+    PageSpec("too-many", "", "/first-run", TOO_OFTEN, status=429),
 )
 
 # What answers with a piece of a page, a picture, a file or data.

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -19,7 +20,10 @@ from edge.screening.service import ScreeningService
 from edge.store.audit import Audit
 from edge.store.store import Store
 from edge.store.users import ADMIN, OPERATOR, Users
+from tests.support.people import add_person
 from web_ui import create_app
+from web_ui.cli import show_setup_code
+from web_ui.setup_code import FILE, code_in_force, setup_code
 
 PASSWORD = "yellow river stone"
 ACCOUNT = {"name": "Ana", "password": PASSWORD, "password_again": PASSWORD}
@@ -106,6 +110,115 @@ def test_after_the_first_admin_it_is_for_admins(
     assert client.get("/first-run").location == "/first-run/checks"
     assert client.get("/first-run/account").location == "/first-run/checks"
     assert client.get("/first-run/checks").status_code == 200
+
+
+AWAY = {"REMOTE_ADDR": "192.168.4.7"}
+
+
+@pytest.fixture
+def away(app: Flask) -> FlaskClient:
+    """A browser somewhere on the network, at a device that nobody has set up."""
+    client = app.test_client()
+    client.environ_base.update(AWAY)
+    return client
+
+
+def test_from_elsewhere_every_page_asks_for_the_set_up_code(
+    away: FlaskClient, service: ScreeningService
+) -> None:
+    for address in ("/", "/login", "/first-run", "/first-run/place", "/first-run/account"):
+        response = away.get(address)
+        # The login sends to the first run, and that to the code.
+        assert response.location in ("/first-run/code", "/first-run"), address
+    page = away.get("/first-run/code").text
+    assert "has no admin yet" in page and setup_code(service.store.home) not in page
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found
+    response = away.post("/first-run/account", data={"csrf_token": found[1], **ACCOUNT})
+    assert response.location == "/first-run/code"
+    assert not Users(service.store).exist()
+
+
+def test_with_the_code_the_first_run_goes_on_from_elsewhere(
+    away: FlaskClient, app: Flask, service: ScreeningService
+) -> None:
+    code = setup_code(service.store.home)
+    file = service.store.home / FILE
+    assert file.read_text() == f"{code}\n" and file.stat().st_mode & 0o777 == 0o600
+    assert setup_code(service.store.home) == code
+    typed = f" {code.replace('-', '').lower()} "
+    assert post(away, "/first-run/code", code=typed) == (303, "/first-run")
+    assert "Kiswahili" in away.get("/first-run").text
+    # It is this browser alone that may.
+    other = app.test_client()
+    other.environ_base.update(AWAY)
+    assert other.get("/first-run").location == "/first-run/code"
+    status, where = post(away, "/first-run/account", **ACCOUNT)
+    assert (status, where) == (303, "/first-run/checks")
+    assert away.get("/first-run/checks").status_code == 200
+    assert not file.exists() and code_in_force(service.store) == ""
+    for address in ("/first-run/code", "/first-run"):
+        assert "/login" in other.get(address, follow_redirects=True).request.path
+
+
+def test_a_wrong_code_is_refused_and_guessing_is_stopped(
+    away: FlaskClient, app: Flask, service: ScreeningService
+) -> None:
+    for wrong in ("", "AAAA-AAAA", "\u0000", "x" * 5000, "７KQM"):
+        status, page = post(away, "/first-run/code", code=wrong)
+        assert status == 422 and "not the code of this device" in page, wrong
+    assert post(away, "/first-run/code", code=setup_code(service.store.home))[0] == 429
+    # From elsewhere it may be given still.
+    other = app.test_client()
+    other.environ_base.update({"REMOTE_ADDR": "192.168.4.8"})
+    assert post(other, "/first-run/code", code=setup_code(service.store.home))[0] == 303
+
+
+def test_a_new_code_ends_what_the_old_one_allowed(
+    away: FlaskClient, service: ScreeningService
+) -> None:
+    file = service.store.home / FILE
+    post(away, "/first-run/code", code=setup_code(service.store.home))
+    assert away.get("/first-run").status_code == 200
+    file.write_text("cut sh")
+    assert away.get("/first-run").location == "/first-run/code"
+    assert len(file.read_text()) == 10
+
+
+@pytest.mark.parametrize(
+    ("address", "options"),
+    [
+        ("/first-run", {"headers": {"X-Forwarded-For": "192.168.4.7"}}),
+        ("/first-run", {"headers": {"Via": "1.1 proxy"}}),
+        # A page elsewhere whose name was pointed to this device's loopback address.
+        ("http://evil.example/first-run", {}),
+    ],
+)
+def test_who_only_seems_to_be_at_the_device_is_asked_too(
+    blank: FlaskClient, address: str, options: dict[str, Any]
+) -> None:
+    assert blank.get("/first-run").status_code == 200
+    assert blank.get(address, **options).location == "/first-run/code"
+
+
+def test_the_console_shows_the_code_until_there_is_an_admin(
+    service: ScreeningService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_setup_code(service.store)
+    told = capsys.readouterr().out
+    assert f"set-up code: {setup_code(service.store.home)}" in told and "setup-code" in told
+    add_person(service.store)
+    show_setup_code(service.store)
+    assert capsys.readouterr().out == "" and not (service.store.home / FILE).exists()
+
+
+def test_a_code_that_cannot_be_kept_keeps_no_device_from_starting(
+    service: ScreeningService, caplog: pytest.LogCaptureFixture, blank: FlaskClient
+) -> None:
+    (service.store.home / FILE).mkdir()
+    show_setup_code(service.store)
+    assert "there is no set-up code" in caplog.text
+    assert blank.get("/first-run").status_code == 200
 
 
 def test_a_clock_that_may_not_be_set_keeps_nobody_from_going_on(

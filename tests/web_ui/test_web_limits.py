@@ -115,6 +115,28 @@ def test_program_is_told_in_its_own_words(strict: Flask, service: ScreeningServi
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 61
 
 
+def test_programs_are_counted_by_token_and_not_by_address(
+    strict: Flask, service: ScreeningService
+) -> None:
+    tokens = Tokens(service.store)
+    first, second = (
+        {"Authorization": f"Bearer {tokens.create(name, ['health'], 'x')[1]}"} for name in "ab"
+    )
+    program = strict.test_client()
+
+    def ask(shown: dict[str, str], address: str = "192.168.4.7") -> int:
+        where = {"REMOTE_ADDR": address}
+        return program.get("/api/v1/health", headers=shown, environ_base=where).status_code
+
+    assert [ask(first) for _ in range(21)] == [200] * 20 + [429]
+    assert ask(first, "192.168.4.8") == 429
+    assert ask(second) == 200
+    # Without a token that is in force, or with a new one each time, the address counts.
+    wrong = [ask({"Authorization": f"Bearer cs_{number}"}) for number in range(21)]
+    assert wrong == [401] * 20 + [429]
+    assert ask(second) == 200
+
+
 def test_clock_that_is_set_back_bars_nobody(
     anonymous: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
