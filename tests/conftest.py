@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+# Before NumPy is there: two test processes on two cores have no core to spare, and the threads of
+# OpenBLAS and OpenMP burn time while they wait for one. Programs that tests start inherit it.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
 from edge.cli import main
 from edge.installed import SHIPPED_DIR
 
