@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +23,7 @@ class Look:
     Attributes:
         axe: themes that axe looks at; in the first one at everything, in others at what a theme
             can break.
+        dots: of the screen to each CSS px, both ways.
     """
 
     name: str
@@ -29,11 +32,13 @@ class Look:
     touch: bool
     language: str = "en"
     axe: tuple[str, ...] = THEMES
+    dots: float = 1
 
     def open(self, browser: Browser, address: str, **more: Any) -> BrowserContext:
         """A browser of its own, in the light theme, whose user chose the look's language."""
         context = browser.new_context(
             viewport={"width": self.width, "height": self.height},
+            device_scale_factor=self.dots,
             is_mobile=self.touch,
             has_touch=self.touch,
             color_scheme="light",
@@ -49,11 +54,14 @@ class Look:
 
 PHONE = Look("phone", 360, 740, touch=True)
 ARABIC = Look("phone-arabic", 360, 740, touch=True, language="ar")
-# What axe finds hangs on language and theme, not on the screen.
-DESKTOP = Look("desktop", 1280, 800, touch=False, axe=())
+DESKTOP = Look("desktop", 1280, 800, touch=False)
 LOOKS = (PHONE, ARABIC, DESKTOP)
-# Half the work: each theme and each language once.
-QUICK_LOOKS = (replace(PHONE, axe=(LIGHT,)), replace(ARABIC, axe=(DARK,)), DESKTOP)
+# Half the work: each theme, each language and each width once.
+QUICK_LOOKS = (replace(PHONE, axe=()), replace(ARABIC, axe=(DARK,)), replace(DESKTOP, axe=(LIGHT,)))
+# What weighs most: a screen as sharp as phones have them asks for the largest pictures.
+SHARP_PHONE = replace(PHONE, name="sharp-phone", dots=3)
+# A4 without its margins, at 96 dots an inch.
+PAPER_PX = {"width": 703, "height": 1032}
 
 
 def judge(page: Page, watch: Watch, look: Look) -> list[str]:
@@ -73,3 +81,23 @@ def judge(page: Page, watch: Watch, look: Look) -> list[str]:
         found += [f"{theme}: {one}" for one in grave(page, rules)]
     page.emulate_media(color_scheme="light")
     return [*found, *watch.take()]
+
+
+@contextmanager
+def on_paper(page: Page) -> Iterator[None]:
+    """The page as it is printed, until the block ends."""
+    size = page.viewport_size
+    assert size is not None
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": PAPER_PX["width"], "height": PAPER_PX["height"]})
+    try:
+        yield
+    finally:
+        page.emulate_media(media="screen")
+        page.set_viewport_size(size)
+
+
+def judge_paper(page: Page) -> list[str]:
+    """Faults of a page that is printed: what axe finds, and what is wider than the sheet."""
+    with on_paper(page):
+        return [f"paper: {one}" for one in [*too_wide(page), *grave(page)]]

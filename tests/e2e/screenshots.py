@@ -19,7 +19,7 @@ from playwright.sync_api import Page
 
 from tests.e2e.guide import write_guide_pictures
 from tests.e2e.looks import LOOKS, Look
-from tests.e2e.pages import PAGES, PageSpec
+from tests.e2e.pages import PAGES, RARE_PAGES, PageSpec
 from tests.e2e.visits import Visits, visits
 
 FIELDS = 6
@@ -45,7 +45,7 @@ def main(out: Path, guide: Path | None, names: list[str]) -> None:
     """Takes all pages, or those named."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, visits(Path(folder), FIELDS) as clinic:
-        for spec in PAGES:
+        for spec in (*PAGES, *RARE_PAGES):
             if not names or spec.name in names:
                 take_page(clinic, spec, out)
     if guide is not None:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import sqlite3
+import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.e2e.clinic import CONFIG, furnish
 from tests.e2e.errands import run_errands
 from tests.e2e.looks import Look
-from tests.e2e.pages import ADMIN, FIRST_RUN, LOCKED, VISITOR, PageSpec
+from tests.e2e.pages import ADMIN, FIRST_RUN, LOCKED, TOO_OFTEN, VISITOR, PageSpec
 from tests.e2e.watch import Watch
 from tests.support.appliance import appliance, chromium, log_in
 
 # What a page answers on purpose.
-_ALLOWED = {404}
+_ALLOWED = {404, 429, 500}
+# More than a phone may ask in a minute.
+_TOO_MANY = 3100
 
 
 @dataclass
@@ -27,6 +32,7 @@ class Visits:
 
     Attributes:
         address: of the clinic's device; `new_address` of the other.
+        home: data directory of the clinic's.
         ids: by what the paths of pages name.
         open: a page for each way of looking and each person.
         sessions: cookies of those who have logged in.
@@ -35,6 +41,7 @@ class Visits:
     browser: Browser
     address: str
     new_address: str
+    home: Path
     ids: dict[str, str]
     stack: ExitStack
     open: dict[tuple[str, str], tuple[Page, Watch]] = field(default_factory=dict)
@@ -44,9 +51,7 @@ class Visits:
         """An open page of this person, and what watches it."""
         if (look.name, who) not in self.open:
             address = self._address(who)
-            # Those who lock the screen lock it for themselves alone.
-            state = self._session(look.name if who == LOCKED else who)
-            context = look.open(self.browser, address, storage_state=state)
+            context = self.cold(look, who)
             self.stack.callback(context.close)
             watch = Watch(address, allowed=set(_ALLOWED)).attach(context)
             self.open[look.name, who] = (context.new_page(), watch)
@@ -60,6 +65,8 @@ class Visits:
         """
         url = self.url(spec)
         page, watch = self.page(look, spec.who)
+        if spec.who == TOO_OFTEN:
+            ask_too_often(self.new_address)
         # What the page before does by itself is not this one's.
         page.goto("about:blank")
         watch.take()
@@ -71,20 +78,24 @@ class Visits:
 
     def url(self, spec: PageSpec) -> str:
         """The whole address of a page."""
-        missing = [name for name in self.ids if f"{{{name}}}" in spec.path]
-        if "{" in spec.path and not missing:
-            context = self.logged_in(Look("errand", 1280, 800, touch=False))
+        known = [name for name in self.ids if f"{{{name}}}" in spec.path]
+        if "{broken}" in spec.path and not known:
+            self.ids["broken"] = spoil(self.home, self.ids["amended"])
+        elif "{" in spec.path and not known:
+            context = self.cold(Look("errand", 1280, 800, touch=False))
             run_errands(spec.path, context.new_page(), self.address, self.ids)
             context.close()
         return self._address(spec.who) + spec.path.format(**self.ids)
 
-    def logged_in(self, look: Look) -> BrowserContext:
-        """A browser of its own with the admin's session, and nothing in its cache."""
-        return look.open(self.browser, self.address, storage_state=self._session(ADMIN))
+    def cold(self, look: Look, who: str = ADMIN) -> BrowserContext:
+        """A browser of its own with this person's session, and nothing in its cache."""
+        # Those who lock the screen lock it for themselves alone.
+        state = self._session(look.name if who == LOCKED else who)
+        return look.open(self.browser, self._address(who), storage_state=state)
 
     def _session(self, of: str) -> Any:
         """Cookies of someone who has logged in, in English; none for who has not."""
-        if of in (FIRST_RUN, VISITOR):
+        if of in (FIRST_RUN, VISITOR, TOO_OFTEN):
             return None
         if of not in self.sessions:
             context = self.browser.new_context(locale="en")
@@ -96,7 +107,28 @@ class Visits:
         return self.sessions[of]
 
     def _address(self, who: str) -> str:
-        return self.new_address if who == FIRST_RUN else self.address
+        return self.new_address if who in (FIRST_RUN, TOO_OFTEN) else self.address
+
+
+def spoil(home: Path, specimen_id: str) -> str:
+    """Makes what is recorded of a specimen's fields unreadable, as a failing card does."""
+    with closing(sqlite3.connect(home / "records.db")) as records, records:
+        changed = records.execute(
+            "UPDATE fields SET quality = '{' WHERE specimen_id = ?", (specimen_id,)
+        )
+        assert changed.rowcount > 0
+    return specimen_id
+
+
+def ask_too_often(address: str) -> None:
+    """Asks as a visitor until the device has no more time for one."""
+    for _ in range(_TOO_MANY):
+        try:
+            urllib.request.urlopen(f"{address}/healthz", timeout=10).close()
+        except HTTPError as error:
+            assert error.code == 429
+            return
+    raise AssertionError(f"{address} answered {_TOO_MANY} times")
 
 
 @contextmanager
@@ -110,4 +142,4 @@ def visits(folder: Path, fields: int = 2) -> Iterator[Visits]:
         address = stack.enter_context(appliance(folder / "clinic" / "home"))
         new_address = stack.enter_context(appliance(new_home, admin=False))
         browser = stack.enter_context(chromium())
-        yield Visits(browser, address, new_address, ids, stack)
+        yield Visits(browser, address, new_address, folder / "clinic" / "home", ids, stack)

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page
 
-# Of a page that a phone opens first, and of each one after it; what its pictures weigh is apart.
+# Of a page that a phone opens first, its pictures with it, and of each one after it without those
+# that it has to show anew.
 FIRST_LOAD_BYTES, NEXT_LOAD_BYTES = 150_000, 30_000
 
 

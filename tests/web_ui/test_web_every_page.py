@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from tests.e2e.pages import NOT_PAGES, PAGES
+from tests.e2e.pages import NOT_PAGES, PAGES, RARE_PAGES
 
 
 def test_every_route_is_a_page_that_is_looked_at_or_none(app: Flask) -> None:
@@ -16,5 +16,5 @@ def test_every_route_is_a_page_that_is_looked_at_or_none(app: Flask) -> None:
 
 
 def test_names_of_pages_are_told_apart() -> None:
-    names = [page.name for page in PAGES]
+    names = [page.name for page in (*PAGES, *RARE_PAGES)]
     assert len(set(names)) == len(names)
