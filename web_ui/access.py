@@ -65,6 +65,7 @@ RULES: dict[str, Rule] = {
     "api.show_result": Rule(scope=RESULTS, seen="result.seen"),
     "api.show_specimen": Rule(scope=SPECIMENS, seen="specimen.seen"),
     "api.start_specimen": Rule(scope=SPECIMENS),
+    "api.start_xray": Rule(scope=SPECIMENS),
     "api.stop_specimen": Rule(scope=SPECIMENS),
     "benchmark.download": OPERATORS,
     "benchmark.lay_side_by_side": OPERATORS,

@@ -47,6 +47,15 @@ def unique_name(name: str, taken: Iterable[str]) -> str:
     return name
 
 
+def named_contents(files: Iterable[FileStorage], most_bytes: int) -> list[tuple[str, bytes]]:
+    """Names that are safe to show, and contents; of one that is too large no more than shows it."""
+    found: list[tuple[str, bytes]] = []
+    for file in files:
+        name = unique_name(safe_name(file.filename or ""), (other for other, _ in found))
+        found.append((name, file.read(most_bytes + 1)))
+    return found
+
+
 def save_batch(files: Iterable[FileStorage], upload_dir: Path) -> list[Path]:
     """Stores files in a new folder of their own, in the order given.
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
-from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
 from edge.contract.errors import (
@@ -32,7 +31,7 @@ from web_ui.person import person
 from web_ui.presenter import SpecimenView
 from web_ui.register_form import DEFAULTS, RegisterForm, read_register
 from web_ui.registering import register_patient
-from web_ui.uploads import safe_name, unique_name
+from web_ui.uploads import named_contents
 
 blueprint = Blueprint("xrays", __name__)
 
@@ -96,7 +95,10 @@ def create() -> AnyResponse:
     try:
         pictures = context().pictures.xrays
         asked = XrayRequest(
-            form.values["label"], form.values["task"], _contents(files), register.details
+            form.values["label"],
+            form.values["task"],
+            named_contents(files, MOST_BYTES),
+            register.details,
         )
         specimen_id, done = pictures.start(asked)
     except ClinicScopeError as error:
@@ -135,15 +137,6 @@ def _read_form(count: int) -> tuple[XrayForm, RegisterForm]:
             "Choose 1 to %(count)s pictures of one person's chest.", count=MOST_PICTURES
         )
     return XrayForm(register.values | {"label": label, "task": task}, errors), register
-
-
-def _contents(files: list[FileStorage]) -> list[tuple[str, bytes]]:
-    """Names that are safe to show, and contents; of one that is too large no more than shows it."""
-    found: list[tuple[str, bytes]] = []
-    for file in files:
-        name = unique_name(safe_name(file.filename or ""), (other for other, _ in found))
-        found.append((name, file.read(MOST_BYTES + 1)))
-    return found
 
 
 def _form(form: XrayForm, code: int = 200, problem: str = "") -> Response:

@@ -14,6 +14,7 @@ import schemathesis
 from api_samples import Program, program, secret_of
 from flask import Flask
 from hypothesis import HealthCheck, settings
+from schemathesis.specs.openapi.checks import negative_data_rejection
 from web_samples import ScriptedScreener, field_png
 
 from edge.protocol import Protocol
@@ -148,4 +149,7 @@ def test_the_api_keeps_its_document(case: Any, device: tuple[Flask, str, str]) -
         # Of bodies that werkzeug gives up on, whose parts the garbage collector closes.
         warnings.simplefilter("ignore", ResourceWarning)
         headers = {"Authorization": f"Bearer {secret}", "Accept-Encoding": "identity"}
-        case.call_and_validate(headers=headers)
+        # A form's values are text, so a number in place of a label is a label.
+        form = case.media_type == "multipart/form-data"
+        without = [negative_data_rejection] if form else []
+        case.call_and_validate(headers=headers, excluded_checks=without)

@@ -9,10 +9,19 @@ from flask import Flask
 from flask_wtf import CSRFProtect
 
 # Each adds its operations to the table.
-from web_ui.api import described, health, predict, results, specimens
+from web_ui.api import described, health, predict, results, specimens, xrays
 from web_ui.api.operations import OPERATIONS, blueprint
 
-__all__ = ["OPERATIONS", "blueprint", "described", "health", "predict", "results", "specimens"]
+__all__ = [
+    "OPERATIONS",
+    "blueprint",
+    "described",
+    "health",
+    "predict",
+    "results",
+    "specimens",
+    "xrays",
+]
 
 
 def register(app: Flask, csrf: CSRFProtect) -> None:

@@ -27,11 +27,11 @@ from web_ui.api.operations import (
 from web_ui.api.problems import MEDIA_TYPE, Problem
 from web_ui.words import NOTICE
 
-API_VERSION = "1.0.0"
+API_VERSION = "1.1.0"
 _PART = re.compile(r"<(?:\w+:)?(\w+)>")
 _TAGS = {
     "predict": "Call single pictures.",
-    "specimens": "Screen a slide, and follow it.",
+    "specimens": "Screen a slide or chest X-rays, and follow that.",
     "results": "What came of it: the machine's, and what persons made of that.",
     "health": "How the device is.",
 }
@@ -149,7 +149,7 @@ def _form(body: Body, kind: type) -> dict[str, Any]:
             "format": "binary",
             "contentMediaType": "application/octet-stream",
         },
-        "description": "PNG, JPEG, WebP or BMP images.",
+        "description": body.kinds,
     }
     form["required"] = [*form.get("required", ()), body.files]
     return form

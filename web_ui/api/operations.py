@@ -22,11 +22,13 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
 JSON, FORM = "application/json", "multipart/form-data"
 MAX_JSON_BYTES = 64 * 1024
+IMAGES = "PNG, JPEG, WebP or BMP images."
+PICTURES = "PNG, JPEG, WebP, BMP or DICOM pictures."
 
 # What each scope of a token allows.
 SCOPE_WORDS = {
     PREDICT: "Call single pictures; nothing of it is stored.",
-    SPECIMENS: "Start, stop and read specimens and their fields, without results.",
+    SPECIMENS: "Start, stop and read slides and chest X-rays and their fields, without results.",
     RESULTS: "Read results.",
     HEALTH: "Read how the device is.",
     METRICS: "Read figures for monitoring, at /metrics.",
@@ -42,6 +44,7 @@ class Body:
         form: the fields of a form, beside its files; None where none is taken.
         files: name of the form's files; each may be given several times.
         most_files: that one request may carry.
+        kinds: of files that are taken, in words.
         max_bytes: of a form; None for what the application takes.
     """
 
@@ -49,6 +52,7 @@ class Body:
     form: type | None = None
     files: str = ""
     most_files: int = 0
+    kinds: str = IMAGES
     max_bytes: int | None = None
 
 

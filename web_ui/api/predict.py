@@ -9,8 +9,9 @@ from edge.contract.types import RanOn
 from edge.screening.classifier import Classifier
 from edge.screening.picture_view import PictureView, view_picture
 from edge.store.tokens import PREDICT
-from web_ui.api.operations import Body, Given, operation
-from web_ui.api.values import Pictures, Prediction, Predictions, PredictQuery
+from web_ui.api.asked import Pictures, PredictQuery
+from web_ui.api.operations import PICTURES, Body, Given, operation
+from web_ui.api.values import Prediction, Predictions
 from web_ui.context import context
 from web_ui.uploads import safe_name
 from web_ui.words import NOTICE
@@ -28,7 +29,13 @@ Sent = Sequence[tuple[str, bytes]]
     tag="predict",
     scope=PREDICT,
     query=PredictQuery,
-    body=Body(form=Pictures, files="images", most_files=MOST_PICTURES, max_bytes=MOST_BYTES),
+    body=Body(
+        form=Pictures,
+        files="images",
+        most_files=MOST_PICTURES,
+        max_bytes=MOST_BYTES,
+        kinds=PICTURES,
+    ),
     answer=Predictions,
     refusals={409: "Other pictures are being read.", 503: "The task's bundle must not be used."},
 )

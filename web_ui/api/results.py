@@ -7,8 +7,9 @@ from edge.store.records import Result as StoredResult
 from edge.store.results import Results
 from edge.store.search import Search, SpecimenFilter
 from edge.store.tokens import RESULTS
+from web_ui.api.asked import ResultQuery
 from web_ui.api.operations import operation
-from web_ui.api.values import Result, ResultHistory, ResultPage, ResultQuery
+from web_ui.api.values import Result, ResultHistory, ResultPage
 from web_ui.context import context
 from web_ui.words import NOTICE
 

@@ -11,20 +11,18 @@ from edge.store.records import FieldRecord, SpecimenDetails
 from edge.store.register import Register
 from edge.store.search import SpecimenFilter
 from edge.store.tokens import SPECIMENS
-from web_ui.api.health import at_work
-from web_ui.api.operations import Body, Created, Given, operation
-from web_ui.api.reading import FieldError, InvalidInputError
-from web_ui.api.values import (
-    Field,
-    FieldPage,
+from web_ui.api.asked import (
     FieldQuery,
     NewSpecimen,
+    NewXray,
     SimulatedSlide,
-    Specimen,
-    SpecimenPage,
     SpecimenQuery,
     UploadedSpecimen,
 )
+from web_ui.api.health import at_work
+from web_ui.api.operations import Body, Created, Given, operation
+from web_ui.api.reading import FieldError, InvalidInputError
+from web_ui.api.values import Field, FieldPage, Specimen, SpecimenPage
 from web_ui.context import context
 from web_ui.forms import MAX_FILES, clean_label
 from web_ui.guard import program
@@ -49,7 +47,9 @@ def list_specimens(query: SpecimenQuery) -> SpecimenPage:
     views = view_specimens(context().service, query.limit + 1, query.after, wanted)
     shown = views[: query.limit]
     more = len(views) > query.limit
-    return SpecimenPage(tuple(map(_value, shown)), shown[-1].record.specimen_id if more else None)
+    return SpecimenPage(
+        tuple(map(specimen_value, shown)), shown[-1].record.specimen_id if more else None
+    )
 
 
 @operation(
@@ -65,16 +65,13 @@ def list_specimens(query: SpecimenQuery) -> SpecimenPage:
 def start_specimen(given: Given) -> Created:
     """Starts a specimen, from a camera (JSON) or from field images (form), and answers at once."""
     asked: NewSpecimen | UploadedSpecimen = given.values
-    label = clean_label(asked.label)
-    if not label:
-        raise InvalidInputError([FieldError("label", "nothing of it can be printed")])
-    details = _details(asked)
+    label, details = checked_label(asked.label), details_of(asked)
     if isinstance(asked, NewSpecimen):
         specimen_id = start(context(), _request(label, asked.simulated, details))
     else:
         specimen_id = start_uploaded(context(), label, details, given.files)
     made = view_specimen(context().service, specimen_id)
-    return Created(_value(made), url_for("api.show_specimen", specimen_id=specimen_id))
+    return Created(specimen_value(made), url_for("api.show_specimen", specimen_id=specimen_id))
 
 
 def _request(
@@ -87,8 +84,22 @@ def _request(
     return SpecimenRequest(label, DEVICE, {}, details)
 
 
-def _details(asked: NewSpecimen | UploadedSpecimen) -> SpecimenDetails:
-    """What the store would refuse later is refused before an upload is kept."""
+def checked_label(label: str) -> str:
+    """The label as it is kept. Raises InvalidInputError where nothing of it can be."""
+    cleaned = clean_label(label)
+    if not cleaned:
+        raise InvalidInputError([FieldError("label", "nothing of it can be printed")])
+    return cleaned
+
+
+def details_of(asked: NewSpecimen | UploadedSpecimen | NewXray) -> SpecimenDetails:
+    """Whose specimen it is, and who asks.
+
+    What the store would refuse later is refused before an upload is kept.
+
+    Raises:
+        ConflictError: the register has no such patient.
+    """
     if asked.patient_id is not None:
         try:
             Register(context().store).patient(asked.patient_id)
@@ -105,7 +116,7 @@ def _details(asked: NewSpecimen | UploadedSpecimen) -> SpecimenDetails:
 @operation("/specimens/<specimen_id>", tag="specimens", scope=SPECIMENS, answer=Specimen)
 def show_specimen(specimen_id: str) -> Specimen:
     """One specimen as it is now."""
-    return _value(view_specimen(context().service, specimen_id))
+    return specimen_value(view_specimen(context().service, specimen_id))
 
 
 @operation(
@@ -117,7 +128,7 @@ def stop_specimen(specimen_id: str) -> Specimen:
     service.store.specimen(specimen_id)
     if at_work(service.state()) == specimen_id:
         service.stop()
-    return _value(view_specimen(service, specimen_id))
+    return specimen_value(view_specimen(service, specimen_id))
 
 
 @operation(
@@ -150,7 +161,8 @@ def _field(record: FieldRecord) -> Field:
     )
 
 
-def _value(view: SpecimenView) -> Specimen:
+def specimen_value(view: SpecimenView) -> Specimen:
+    """A specimen as the API gives it."""
     record, report = view.record, view.report
     return Specimen(
         specimen_id=record.specimen_id,
