@@ -23,7 +23,7 @@ from web_ui.pictures import (
     object_jpeg,
     sharper_jpeg,
 )
-from web_ui.presenter import view_specimen
+from web_ui.viewing import view_specimen
 
 blueprint = Blueprint("evidence", __name__, url_prefix="/specimens/<specimen_id>")
 

@@ -22,8 +22,6 @@ from edge.store.records import (
     SpecimenRecord,
 )
 from edge.store.reopened import MAY_GO_ON
-from edge.store.results import Results
-from edge.store.search import Search, SpecimenFilter
 from web_ui.narrowing import Narrowing, narrowing
 from web_ui.result_words import RESULT_BADGES, SEEN_BADGE
 from web_ui.stages import StageLine, stage_lines
@@ -39,7 +37,6 @@ from web_ui.words import (
 from web_ui.xray_words import xray_badge, xray_source, xray_verdict
 
 if TYPE_CHECKING:
-    from edge.screening.service import ScreeningService
     from edge.screening.state import FieldNote, Progress
 
 # What a running specimen has in place of a verdict.
@@ -59,6 +56,7 @@ class SpecimenView:
             without a result.
         capture: what the service knows of a specimen that it has in hand.
         error: why it failed, empty otherwise.
+        unstored: why its result, which there is, is not stored yet; empty otherwise.
     """
 
     record: SpecimenRecord
@@ -69,6 +67,7 @@ class SpecimenView:
     last_refusal: str = ""
     capture: Progress | None = None
     error: str = ""
+    unstored: str = ""
 
     @property
     def running(self) -> bool:
@@ -206,6 +205,11 @@ def present(record: SpecimenRecord, progress: Progress | None) -> SpecimenView:
     return SpecimenView(**(vars(view) | more))
 
 
+def present_unstored(record: SpecimenRecord, why: str) -> SpecimenView:
+    """A specimen whose result is there, but could not be stored yet."""
+    return replace(_view(record, FAILED, {}, ""), unstored=why)
+
+
 def _view(record: SpecimenRecord, status: str, report: dict[str, Any], error: str) -> SpecimenView:
     verdict, why = report.get("verdict", "none"), report.get("why", error)
     if record.result_status in (FINAL, AMENDED):
@@ -215,43 +219,3 @@ def _view(record: SpecimenRecord, status: str, report: dict[str, Any], error: st
     if verdict == "negative" and status not in (DONE, STOPPED):
         verdict, why = "inconclusive", error or _UNFINISHED_WHY
     return SpecimenView(record, status, report, verdict, why or error, error=error)
-
-
-def view_specimen(service: ScreeningService, specimen_id: str) -> SpecimenView:
-    """The specimen as it is now.
-
-    Raises:
-        NotFoundError: no specimen has this id.
-    """
-    record = service.store.specimen(specimen_id)
-    if record.result_status in (FINAL, AMENDED):
-        signed = Results(service.store).current(specimen_id)
-        return present(replace(record, report=signed.report if signed else None), None)
-    if record.status != RUNNING:
-        return present(record, None)
-    progress = service.state().progress
-    if progress is not None and progress.specimen_id == specimen_id and progress.running:
-        return present(record, progress)
-    # It ended between the two looks, so its record has changed since.
-    mine = progress if progress and progress.specimen_id == specimen_id else None
-    return present(service.store.specimen(specimen_id), mine)
-
-
-def view_specimens(
-    service: ScreeningService,
-    limit: int,
-    before: str | None = None,
-    wanted: SpecimenFilter | None = None,
-) -> list[SpecimenView]:
-    """The newest specimens, newest first; of those that are wanted."""
-    if wanted is None:
-        records = service.store.specimens(limit, before)
-    else:
-        records = Search(service.store).page(wanted, limit, before)
-    progress = service.state().progress
-    return [
-        present(
-            record, progress if progress and progress.specimen_id == record.specimen_id else None
-        )
-        for record in records
-    ]

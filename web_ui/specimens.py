@@ -29,10 +29,11 @@ from web_ui.group_words import TASK_WORDS
 from web_ui.language import said
 from web_ui.next_label import next_label
 from web_ui.person import person
-from web_ui.presenter import SpecimenView, view_specimen, view_specimens
+from web_ui.presenter import SpecimenView
 from web_ui.register_form import SMEARS, RegisterForm, read_register
 from web_ui.registering import Expected, add_thick, expected, register_patient, waiting
 from web_ui.starting import start, start_uploaded
+from web_ui.viewing import view_specimen, view_specimens
 
 blueprint = Blueprint("specimens", __name__, url_prefix="/specimens")
 

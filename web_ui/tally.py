@@ -16,7 +16,7 @@ from edge.store.review import MAX_COUNT, Tallies
 from web_ui.context import context
 from web_ui.language import said
 from web_ui.person import person
-from web_ui.presenter import view_specimen
+from web_ui.viewing import view_specimen
 
 blueprint = Blueprint("tally", __name__, url_prefix="/specimens/<specimen_id>/tally")
 

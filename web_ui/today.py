@@ -12,7 +12,7 @@ from edge.store.waiting import expected_count
 from web_ui.camera import view_camera
 from web_ui.context import context
 from web_ui.device_facts import read_facts
-from web_ui.presenter import view_specimens
+from web_ui.viewing import view_specimens
 from web_ui.waiting import waiting_lists
 
 blueprint = Blueprint("today", __name__)

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from edge.contract.errors import ClinicScopeError, DataError, ImageError
+from edge.contract.errors import (
+    ClinicScopeError,
+    ConflictError,
+    DataError,
+    ImageError,
+    NotFoundError,
+    StoreError,
+)
 from edge.contract.labels import XRAY_TASKS
 from edge.contract.types import (
     CellBox,
@@ -37,6 +44,15 @@ MOST_PICTURES = 4
 MOST_BYTES = 40 * 1024 * 1024
 _BRIGHTEST = 250
 _FAILED = "the pictures could not be read to their end"
+
+
+@dataclass(frozen=True)
+class _End:
+    """What a specimen is to be closed with."""
+
+    report: SlideReport
+    status: str
+    error: str
 
 
 @dataclass(frozen=True)
@@ -81,6 +97,8 @@ class XrayService:
     def __init__(self, store: Store, worker: PictureWorker) -> None:
         self._store = store
         self._worker = worker
+        self._lock = threading.Lock()
+        self._unclosed: dict[str, _End] = {}
 
     def start(self, request: XrayRequest) -> tuple[str, Future[None]]:
         """Stores the specimen and queues its pictures; returns its id, and what ends with them.
@@ -90,6 +108,7 @@ class XrayService:
             DataError: a detail is not allowed, or names no patient of the register.
         """
         self._worker.submit(request.task, RadiographReader).result()
+        self._close_waiting()
         details = replace(
             request.details, task=CHEST_XRAY, protocol=f"{PROTOCOL}@{PROTOCOL_VERSION}"
         )
@@ -101,6 +120,38 @@ class XrayService:
         done.add_done_callback(lambda ended: self._close_broken(specimen_id, ended))
         return specimen_id, done
 
+    def settle(self, specimen_id: str) -> str:
+        """Closes a specimen whose end could not be stored, if it can be now.
+
+        Returns:
+            why it cannot, as of a full disk; empty where nothing waits to be stored.
+        """
+        with self._lock:
+            end = self._unclosed.get(specimen_id)
+            return "" if end is None else self._try_to_close(specimen_id, end)
+
+    def _close_waiting(self) -> None:
+        with self._lock:
+            for specimen_id, end in list(self._unclosed.items()):
+                self._try_to_close(specimen_id, end)
+
+    def _close(self, specimen_id: str, end: _End) -> None:
+        with self._lock:
+            self._try_to_close(specimen_id, end)
+
+    def _try_to_close(self, specimen_id: str, end: _End) -> str:
+        """Under the lock. What cannot be stored is kept: it must not look as if it were read."""
+        try:
+            self._store.finish_specimen(specimen_id, end.report, end.status, end.error)
+        except (ConflictError, NotFoundError) as error:
+            log.error("specimen %s was closed meanwhile: %s", specimen_id, error)
+        except StoreError as error:
+            log.error("the end of specimen %s is not stored yet: %s", specimen_id, error)
+            self._unclosed[specimen_id] = end
+            return str(error)
+        self._unclosed.pop(specimen_id, None)
+        return ""
+
     def _close_broken(self, specimen_id: str, ended: Future[None]) -> None:
         """Of a specimen that nothing read: its bundle was changed for one that must not be used."""
         if ended.cancelled():
@@ -110,8 +161,7 @@ class XrayService:
             return
         log.error("specimen %s failed: %s", specimen_id, error)
         report = SlideReport.from_json(report_of_fields([], f"{_FAILED}: {error}"))
-        with suppress(ClinicScopeError):
-            self._store.finish_specimen(specimen_id, report, FAILED, str(error))
+        self._close(specimen_id, _End(report, FAILED, str(error)))
 
     def _read(self, specimen_id: str, request: XrayRequest, classifier: Classifier) -> None:
         pictures: list[ReadPicture] = []
@@ -130,7 +180,7 @@ class XrayService:
         if problem and report.verdict != "positive":
             report = replace(report, verdict="inconclusive", why=f"{_FAILED}: {problem}")
         report = replace(report, finished=not problem)
-        self._store.finish_specimen(specimen_id, report, FAILED if problem else DONE, problem)
+        self._close(specimen_id, _End(report, FAILED if problem else DONE, problem))
 
     def _read_one(
         self, specimen_id: str, index: int, name: str, content: bytes, reader: RadiographReader

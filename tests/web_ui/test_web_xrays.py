@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from api_samples import program
 from flask import Flask
 from flask.testing import FlaskClient
 from web_samples import token, value_of
 
-from edge.contract.errors import BundleError
+from edge.contract.errors import BundleError, StorageFullError
 from edge.screening.service import ScreeningService
 from edge.store.records import CHEST_XRAY, FINAL, RUNNING, SpecimenDetails
 from tests.support.drawn_radiographs import chest_png, draw_chest, load_drawn, write_dicom
@@ -215,3 +216,25 @@ def test_words_of_leaning_grow() -> None:
     found = [str(lean_words(value)) for value in (0.4, 0.85, 0.99)]
     assert [word.split()[3] for word in found] == ["weakly", "clearly", "strongly"]
     assert lean_words(None) == ""
+
+
+def test_disk_that_is_full_at_the_end_is_told_and_the_result_stored_later(
+    client: FlaskClient, service: ScreeningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*args: Any) -> None:
+        raise StorageFullError("the disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(service.store, "finish_specimen", no_room)
+        specimen_id = read(client, chest_png(SICK))
+        page = client.get(f"/specimens/{specimen_id}").text
+        assert value_of(page, "status") == "failed" and "are being read" not in page
+        assert "The result is not stored yet" in page and "disk is full" in page
+        assert "need not be sent again" in page and "Nothing found" not in page
+        listed = client.get("/specimens").text
+        assert "Nothing found" not in listed and "Failed" in listed
+        told = program(client.application, service.store, ["specimens"])
+        found = told.get(f"specimens/{specimen_id}").json
+        assert (found["status"], found["error"]) == ("failed", "the disk is full")
+    page = client.get(f"/specimens/{specimen_id}").text
+    assert value_of(page, "verdict") == "positive" and value_of(page, "status") == "done"

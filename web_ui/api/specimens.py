@@ -26,8 +26,9 @@ from web_ui.api.values import Field, FieldPage, Specimen, SpecimenPage
 from web_ui.context import context
 from web_ui.forms import MAX_FILES, clean_label
 from web_ui.guard import program
-from web_ui.presenter import SpecimenView, view_specimen, view_specimens
+from web_ui.presenter import SpecimenView
 from web_ui.starting import start, start_uploaded
+from web_ui.viewing import view_specimen, view_specimens
 
 _BUSY = {409: "Another specimen is at work, or the device may not screen."}
 
@@ -170,7 +171,7 @@ def specimen_value(view: SpecimenView) -> Specimen:
         task=record.task,
         source=record.source,
         status=view.status,
-        error=view.error,
+        error=view.error or view.unstored,
         started_utc=record.started_utc,
         finished_utc=record.finished_utc,
         patient_id=record.patient_id,

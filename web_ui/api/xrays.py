@@ -11,8 +11,8 @@ from web_ui.api.operations import PICTURES, Body, Created, Given, operation
 from web_ui.api.specimens import checked_label, details_of, specimen_value
 from web_ui.api.values import Specimen
 from web_ui.context import context
-from web_ui.presenter import view_specimen
 from web_ui.uploads import named_contents
+from web_ui.viewing import view_specimen
 
 # Beside the pictures a form has its fields and the lines between them.
 _FORM_BYTES = 1024 * 1024

@@ -183,6 +183,41 @@ def test_failure_on_the_way_is_never_negative(
     assert sign(store, specimen_id, "Ana", PROTOCOL).report["verdict"] == "inconclusive"
 
 
+def test_result_that_finds_no_room_is_stored_once_there_is_some(
+    service: XrayService, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full:
+        full.setattr(store, "finish_specimen", no_room)
+        first = read(service, chest_png(SICK))
+        second = read(service, chest_png(WELL))
+        assert "no room" in service.settle(first) and store.specimen(first).status == RUNNING
+    assert service.settle(first) == "" and verdict_of(store, first) == "positive"
+    assert service.settle(first) == "" and service.settle("none") == ""
+    # Of what nobody looks at, the next one takes care.
+    assert store.specimen(second).status == RUNNING
+    read(service, chest_png(WELL))
+    assert store.specimen(second).status == DONE
+
+
+def no_room(*args: Any) -> None:
+    raise StorageFullError("no room")
+
+
+def test_specimen_that_was_closed_meanwhile_is_left_alone(
+    service: XrayService, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full:
+        full.setattr(store, "finish_specimen", no_room)
+        specimen_id = read(service, chest_png(WELL))
+    store.recover()
+
+    def refuse(*args: Any) -> None:
+        raise ConflictError("signed already")
+
+    monkeypatch.setattr(store, "finish_specimen", refuse)
+    assert service.settle(specimen_id) == "" == service.settle(specimen_id)
+
+
 def test_bundle_that_is_lost_on_the_way_fails_the_specimen(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
