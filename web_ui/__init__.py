@@ -59,6 +59,7 @@ from web_ui.pictures import FieldImages
 from web_ui.secret_key import load_or_create_secret_key
 from web_ui.seen import note_sights
 from web_ui.sessions import Sessions
+from web_ui.sharper_views import SharperViews
 from web_ui.single_pictures import open_pictures
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def create_app(
 
     Args:
         service: does the work; its store's home is where the page keeps its key.
-        enhancer: makes sharper views of suspect cells; without it the page offers none.
+        enhancer: makes sharper views of suspect cells until another is chosen; without it the page
+            offers none.
         sender: sends results by itself; without it the page shows the queue alone.
         upload_dir: where uploaded fields wait for the service; None for a folder in that home.
         max_upload_bytes: largest request; more is answered with 413.
@@ -148,7 +150,7 @@ def create_app(
         fields,
         Jobs(home),
         open_pictures(service.store, load_bundle),
-        enhancer,
+        SharperViews(home, enhancer),
         sender=sender,
         sessions=Sessions(page),
     )
@@ -164,7 +166,8 @@ def create_app(
     compress_answers(app)
     protect_responses(app)
     dress(app, page.language if page else "")
-    app.jinja_env.globals["enhancer"] = enhancer
+    # A function: what was put into a template's globals stays in its macros.
+    app.jinja_env.globals["enhancer"] = lambda: here.sharper.current
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     errors.register(app)

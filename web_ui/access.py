@@ -186,7 +186,8 @@ RULES: dict[str, Rule] = {
     "tally.show": seen("specimen.seen", REVIEWER),
     "tally.add": REVIEWERS,
     "theme.choose": PUBLIC,
-    "today.show": OPERATORS,
+    # It lists results, as the history does.
+    "today.show": seen("specimens.seen"),
     "waiting.show": seen("specimens.seen"),
     "xrays.create": OPERATORS,
     "xrays.heat": OPERATORS,

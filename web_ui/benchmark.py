@@ -65,7 +65,7 @@ def run() -> AnyResponse:
         remove_oldest(store.home)
     out = folder / f"{record_name(store.now())}.json"
     words = ["-m", "edge.bench.child", str(out), "--runs", str(runs), "--fields", str(fields)]
-    device().bench.start(words)
+    device().bench.start([*words, *device().flags])
     Audit(store).write(person(), STARTED, "benchmark", {"runs": runs, "fields": fields})
     return redirect(url_for(".show"), 303)
 

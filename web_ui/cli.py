@@ -15,11 +15,10 @@ import click
 
 from edge.cameras.device import device_camera
 from edge.certificate import load_or_create_certificate
-from edge.commands.shared import accelerator_options, device_config
+from edge.commands.shared import accelerator_flags, accelerator_options, device_config
 from edge.config import data_home, load_config
 from edge.contract.errors import ClinicScopeError, ConfigError, StoreError
-from edge.enhancement.enhancer import Enhancer
-from edge.installed import has_enhancer, load_enhancer, load_screener
+from edge.installed import load_screener
 from edge.interop.settings import InteropSettings
 from edge.log_file import keep_log
 from edge.screening.lock import own_device
@@ -36,6 +35,7 @@ from web_ui.restarting import Restart, replace_process
 from web_ui.serve import serve
 from web_ui.setup_code import FILE as SETUP_CODE_FILE
 from web_ui.setup_code import code_in_force
+from web_ui.sharper_views import open_enhancer
 from web_ui.single_pictures import active_bundle
 from web_ui.tls import server_context
 
@@ -104,11 +104,11 @@ def run_owned(home: Path, host: str, port: int, tls: bool, restart: Restart) -> 
         app = create_app(
             service,
             sender=sender,
-            enhancer=open_enhancer(home),
+            enhancer=open_enhancer(home, device_config(home)),
             page=device_config(home).page,
             secure=bool(secure),
             load_bundle=active_bundle(home, device_config(home).accelerators),
-            device=device_of(service.store, device_config(home), restart),
+            device=device_of(service.store, device_config(home), restart, accelerator_flags()),
         )
         settle_objects()
         with closing(parts_of(app).pictures.worker):
@@ -173,18 +173,3 @@ def open_sender(home: Path, store: Store) -> Sender:
     sender = Sender(store, settings)
     sender.start()
     return sender
-
-
-def open_enhancer(home: Path) -> Enhancer | None:
-    """What makes sharper views; None where there is none, or where it fails its golden tensors.
-
-    Screening does not need it, so a broken one is said in the log and by `doctor`.
-    """
-    config = device_config(home)
-    if not has_enhancer(home, config):
-        return None
-    try:
-        return load_enhancer(home, config)
-    except ClinicScopeError as error:
-        log.warning("the page shows no sharper views: %s", error)
-        return None

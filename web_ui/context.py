@@ -16,10 +16,10 @@ from web_ui.jobs import Jobs
 from web_ui.metrics.meter import Meter
 from web_ui.pictures import FieldImages
 from web_ui.sessions import Sessions
+from web_ui.sharper_views import SharperViews
 from web_ui.single_pictures import SinglePictures
 
 if TYPE_CHECKING:
-    from edge.enhancement.enhancer import Enhancer
     from edge.screening.service import ScreeningService
     from edge.store.store import Store
     from edge.sync.sender import Sender
@@ -34,7 +34,7 @@ class Context:
     Attributes:
         jobs: exports and backups.
         pictures: reads single pictures and chest X-rays.
-        enhancer: makes the sharper views; None where the device has none.
+        sharper: makes the sharper views of cells.
         sender: sends results by itself; None where nothing does.
         previews: what the camera sees, encoded.
         streams: who watches it move.
@@ -49,7 +49,7 @@ class Context:
     images: FieldImages
     jobs: Jobs
     pictures: SinglePictures
-    enhancer: Enhancer | None = None
+    sharper: SharperViews
     sender: Sender | None = None
     starting: threading.Lock = field(default_factory=threading.Lock)
     previews: PreviewJpegs = field(default_factory=PreviewJpegs)

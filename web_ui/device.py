@@ -30,6 +30,7 @@ class Device:
         doctor: makes all checks of health.
         bench: measures how fast this device is.
         restart: starts the service anew.
+        flags: of the command line, for what computes; what is started here gets them, too.
         set_clock: sets the clock of the system; see `edge.clock.set_clock`.
     """
 
@@ -37,11 +38,15 @@ class Device:
     doctor: ChildRun
     bench: ChildRun
     restart: Restart = field(default_factory=Restart)
+    flags: tuple[str, ...] = ()
     set_clock: Callable[[datetime], None] = set_clock
 
 
 def device_of(
-    store: Store, config: DeviceConfig | None = None, restart: Restart | None = None
+    store: Store,
+    config: DeviceConfig | None = None,
+    restart: Restart | None = None,
+    flags: tuple[str, ...] = (),
 ) -> Device:
     """The device that these records are on.
 
@@ -49,13 +54,14 @@ def device_of(
         store: its home is the data directory.
         config: what the service was started with; None for what config.toml says.
         restart: starts the service anew; None for a wish that ends this process.
+        flags: --accelerator and --delegate, as the service was started with them.
 
     Raises:
         ConfigError: config.toml is wrong.
     """
     home = store.home
     doctor, bench = (ChildRun(home, store.now) for _ in range(2))
-    return Device(LiveConfig(home, config), doctor, bench, restart or Restart())
+    return Device(LiveConfig(home, config), doctor, bench, restart or Restart(), flags)
 
 
 def attach_device(app: Flask, device: Device) -> None:

@@ -116,14 +116,17 @@ def heat_image(specimen_id: str, cell_id: int) -> Response:
 @blueprint.get("/cells/<int:cell_id>/enhanced.jpg")
 def enhanced_image(specimen_id: str, cell_id: int) -> Response:
     """A suspect cell made sharper, to look at; there is none on a device without enhancer."""
-    enhancer = context().enhancer
+    sharper = context().sharper
+    enhancer = sharper.current
     if enhancer is None:
         raise NotFoundError("this device has no enhancer")
     cell, field = _cell(specimen_id, cell_id)
-    return _picture(
-        f"{_stamp(field)}-e{cell_id}-{enhancer.bundle.sha256[:12]}",
-        lambda: sharper_jpeg(context().images.read(field), cell, enhancer),
-    )
+
+    def make() -> bytes:
+        image = context().images.read(field)
+        return sharper.make(lambda used: sharper_jpeg(image, cell, used))
+
+    return _picture(f"{_stamp(field)}-e{cell_id}-{enhancer.bundle.sha256[:12]}", make)
 
 
 @blueprint.get("/fields/<int:index>/objects/<int:number>.jpg")

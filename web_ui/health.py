@@ -183,7 +183,7 @@ def _live_camera(found: Check) -> Check:
 
 def _begin() -> None:
     try:
-        device().doctor.start(_DOCTOR)
+        device().doctor.start((*_DOCTOR, *device().flags))
     except BusyError:
         return  # Another page was quicker.
 

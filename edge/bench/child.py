@@ -9,8 +9,10 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from edge.accelerators.settings import with_flags
 from edge.bench.record import Plan, make_record
 from edge.bench.schema import OPENING
 from edge.config import data_home, load_config
@@ -24,18 +26,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measures; returns the exit code."""
     words = _parser().parse_args(argv)
     try:
-        measure(words.out, words.runs, words.fields)
+        measure(words.out, words.runs, words.fields, words.accelerator, words.delegate)
     except ClinicScopeError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     return 0
 
 
-def measure(out: Path, runs: int, fields: int) -> None:
+def measure(
+    out: Path, runs: int, fields: int, accelerator: str | None = None, delegate: str | None = None
+) -> None:
     """Writes the record of the active bundle to `out`; as `clinicscope bench` does."""
     _tell(OPENING)
     home = data_home()
     config = load_config(home, threads=1)
+    wanted = with_flags(config.accelerators, accelerator, delegate)
+    config = replace(config, accelerators=wanted)
     opened = load_any(home, config)
     plan = Plan(runs=runs, fields=fields, home=home, protocol=config.protocol)
     record = make_record(opened, plan, _tell)
@@ -53,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("out", type=Path)
     parser.add_argument("--runs", type=int, required=True)
     parser.add_argument("--fields", type=int, required=True)
+    parser.add_argument("--accelerator")
+    parser.add_argument("--delegate")
     return parser
 
 

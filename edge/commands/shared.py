@@ -58,6 +58,13 @@ def accelerator_options(command: F) -> F:
     return command
 
 
+def accelerator_flags() -> tuple[str, ...]:
+    """--accelerator and --delegate as the command at work got them, for one that it starts."""
+    meta = click.get_current_context().meta
+    given = (("--accelerator", meta.get(_ACCELERATOR)), ("--delegate", meta.get(_DELEGATE)))
+    return tuple(word for name, value in given if value for word in (name, value))
+
+
 def model_options(command: F) -> F:
     """--bundle, --runtime, --threads, --accelerator and --delegate."""
     command = accelerator_options(command)

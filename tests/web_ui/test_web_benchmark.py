@@ -53,6 +53,14 @@ def send(client: FlaskClient, address: str, **form: str) -> Any:
     return client.post(address, data={"csrf_token": token(client), **form})
 
 
+def test_child_takes_the_flags_of_the_service(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [str(tmp_path / "out.json"), "--runs", "1", "--fields", "1", "--accelerator", "cpu"]
+    assert child.main([*words, "--delegate", "/x.so?nothing"]) == 3
+    assert "options of --delegate are 'nothing'" in capsys.readouterr().err
+
+
 def test_measured_in_a_child_and_seen(
     client: FlaskClient, app: Flask, service: ScreeningService, monkeypatch: pytest.MonkeyPatch
 ) -> None:

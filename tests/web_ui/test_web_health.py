@@ -20,8 +20,10 @@ from edge.log_file import LOG_FILE, LOGS_FOLDER
 from edge.screening.service import ScreeningService
 from edge.store.audit import Audit
 from edge.store.users import OPERATOR
-from web_ui import health
+from tests.support.people import logged_in
+from web_ui import create_app, health
 from web_ui.child_run import ChildRun, ChildState, end_children
+from web_ui.device import device_of
 
 CHECKS = [
     {"name": "disk", "state": "ok", "detail": "9.0 GB free", "advice": ""},
@@ -57,6 +59,18 @@ def test_the_first_look_begins_the_checks_and_the_page_follows_them(
     form = {"csrf_token": token(client, "/health")}
     assert client.post("/health/check", data=form).status_code == 303
     assert doctor.wait(20).exit_code == 3
+
+
+def test_the_checks_compute_with_what_the_service_was_told(
+    service: ScreeningService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = "import sys, json; sys.exit(json.dumps(sys.argv[1:]))"
+    monkeypatch.setattr(health, "_DOCTOR", ("-c", told, "doctor", "--json"))
+    flags = ("--accelerator", "cpu", "--delegate", "/x.so?a=b")
+    app = create_app(service, device=device_of(service.store, flags=flags))
+    logged_in(app).get("/health")
+    state = app.extensions["clinicscope.device"].doctor.wait(20)
+    assert json.loads(state.error) == ["doctor", "--json", *flags]
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,11 @@ def test_lists_of_results_leave_a_line_and_the_log_is_the_admins(
     operator = client_as("operator", "Ben")
     assert operator.get("/specimens?q=S-1").status_code == 200
     assert operator.get("/to-review").status_code == 200
+    assert operator.get("/").status_code == operator.get("/").status_code == 200
     assert seen(service) == [
         ("Ben", "specimens.seen", "/specimens"),
         ("Ben", "specimens.seen", "/to-review"),
+        ("Ben", "specimens.seen", "/"),
     ]
     assert "specimens.seen" not in operator.get("/records").text
     assert "specimens.seen" in client.get("/records").text
@@ -68,7 +70,7 @@ def test_what_was_not_shown_was_not_seen(
     operator = client_as("operator", "Ben")
     assert operator.get(f"/specimens/{specimen_id}/review").status_code == 403
     assert client.get("/specimens/none").status_code == 404
-    assert operator.get("/").status_code == 200
+    assert operator.get("/about").status_code == 200
     assert seen(service) == []
 
 

@@ -381,11 +381,18 @@ def test_a_model_that_is_altered_is_neither_shown_as_sound_nor_used(
     assert status == 422
 
 
-def test_a_network_of_pictures_waits_for_a_restart(client: FlaskClient, home: Path) -> None:
+def test_the_sharper_view_follows_the_choice_at_once(client: FlaskClient, home: Path) -> None:
     install_version(home, 0, "malaria-superres-1")
+    assert "None: no enhancer is installed" in client.get("/about").text
     status, page = post(client, "/settings/models/malaria-superres-0/activate")
-    assert status == 303 and "after a restart" in page
-    assert 'data-testid="pending"' in client.get("/settings").text
+    assert status == 303 and "after a restart" not in page
+    assert "malaria-superres-0" in client.get("/about").text
+    assert 'data-testid="pending"' not in client.get("/settings").text
+    assert post(client, "/settings/models/malaria-superres-1/activate")[0] == 303
+    about = client.get("/about").text
+    assert "malaria-superres-1" in about and "malaria-superres-0" not in about
+    assert post(client, "/settings/models/roll-back", task="malaria-superres")[0] == 303
+    assert "malaria-superres-0" in client.get("/about").text
 
 
 def test_a_network_that_cannot_be_opened_beside_the_old_one_waits_for_a_restart(

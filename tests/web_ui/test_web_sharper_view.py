@@ -12,6 +12,7 @@ from web_samples import ScriptedScreener, field_png, screen_uploads
 
 from edge.analysis.explain import cell_square
 from edge.config import DeviceConfig
+from edge.contract.errors import NotFoundError
 from edge.contract.images import decode_image
 from edge.enhancement.enhancer import Enhancer
 from edge.enhancement.view import SHARPER_PX, sharper_view
@@ -21,7 +22,8 @@ from edge.store.records import DISPUTED
 from tests.support.drawn_enhancer import write_enhancer_bundle
 from tests.support.people import logged_in
 from web_ui import create_app
-from web_ui.cli import open_enhancer
+from web_ui.context import parts_of
+from web_ui.sharper_views import open_enhancer
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,31 @@ def test_view_shows_the_fields_own_pixels_and_the_band_leaves_the_cell_alone(
         assert sharper_view(field, *box, enhancer).shape == (SHARPER_PX, SHARPER_PX, 3)
 
 
+def test_another_bundle_is_another_address_and_the_old_one_is_closed(
+    service: ScreeningService, screener: ScriptedScreener, tmp_path: Path
+) -> None:
+    home = service.store.home
+    first = prove_enhancer(write_enhancer_bundle(tmp_path / "first"), DeviceConfig())
+    app = create_app(service, enhancer=first)
+    client, views = logged_in(app), parts_of(app).sharper
+    specimen_id = screen_uploads(client, service, [(io.BytesIO(field_png()), "a.png")])
+    address = f"/specimens/{specimen_id}"
+    assert f"/enhanced.jpg?of={first.bundle.sha256[:12]}" in client.get(address).text
+    write_enhancer_bundle(home / "bundles/drawn", version=90)
+    views.reopen(DeviceConfig())
+    second = views.current
+    assert second is not None and second.bundle.sha256 != first.bundle.sha256
+    assert f"/enhanced.jpg?of={second.bundle.sha256[:12]}" in client.get(address).text
+    cell = service.store.suspect_cells(specimen_id)[0].cell_id
+    assert client.get(f"{address}/cells/{cell}/enhanced.jpg").status_code == 200
+    # One that is altered is no choice; the page goes on without.
+    (home / "bundles/drawn/golden/image.npy").write_bytes(b"altered")
+    views.reopen(DeviceConfig())
+    assert views.current is None and "/enhanced.jpg" not in client.get(address).text
+    with pytest.raises(NotFoundError):
+        views.make(lambda enhancer: enhancer)
+
+
 def test_calls_and_counts_are_the_same_with_it_and_without(
     sharp: FlaskClient, client: FlaskClient, service: ScreeningService, specimen_id: str
 ) -> None:
@@ -128,8 +155,8 @@ def test_appliance_goes_on_without_a_broken_one(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     bundle = write_enhancer_bundle(tmp_path / "home/bundles/drawn", version=90).path
-    opened = open_enhancer(tmp_path / "home")
+    opened = open_enhancer(tmp_path / "home", DeviceConfig())
     assert opened is not None and opened.ran_on.bundle_id == "drawn-superres-1"
     (bundle / "golden/image.npy").write_bytes(b"altered")
-    assert open_enhancer(tmp_path / "home") is None
+    assert open_enhancer(tmp_path / "home", DeviceConfig()) is None
     assert "no sharper views" in caplog.text

@@ -88,7 +88,7 @@ def _switch(change: Callable[[], InstalledBundle]) -> None:
     if changed.task in _OF_SERVICE:
         _reload()
     elif changed.task == MALARIA_SUPERRES:
-        device().live.needs_restart = True
+        context().sharper.reopen(device().live.current)
     context().pictures.worker.forget()  # the next picture takes what is active then
 
 

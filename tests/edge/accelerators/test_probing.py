@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from edge.accelerators import AcceleratorSettings, probe
 from edge.accelerators.libraries import (
@@ -18,6 +21,7 @@ from edge.accelerators.plan import plan
 from edge.accelerators.probing import ACCELERATORS, PROVIDERS, keys_of, probe_one
 from edge.accelerators.proof import list_edgetpus
 from edge.accelerators.settings import with_flags
+from edge.commands.shared import accelerator_flags, accelerator_options
 from edge.config import DeviceConfig, load_config
 from edge.contract.errors import ConfigError, RuntimeUnavailableError
 from edge.runtimes.base import RUNTIMES
@@ -179,3 +183,15 @@ def test_plan_keeps_to_the_runtimes_that_are_allowed() -> None:
 
 def test_default_config_asks_for_nothing() -> None:
     assert DeviceConfig().accelerators == AcceleratorSettings()
+
+
+def test_flags_go_on_to_what_a_command_starts() -> None:
+    @click.command()
+    @accelerator_options
+    def command() -> None:
+        click.echo(json.dumps(accelerator_flags()))
+
+    given = ["--delegate", "/b.so?a=b", "--accelerator", "cpu"]
+    told = CliRunner().invoke(command, given)
+    assert json.loads(told.output) == ["--accelerator", "cpu", "--delegate", "/b.so?a=b"]
+    assert json.loads(CliRunner().invoke(command).output) == []
