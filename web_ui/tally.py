@@ -33,10 +33,16 @@ def show(specimen_id: str) -> str:
 def density(specimen_id: str) -> str:
     """What the counts so far mean; the part of the page that changes."""
     context().store.specimen(specimen_id)
+    if _is_empty(request.args):
+        return render_template("_density.html")
     try:
         return render_template("_density.html", count=_count(request.args))
     except DataError as error:
         return render_template("_density.html", problem=said(f"{error}."))
+
+
+def _is_empty(form: Mapping[str, str]) -> bool:
+    return all(form.get(name, "").strip() in ("", "0") for name in COUNTS)
 
 
 @blueprint.post("")

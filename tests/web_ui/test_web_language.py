@@ -115,6 +115,13 @@ def test_result_is_told_in_the_language(
         assert english not in shown, english
 
 
+def test_words_in_a_template_are_not_kept_in_the_first_language(client: FlaskClient) -> None:
+    choose(client, "en")
+    assert "<b>Reviewer</b>" in page_of(client, "/settings/users")
+    choose(client, "ar")
+    assert "<b>Reviewer</b>" not in page_of(client, "/settings/users")
+
+
 def test_english_is_not_called_unreviewed(client: FlaskClient) -> None:
     assert "not-reviewed" not in page_of(client)
 

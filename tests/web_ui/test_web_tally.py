@@ -83,6 +83,12 @@ def test_wrong_counts_are_refused_and_kept_in_the_form(
         assert "<script>alert" not in part.text
 
 
+def test_nothing_counted_yet_is_no_mistake(client: FlaskClient, specimen_id: str) -> None:
+    asked = {"smear": "thick", "parasites": "0", "gametocytes": "", "wbc_counted": "0"}
+    part = client.get(f"/specimens/{specimen_id}/tally/density", query_string=asked).text
+    assert "The density appears here as you count." in part and "tally-problem" not in part
+
+
 def test_parasites_that_a_person_counted_make_the_result_positive(
     client: FlaskClient, service: ScreeningService, screener: ScriptedScreener
 ) -> None:
