@@ -17,6 +17,26 @@ from edge.cli import main
 from edge.installed import SHIPPED_DIR
 
 SHIPPED = SHIPPED_DIR / "malaria-cells-5"
+# Whose files take longest: they fit networks, drive a browser, or kill programs.
+SLOW = {"compress", "durability", "e2e", "interop", "load", "soak", "train"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Files go to test processes in the order below, not by how many tests they have."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow files first, so that no process ends long after the others; by name, so that browsers
+    and fits, which wait and compute, come by turns."""
+    here = Path(__file__).parent
+
+    def turn(item: pytest.Item) -> tuple[bool, str]:
+        room = item.path.relative_to(here).parts[0] if item.path.is_relative_to(here) else ""
+        return room not in SLOW, item.path.name
+
+    items.sort(key=turn)
 
 
 @pytest.fixture()

@@ -19,6 +19,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from edge.store.store import Store
+from edge.store.users import Users
+
 ADMIN, PASSWORD = "Ana", "blue kettle ladder"
 _PROGRAM = (sys.executable, "-c", "from edge.cli import script; script()")
 # A machine without network must not be asked for updates and the like.
@@ -42,16 +45,9 @@ def free_port() -> int:
 
 
 def add_user(home: Path, name: str = ADMIN, role: str = "admin") -> None:
-    """A person with the tests' password, by the program itself."""
-    subprocess.run(
-        [*_PROGRAM, "users", "add", name, "--role", role, "--password-stdin"],
-        env={**os.environ, "CLINICSCOPE_HOME": str(home)},
-        input=PASSWORD + "\n",
-        text=True,
-        check=True,
-        stdout=subprocess.DEVNULL,
-        timeout=60,
-    )
+    """A person with the tests' password."""
+    with closing(Store(home)) as store:
+        Users(store).add(name, role, PASSWORD, "test")
 
 
 def has_users(home: Path) -> bool:

@@ -41,14 +41,8 @@ def undisturbed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     root = tmp_path_factory.mktemp("undisturbed")
     recipe = root / "tiny.toml"
     recipe.write_text(TINY_RECIPE.replace("[fit]", "dropout = 0.3\n\n[fit]"))
-    finish(recipe, root / "run", data)
+    fit(load_recipe(str(recipe)), root / "run", data=data)
     return recipe, root / "run"
-
-
-def finish(recipe: Path, run: Path, data: Path) -> None:
-    child = start_fit(recipe, run, data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    out, _ = child.communicate(timeout=200)
-    assert child.returncode == 0, out
 
 
 def weights_of(recipe: Path, run: Path) -> list[np.ndarray]:
@@ -80,7 +74,7 @@ def test_killed_fit_goes_on_to_the_weights_of_an_undisturbed_one(
     assert child.wait() == -signal.SIGKILL
     assert not (run / "model.weights.h5").exists()
     assert 1 <= len(read_log(run / "log.csv")) < 4
-    finish(recipe, run, data)
+    fit(load_recipe(str(recipe)), run, data=data)
     assert_same_run(recipe, undisturbed[1], run)
 
 
@@ -103,7 +97,7 @@ def test_full_disk_is_named_and_the_fit_goes_on_afterwards(
     assert "cannot be written" in words
     assert "free some space and run again" in words
     assert not (run / "model.weights.h5").exists()
-    finish(recipe, run, data)
+    fit(load_recipe(str(recipe)), run, data=data)
     assert_same_run(recipe, undisturbed[1], run)
 
 

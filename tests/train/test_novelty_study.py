@@ -17,6 +17,7 @@ from tests.support.drawn_task import PLAIN, drawn_task, reconstructing, tiny_rec
 from train.bootstrap import curve_rows, draw_weights
 from train.evaluate import auc
 from train.fit import fit
+from train.novelty import baselines
 from train.novelty.baselines import Pca, saturation_scores
 from train.novelty.combined import (
     combine_alike,
@@ -209,6 +210,8 @@ def test_command_writes_three_studies_and_a_page(
     clinicscope: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    # An eighth of a second where 32 px take six.
+    monkeypatch.setattr(baselines, "PCA_SIDE_PX", 16)
     run, classifier = fit_both(data, tmp_path)
     words = ["train", "novelty", run, "--classifier", classifier, "--away", "nih-cells"]
     code, out, err = clinicscope(
