@@ -144,7 +144,7 @@ def _row(key: tuple[str, str], first: Interval, second: Interval, barred: bool) 
     outcome = "higher" if unit == "ratio" else "slower"
     if ratio < 1:
         outcome = "lower" if unit == "ratio" else "faster"
-    claim = f"{abs(ratio - 1):.1%} {outcome}"
+    claim = f"{100 * abs(ratio - 1):.1f} % {outcome}"
     if first.overlaps(second):
         claim = NO_CHANGE
     elif barred:

@@ -48,7 +48,8 @@ def _cost_lines(record: Record) -> Iterator[str]:
         low, high = (100 * (value - 1) for value in (each.ratio.low, each.ratio.high))
         yield (
             f"overhead of a call of {each.batch}: {100 * (each.ratio.value - 1):+.1f} % "
-            f"({low:+.1f} to {high:+.1f}), {each.extra_us:+.1f} us; target {each.target:.0%}"
+            f"({low:+.1f} to {high:+.1f}), {each.extra_us:+.1f} us; target "
+            f"{100 * each.target:.0f} %"
         )
     for proof in record.proof:
         yield (
@@ -56,7 +57,7 @@ def _cost_lines(record: Record) -> Iterator[str]:
             f"in {proof.partitions} delegated parts; left: {', '.join(proof.left_ops) or 'none'}"
         )
     found = record.agreement
-    alike = "" if found.calls_agree is None else f", {found.calls_agree:.2%} called alike"
+    alike = "" if found.calls_agree is None else f", {100 * found.calls_agree:.2f} % called alike"
     yield f"agreement, {found.kind}: {found.n_cells} images within {found.most_abs}{alike}"
 
 
@@ -65,7 +66,7 @@ def _long_lines(record: Record) -> Iterator[str]:
         one = record.sustained
         yield (
             f"sustained {one.seconds / 60:.1f} minutes, {one.what}: {one.burst_ms} ms at first, "
-            f"{one.steady_ms} ms at last ({one.drift:+.1%})"
+            f"{one.steady_ms} ms at last ({100 * one.drift:+.1f} %)"
         )
     if record.single_stream:
         stream = record.single_stream

@@ -98,7 +98,7 @@ def _clock(before: Sensors, after: Sensors) -> Iterator[str]:
     elif after.clocks_mhz and after.most_clocks_mhz:
         share = min(after.clocks_mhz) / max(after.most_clocks_mhz)
         if share < LEAST_CLOCK:
-            yield f"a core ran at {share:.0%} of its highest clock at the end"
+            yield f"a core ran at {100 * share:.0f} % of its highest clock at the end"
     if before.hottest_c is not None and after.hottest_c is not None:
         warmer = after.hottest_c - before.hottest_c
         if warmer > MOST_WARMING_C:
@@ -118,9 +118,10 @@ def _timing(facts: Facts) -> Iterator[str]:
         yield f"too few runs: {facts.runs}, at least {LEAST_RUNS} are needed"
     if abs(facts.drift) > MOST_DRIFT:
         slower = "slower" if facts.drift > 0 else "faster"
-        yield f"drift: calls were {abs(facts.drift):.0%} {slower} at the end than at the start"
+        drift = f"{100 * abs(facts.drift):.0f} %"
+        yield f"drift: calls were {drift} {slower} at the end than at the start"
     if facts.unsteadiness > MOST_UNSTEADY:
-        yield f"unsteady: medians of the blocks span {facts.unsteadiness:.0%}"
+        yield f"unsteady: medians of the blocks span {100 * facts.unsteadiness:.0f} %"
 
 
 def _network(facts: Facts) -> Iterator[str]:
@@ -128,13 +129,15 @@ def _network(facts: Facts) -> Iterator[str]:
         why = f" ({facts.ran_on.fallback_why})" if facts.ran_on.fallback_why else ""
         yield f"fallback: {facts.ran_on.runtime}/{facts.ran_on.accelerator} stood in{why}"
     found = facts.agreement
-    if found.kind == FLOAT and (found.calls_agree or 0.0) < LEAST_CALLS_AGREE:
-        yield f"INT8 and float call only {found.calls_agree:.1%} of the cells alike"
+    alike = found.calls_agree or 0.0
+    if found.kind == FLOAT and alike < LEAST_CALLS_AGREE:
+        yield f"INT8 and float call only {100 * alike:.1f} % of the cells alike"
 
 
 def _long_runs(facts: Facts) -> Iterator[str]:
     if facts.sustained and facts.sustained.drift > MOST_SLOWED:
-        yield f"thermal drift: {facts.sustained.drift:.0%} slower once warm than at the start"
+        slower = f"{100 * facts.sustained.drift:.0f} % slower"
+        yield f"thermal drift: {slower} once warm than at the start"
     if facts.sustained and (
         told := {name for w in facts.sustained.windows for name in w.throttled}
     ):

@@ -101,7 +101,7 @@ def _echo_enhancer(enhancer: Enhancer) -> None:
 def _echo_parity(name: str, parity: Parity | None) -> None:
     for run in parity.runtimes if parity else ():
         click.echo(
-            f"{name:11} {run.runtime}, {run.format}: {run.calls_agree_fraction:.2%} of "
+            f"{name:11} {run.runtime}, {run.format}: {100 * run.calls_agree_fraction:.2f} % of "
             f"{run.n_cells:,} calls as float, logits within {run.logit_max_abs_difference:.3f}"
         )
 
@@ -110,13 +110,13 @@ def _echo_novelty(novelty: Novelty, threshold: float | None) -> None:
     """The second opinion, where the bundle has one."""
     false_alarm, false_refusal = novelty.false_alarm, novelty.false_refusal
     click.echo(
-        f"novelty     {threshold} ({novelty.rule}); false alarms in {false_alarm.rate:.2%} of "
-        f"{false_alarm.n_cells:,} healthy cells"
+        f"novelty     {threshold} ({novelty.rule}); false alarms in "
+        f"{100 * false_alarm.rate:.2f} % of {false_alarm.n_cells:,} healthy cells"
     )
     click.echo(
-        f"foreign     {novelty.foreign_threshold}; {false_refusal.rate:.2%} of "
+        f"foreign     {novelty.foreign_threshold}; {100 * false_refusal.rate:.2f} % of "
         f"{false_refusal.n_cells:,} red cells refused; a field with more than "
-        f"{novelty.most_foreign_share:.0%} of its cells foreign is no smear"
+        f"{100 * novelty.most_foreign_share:.0f} % of its cells foreign is no smear"
     )
     _echo_parity("parity, 2nd", novelty.parity)
 
@@ -128,14 +128,15 @@ def _echo_finder(finder: Finder) -> None:
         f"fitted on {finder.fitted_on}"
     )
     click.echo(
-        f"parity      finds {parity.recall_int8:.2%} of {parity.n_cells:,} cells of "
-        f"{parity.n_fields} fields, float {parity.recall_float:.2%}; labelled are "
-        f"{parity.precision_int8:.2%} of what it finds, float {parity.precision_float:.2%}"
+        f"parity      finds {100 * parity.recall_int8:.2f} % of {parity.n_cells:,} cells of "
+        f"{parity.n_fields} fields, float {100 * parity.recall_float:.2f} %; labelled are "
+        f"{100 * parity.precision_int8:.2f} % of what it finds, float "
+        f"{100 * parity.precision_float:.2f} %"
     )
     for run in parity.runtimes:
         click.echo(
-            f"parity      {run.runtime}, {run.format}: {run.cells_agree_fraction:.2%} of the cells "
-            "as float"
+            f"parity      {run.runtime}, {run.format}: {100 * run.cells_agree_fraction:.2f} % of "
+            "the cells as float"
         )
 
 

@@ -124,13 +124,16 @@ def coverage(
 
 
 def _line(one: Coverage) -> str:
-    bounds = f"{one.low:.2%}" if one.low == one.high else f"{one.low:.2%} to {one.high:.2%}"
+    bounds = f"{100 * one.low:.2f} %"
+    if one.low != one.high:
+        bounds += f" to {100 * one.high:.2f} %"
+    below, above = one.below / one.slides, one.above / one.slides
     verdicts = ", ".join(f"{count:,} {verdict}" for verdict, count in sorted(one.verdicts.items()))
     return (
-        f"{bounds:>16}: {one.coverage:.2%} hold it ({one.coverage_low:.2%} to "
-        f"{one.coverage_high:.2%}){'' if one.within else ', OUTSIDE 93 to 97 %'}; end below "
-        f"{one.below / one.slides:.2%}, begin above {one.above / one.slides:.2%}; median width "
-        f"{one.median_width:.3%}{f'; {verdicts}' if verdicts else ''}"
+        f"{bounds:>16}: {100 * one.coverage:.2f} % hold it ({100 * one.coverage_low:.2f} % to "
+        f"{100 * one.coverage_high:.2f} %){'' if one.within else ', OUTSIDE 93 to 97 %'}; end "
+        f"below {100 * below:.2f} %, begin above {100 * above:.2f} %; median width "
+        f"{100 * one.median_width:.3f} %{f'; {verdicts}' if verdicts else ''}"
     )
 
 
@@ -146,9 +149,10 @@ def _agreement_line(name: str, one: Agreement) -> str:
 
 
 def _share(share: Share) -> str:
-    if share.share is None:
+    if share.share is None or share.low is None or share.high is None:
         return "not known"
-    return f"{share.share:.0%} ({share.low:.0%} to {share.high:.0%} of {share.of:,})"
+    bounds = f"{100 * share.low:.0f} % to {100 * share.high:.0f} %"
+    return f"{100 * share.share:.0f} % ({bounds} of {share.of:,})"
 
 
 def _density(density: DensityAgreement) -> str:

@@ -158,10 +158,11 @@ def screen_all(
 def print_slide(slide: SlideReport, *, to_stderr: bool) -> None:
     """The verdict for a person."""
     interval = ""
-    if slide.parasitaemia_fraction is not None:
+    estimate, low, high = slide.parasitaemia_fraction, slide.ci_low, slide.ci_high
+    if estimate is not None and low is not None and high is not None:
         interval = (
-            f"\nparasitaemia {slide.parasitaemia_fraction:.2%} "
-            f"(95 % interval {slide.ci_low:.2%} to {slide.ci_high:.2%}){density_line(slide)}"
+            f"\nparasitaemia {100 * estimate:.2f} % "
+            f"(95 % interval {100 * low:.2f} % to {100 * high:.2f} %){density_line(slide)}"
         )
     more = ""
     if slide.more_fields:

@@ -98,13 +98,11 @@ def _decide_all_judged(
         return "inconclusive", f"{none}. {short}"
     if interval.high > protocol.negative_limit_fraction:
         return "inconclusive", (
-            f"{none}; a parasitaemia of up to {interval.high:.1%} cannot be excluded: read more "
-            "fields."
+            f"{none}; a parasitaemia of up to {100 * interval.high:.1f} % cannot be excluded: "
+            "read more fields."
         )
-    return "negative", (
-        f"{none}; of {counts.rbc_count:,} red cells, a parasitaemia above {interval.high:.2%} is "
-        "excluded at 95 %."
-    )
+    excluded = f"a parasitaemia above {100 * interval.high:.2f} % is excluded at 95 %"
+    return "negative", f"{none}; of {counts.rbc_count:,} red cells, {excluded}."
 
 
 def _by_person(persons: Sequence[PersonCount], machine_why: str) -> tuple[str, str] | None:

@@ -29,14 +29,15 @@ def decide(tally: Tally, interval: Interval | None, protocol: Protocol) -> tuple
     short = too_few(tally.rbc_count, tally.fields_read, interval, protocol)
     if short:
         return "inconclusive", short
-    excluded = f"a parasitaemia of up to {interval.high:.1%} cannot be excluded"
+    excluded = f"a parasitaemia of up to {100 * interval.high:.1f} % cannot be excluded"
     if tally.positive_count or tally.uncounted_suspects:
         # One parasite makes a slide positive, so nobody may call it negative over a suspect cell.
         others = _uncounted(tally)
         return "inconclusive", f"{counted}{others}; {excluded}: have the suspect cells reviewed."
     if interval.high > protocol.negative_limit_fraction:
         return "inconclusive", f"{counted}; {excluded}: read more fields."
-    return "negative", f"{counted}; a parasitaemia above {interval.high:.2%} is excluded at 95 %."
+    excluded = f"a parasitaemia above {100 * interval.high:.2f} % is excluded at 95 %"
+    return "negative", f"{counted}; {excluded}."
 
 
 def too_few(rbc_count: int, fields_read: int, interval: Interval | None, protocol: Protocol) -> str:

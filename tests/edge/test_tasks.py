@@ -186,7 +186,7 @@ def test_bundles_of_every_task_are_listed_inspected_and_verified(
     assert code == 0
     assert "labels      normal, pneumonia, covid" in out
     assert "threshold" not in out
-    assert "parity      onnx, onnx: 100.00% of 8 calls as float" in out
+    assert "parity      onnx, onnx: 100.00 % of 8 calls as float" in out
     assert "weights     classifier, onnx" in out and "weights     classifier, tflite" in out
     out = clinicscope("bundle", "inspect", two.path)[1]
     assert "threshold   0.5 (half way)" in out

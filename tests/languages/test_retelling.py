@@ -67,6 +67,16 @@ def test_figures_are_written_as_the_language_has_them() -> None:
     assert "5\u202f040" in told
     told = retell("a parasitaemia above 0.12% is excluded at 95 %.", "fr")
     assert "0,12" in told and told.endswith(".")
+    # Records from before have it without the space.
+    assert retell("a parasitaemia above 0.12 % is excluded at 95 %.", "fr") == told
+
+
+def test_percentages_are_written_in_one_way() -> None:
+    """With a space, as the SI has it: Python's own format leaves none."""
+    own = re.compile(r":[+,]?(?:\.\d)?%\}")
+    files = [path for kind in ("*.py", "*.html") for path in ROOT.rglob(kind)]
+    found = [str(path) for path in files if own.search(path.read_text(encoding="utf-8"))]
+    assert len(files) > 200 and found == []
 
 
 def test_sentences_one_after_the_other_are_all_told() -> None:

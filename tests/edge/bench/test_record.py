@@ -120,9 +120,9 @@ def test_change_is_claimed_where_intervals_part(measured: tuple[dict[str, Any], 
     first = _comparable(measured[0])
     second = _scaled(first, 2.0)
     (row,) = [one for one in compare(first, second).rows if one.what == "classifier"]
-    assert row.outcome == "100.0% slower"
+    assert row.outcome == "100.0 % slower"
     (back,) = [one for one in compare(second, first).rows if one.what == "classifier"]
-    assert back.outcome == "50.0% faster"
+    assert back.outcome == "50.0 % faster"
 
 
 def test_no_change_is_claimed_of_records_that_are_not_comparable(

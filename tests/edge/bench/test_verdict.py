@@ -77,7 +77,7 @@ def test_other_governor_speaks_against_it(facts: Facts, tmp_path: Path) -> None:
 def test_clock_below_its_highest_speaks_against_it(facts: Facts, tmp_path: Path) -> None:
     write_file(tmp_path, "sys/devices/system/cpu/cpu2/cpufreq/scaling_cur_freq", "1200000\n")
     found = judge(replace(facts, after=read_sensors(tmp_path)))
-    assert found.because == "a core ran at 67% of its highest clock at the end"
+    assert found.because == "a core ran at 67 % of its highest clock at the end"
 
 
 def test_warming_speaks_against_it(facts: Facts, tmp_path: Path) -> None:
@@ -113,10 +113,10 @@ def test_few_runs_drift_and_unsteadiness_speak_against_it(facts: Facts) -> None:
     found = judge(replace(facts, runs=50, drift=0.12, unsteadiness=0.4))
     assert found.reasons == (
         "too few runs: 50, at least 300 are needed",
-        "drift: calls were 12% slower at the end than at the start",
-        "unsteady: medians of the blocks span 40%",
+        "drift: calls were 12 % slower at the end than at the start",
+        "unsteady: medians of the blocks span 40 %",
     )
-    assert "12% faster" in judge(replace(facts, drift=-0.12)).because
+    assert "12 % faster" in judge(replace(facts, drift=-0.12)).because
 
 
 def test_fallback_speaks_against_it_and_says_why(facts: Facts) -> None:
@@ -128,7 +128,7 @@ def test_fallback_speaks_against_it_and_says_why(facts: Facts) -> None:
 def test_integers_that_call_otherwise_speak_against_it(facts: Facts) -> None:
     apart = Agreement(FLOAT, "parent.tflite", 200, 0.4, 2.0, 0.91, True)
     found = judge(replace(facts, agreement=apart))
-    assert found.because == "INT8 and float call only 91.0% of the cells alike"
+    assert found.because == "INT8 and float call only 91.0 % of the cells alike"
 
 
 def test_slowing_and_throttling_while_sustained_speak_against_it(facts: Facts) -> None:
@@ -138,7 +138,7 @@ def test_slowing_and_throttling_while_sustained_speak_against_it(facts: Facts) -
     )
     found = judge(replace(facts, sustained=Sustained("cells", 2, 1.0, 1.3, 0.3, windows)))
     assert found.reasons == (
-        "thermal drift: 30% slower once warm than at the start",
+        "thermal drift: 30 % slower once warm than at the start",
         "the firmware reports throttled while sustained",
     )
 
@@ -190,7 +190,8 @@ def test_sustained_work_is_seen_window_by_window(tmp_path: Path) -> None:
 
     def call() -> None:
         calls.append(1)
-        heat = 40_000 + 1000 * min(len(calls), 30)
+        # A busy machine makes few calls in the time.
+        heat = 40_000 + 10_000 * min(len(calls), 3)
         write_file(tmp_path, "sys/class/thermal/thermal_zone0/temp", f"{heat}\n")
 
     told: list[float] = []

@@ -67,8 +67,10 @@ def test_agreement_is_of_what_persons_counted_and_signed(clinicscope: Run, home:
     out = clinicscope("protocol", "agreement")[1]
     month, everything = out.splitlines()
     assert month.split(": ", 1)[1] == everything.removeprefix("all: ")
-    assert everything.startswith("all: 3 specimens; sensitivity 0% (0% to 98% of 1), specificity")
-    assert "specificity 100% (16% to 100% of 2)" in everything
+    assert everything.startswith(
+        "all: 3 specimens; sensitivity 0 % (0 % to 98 % of 1), specificity"
+    )
+    assert "specificity 100 % (16 % to 100 % of 2)" in everything
     figures = json.loads(clinicscope("protocol", "agreement", "--json", "-")[1])
     assert figures["all"]["reader_alone"] == 1
 

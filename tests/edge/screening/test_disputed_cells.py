@@ -260,8 +260,8 @@ def test_inspect_says_what_the_second_opinion_is(clinicscope: Run, tmp_path: Pat
     bundle = write_second_opinion(tmp_path / "bundle")
     out = clinicscope("bundle", "inspect", bundle.path)[1]
     assert "weights     novelty, tflite" in out
-    assert "novelty     0.5 (half way); false alarms in 1.00% of 1,000 healthy cells" in out
-    assert "foreign     0.6; 1.00% of 1,000 red cells refused" in out
+    assert "novelty     0.5 (half way); false alarms in 1.00 % of 1,000 healthy cells" in out
+    assert "foreign     0.6; 1.00 % of 1,000 red cells refused" in out
     assert clinicscope("bundle", "inspect", bundle.path, "--json")[1] == format_manifest(
         bundle.manifest
     )

@@ -294,8 +294,8 @@ def test_selftest_inspect_and_verify_name_the_finder(clinicscope: Run, bundle: B
     code, out, _ = clinicscope("bundle", "inspect", bundle.path)
     assert code == 0
     assert "finder      cells 24 px wide, from score 0.4; fitted on nothing: it is drawn" in out
-    assert "finds 94.00% of 1,234 cells of 5 fields, float 95.00%" in out
-    assert "parity      onnx, onnx: 98.00% of the cells as float" in out
+    assert "finds 94.00 % of 1,234 cells of 5 fields, float 95.00 %" in out
+    assert "parity      onnx, onnx: 98.00 % of the cells as float" in out
     code, out, err = clinicscope("bundle", "verify", bundle.path)
     assert code == 0, err
     assert "finder network: 1 golden cells: grid within" in out
