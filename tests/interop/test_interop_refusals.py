@@ -117,7 +117,7 @@ def test_missing_library_is_named_with_its_extra(
         to_pacs.send_by_association(node, payload)
     for name in ("pydicom", "pydicom.dataset"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(RuntimeUnavailableError, match="pydicom.*comes with the program"):
+    with pytest.raises(RuntimeUnavailableError, match=r"pydicom.*comes with the program"):
         dicom.capture(store, case, 0, SETTINGS)
     with pytest.raises(RuntimeUnavailableError, match=r"pydicom.*\[interop\]"):
         to_pacs.send_by_association(node, payload)
