@@ -118,20 +118,19 @@ def read_review(store: Store, specimen_id: str, protocol: Protocol) -> SpecimenR
     Raises:
         NotFoundError: no such specimen.
     """
-    # First, since its version tells later whether anything below has changed meanwhile.
-    specimen = store.specimen(specimen_id)
-    cells = tuple(sorted(store.suspect_cells(specimen_id, _ALL), key=_doubt))
-    found = SpecimenReview(
-        specimen,
-        cells,
-        {review.cell_id: review for review in Reviews(store).of_specimen(specimen_id)},
-        tuple(Register(store).slides_of(specimen_id)),
-        tuple(Tallies(store).of_specimen(specimen_id)),
-        None,
-        "",
-        tuple(Results(store).history(specimen_id)),
-        tuple(store.fields(specimen_id)),
-    )
+    # Of one moment, so that its version tells later whether anything of it has changed meanwhile.
+    with store.reading():
+        found = SpecimenReview(
+            store.specimen(specimen_id),
+            tuple(sorted(store.suspect_cells(specimen_id, _ALL), key=_doubt)),
+            {review.cell_id: review for review in Reviews(store).of_specimen(specimen_id)},
+            tuple(Register(store).slides_of(specimen_id)),
+            tuple(Tallies(store).of_specimen(specimen_id)),
+            None,
+            "",
+            tuple(Results(store).history(specimen_id)),
+            tuple(store.fields(specimen_id)),
+        )
     try:
         return replace(found, report=_report(store, found, protocol))
     except (ConfigError, ConflictError, DataError) as error:

@@ -8,14 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from edge.contract.labels import is_infected
 from edge.store.records import AGREED, DISPUTED, REFUSED, FieldRecord, SuspectCellRecord
 from web_ui.words import cause
-
-if TYPE_CHECKING:
-    from edge.store.store import Store
 
 # Of the objects refused for one cause; more of the same teach nothing.
 OBJECTS_AT_MOST = 12
@@ -67,33 +63,24 @@ class Gallery:
 
 
 def specimen_gallery(
-    store: Store, specimen_id: str, fields: Sequence[FieldRecord], limit: int
+    fields: Sequence[FieldRecord], suspects: Iterable[SuspectCellRecord], limit: int
 ) -> Gallery:
-    """Of all fields of a specimen; at most `limit` cells of each kind."""
-
-    def first(kind: str) -> Cells:
-        cells = store.suspect_cells(specimen_id, limit + 1, kind)
-        return Cells(cells[:limit], len(cells) > limit)
-
-    return _gallery(fields, first(AGREED), first(DISPUTED), first(REFUSED))
+    """Of all fields of a specimen; at most `limit` cells of each kind, most suspicious first."""
+    suspects = sorted(suspects, key=lambda cell: (-cell.score, cell.cell_id))
+    agreed, disputed, refused = (
+        [cell for cell in suspects if cell.kind == kind] for kind in (AGREED, DISPUTED, REFUSED)
+    )
+    # Whichever of the two suspects it.
+    disputed.sort(key=lambda cell: -max(cell.score, cell.novelty or 0.0))
+    second = any(cell["novelty"] is not None for field in fields for cell in field.cells)
+    shown = [Cells(cells[:limit], len(cells) > limit) for cells in (agreed, disputed, refused)]
+    return Gallery(shown[0], shown[1], shown[2], refused_groups(fields), second)
 
 
 def field_gallery(field: FieldRecord, suspects: Iterable[SuspectCellRecord]) -> Gallery:
     """Of one field, from its specimen's suspect cells."""
     mine = [cell for cell in suspects if cell.field_index == field.index]
-    return _gallery(
-        [field],
-        Cells([cell for cell in mine if not cell.refused and not cell.disagrees]),
-        Cells([cell for cell in mine if not cell.refused and cell.disagrees]),
-        Cells([cell for cell in mine if cell.refused]),
-    )
-
-
-def _gallery(
-    fields: Sequence[FieldRecord], agreed: Cells, disputed: Cells, refused: Cells
-) -> Gallery:
-    second = any(cell["novelty"] is not None for field in fields for cell in field.cells)
-    return Gallery(agreed, disputed, refused, refused_groups(fields), second)
+    return specimen_gallery([field], mine, len(mine))
 
 
 def refused_groups(fields: Iterable[FieldRecord]) -> list[RefusedGroup]:

@@ -141,15 +141,14 @@ def show(specimen_id: str) -> str:
 
 
 def _result(view: SpecimenView, *, show_all: bool) -> str:
-    store = context().store
     limit = CELLS_AT_MOST if show_all else CELLS_AT_FIRST
-    found = read_review(store, view.record.specimen_id, context().service.protocol)
+    found = read_review(context().store, view.record.specimen_id, context().service.protocol)
     return render_template(
         "specimen_result.html",
         view=view,
         fields=found.fields,
         found=found,
-        gallery=specimen_gallery(store, view.record.specimen_id, found.fields, limit),
+        gallery=specimen_gallery(found.fields, found.cells, limit),
         show_all=show_all,
     )
 

@@ -54,11 +54,13 @@ def judged_cells(
             was kept, a cell that was not refused is taken as counted.
         reviews: in the order in which they were made.
     """
+    suspects = tuple(suspects)
+    asked = {(cell.left_px, cell.top_px) for cell in suspects}
     counted = {
         (field.index, cell["left_px"], cell["top_px"]): cell["counted"]
         for field in fields
         for cell in field.cells
-        if "counted" in cell
+        if (cell["left_px"], cell["top_px"]) in asked and "counted" in cell
     }
     said = {review.cell_id: review.label for review in reviews}
     return tuple(

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import zlib
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -108,5 +109,9 @@ class Base(DeclarativeBase):
 
     def values(self) -> dict[str, Any]:
         """The row's values by attribute."""
-        names = inspect(type(self)).column_attrs.keys()
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in _names(type(self))}
+
+
+@cache
+def _names(table: type[Base]) -> tuple[str, ...]:
+    return tuple(inspect(table).column_attrs.keys())

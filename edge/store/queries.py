@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from edge.contract.errors import NotFoundError, StoreError
-from edge.store.records import AGREED, DISPUTED, REFUSED
+from edge.contract.errors import NotFoundError
 from edge.store.schema import FieldRow, SpecimenRow, SuspectCellRow
 
 MAX_INTEGER = 2**63 - 1  # SQLite's largest; a number from a URL may be any
-_KINDS: dict[str, ColumnElement[bool]] = {
-    AGREED: and_(SuspectCellRow.refused == "", SuspectCellRow.disagrees.is_(False)),
-    DISPUTED: and_(SuspectCellRow.refused == "", SuspectCellRow.disagrees.is_(True)),
-    REFUSED: SuspectCellRow.refused != "",
-}
 
 
 def get_specimen(session: Session, specimen_id: str) -> SpecimenRow:
@@ -64,24 +58,11 @@ def find_field(session: Session, specimen_id: str, index: int) -> FieldRow | Non
     return session.get(FieldRow, (specimen_id, index))
 
 
-def suspects_of(
-    session: Session, specimen_id: str, limit: int, kind: str | None
-) -> Sequence[SuspectCellRow]:
-    """Suspect cells of a specimen, highest score first; of disputed ones, whichever suspects it."""
+def suspects_of(session: Session, specimen_id: str, limit: int) -> Sequence[SuspectCellRow]:
+    """Suspect cells of a specimen, highest score first."""
     query = select(SuspectCellRow).where(SuspectCellRow.specimen_id == specimen_id)
-    order: ColumnElement[float] = SuspectCellRow.score.expression
-    if kind is not None:
-        query = query.where(_condition(kind))
-    if kind == DISPUTED:
-        order = func.max(order, func.coalesce(SuspectCellRow.novelty, 0.0))
-    query = query.order_by(order.desc(), SuspectCellRow.cell_id)
+    query = query.order_by(SuspectCellRow.score.desc(), SuspectCellRow.cell_id)
     return session.scalars(query.limit(bounded(limit))).all()
-
-
-def _condition(kind: str) -> ColumnElement[bool]:
-    if kind not in _KINDS:
-        raise StoreError(f"no kind {kind!r} of suspect cells; use one of {', '.join(_KINDS)}")
-    return _KINDS[kind]
 
 
 def get_suspect(session: Session, cell_id: int) -> SuspectCellRow:

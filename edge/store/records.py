@@ -133,6 +133,13 @@ class SuspectCellRecord:
     disagrees: bool
     cam: F32Array | None
 
+    @property
+    def kind(self) -> str:
+        """AGREED, DISPUTED or REFUSED."""
+        if self.refused:
+            return REFUSED
+        return DISPUTED if self.disagrees else AGREED
+
 
 # As DHIS2 counts malaria cases.
 AGE_BANDS = ("0-4", "5-14", "15+", "unknown")

@@ -6,6 +6,7 @@ specimen with the image of each field. An image is on the disk before the row th
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -61,6 +62,7 @@ class Store:
         self.now = now
         self.path = home / DATABASE_FILE
         self._closed = False
+        self._reading = threading.local()
         with disk_errors(home, 0):
             make_folder(home / field_images.FIELDS_FOLDER)
         self.engine = open_database(self.path)
@@ -75,8 +77,23 @@ class Store:
         """A transaction, for the rooms beside this one; committed unless an error passes."""
         if self._closed:
             raise StoreError(f"the store at {self.home} is closed; open it again")
+        around: Session | None = getattr(self._reading, "session", None)
+        if around is not None and not writes:
+            yield around
+            return
         with database_errors(self.path), transaction(self.engine, writes=writes) as session:
             yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """All that this thread reads inside is of one moment; what it writes there is not seen."""
+        around: Session | None = getattr(self._reading, "session", None)
+        with self.session() as session:
+            self._reading.session = session
+            try:
+                yield
+            finally:
+                self._reading.session = around
 
     def start_specimen(
         self,
@@ -210,24 +227,19 @@ class Store:
                 raise NotFoundError(f"specimen {specimen_id!r} has no field {index}")
             return row.record()
 
-    def suspect_cells(
-        self, specimen_id: str, limit: int = 500, kind: str | None = None
-    ) -> list[SuspectCellRecord]:
+    def suspect_cells(self, specimen_id: str, limit: int = 500) -> list[SuspectCellRecord]:
         """The cells that one network at least suspects, highest score first.
 
         Args:
             specimen_id: from `start_specimen`.
             limit: at most this many.
-            kind: only AGREED, DISPUTED or REFUSED ones; None for all.
 
         Raises:
             NotFoundError: no such specimen.
-            StoreError: no such kind.
         """
         with self.session() as session:
             queries.get_specimen(session, specimen_id)
-            rows = queries.suspects_of(session, specimen_id, limit, kind)
-            return [row.record() for row in rows]
+            return [row.record() for row in queries.suspects_of(session, specimen_id, limit)]
 
     def suspect_cell(self, cell_id: int) -> SuspectCellRecord:
         """One cell with its evidence. Raises NotFoundError."""

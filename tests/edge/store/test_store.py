@@ -118,19 +118,32 @@ def test_disputed_and_refused_cells_are_told_apart(store: Store) -> None:
     assert (*counts, field.refused_cell_count) == (4, 2, 2, 2)
     assert [cell["disagrees"] for cell in field.cells] == [False, True, True, False, False, False]
     assert field.cells[4]["refused"] == "no red cell (foreign .8)"
+    suspects = store.suspect_cells(specimen_id)
     found = {
-        kind: [(cell.score, cell.novelty) for cell in store.suspect_cells(specimen_id, kind=kind)]
-        for kind in (AGREED, DISPUTED, REFUSED, None)
+        kind: [(cell.score, cell.novelty) for cell in suspects if cell.kind == kind]
+        for kind in (AGREED, DISPUTED, REFUSED)
     }
     assert found[AGREED] == [(0.95, 0.9)] * 2
-    # By the opinion that suspects the cell, whichever of the two that is.
-    assert found[DISPUTED] == [(0.1, 0.97)] * 2 + [(0.8, 0.1)] * 2
+    assert found[DISPUTED] == [(0.8, 0.1)] * 2 + [(0.1, 0.97)] * 2
     assert found[REFUSED] == [(0.9, 0.125)] * 2
-    assert len(found[None]) == 8
-    (first, *_) = store.suspect_cells(specimen_id, 1, REFUSED)
+    assert len(suspects) == 8
+    first = next(cell for cell in suspects if cell.kind == REFUSED)
     assert first.refused == "no red cell (foreign .9)" and not first.disagrees
-    with pytest.raises(StoreError, match="no kind 'odd'"):
-        store.suspect_cells(specimen_id, kind="odd")
+
+
+def test_what_is_read_together_is_of_one_moment(store: Store) -> None:
+    specimen_id = store.start_specimen("S", "upload", {})
+    with store.reading():
+        assert store.fields(specimen_id) == []
+        store.save_field(specimen_id, 0, make_field(0), None)
+        assert store.fields(specimen_id) == []
+        with pytest.raises(NotFoundError), store.reading():
+            store.specimen("nobody")
+    assert len(store.fields(specimen_id)) == 1
+    with pytest.raises(NotFoundError), store.reading():
+        store.specimen("nobody")
+    store.save_field(specimen_id, 1, make_field(1), None)
+    assert len(store.fields(specimen_id)) == 2, "a moment that ended badly has ended"
 
 
 def test_suspect_cell_without_map_or_score(store: Store) -> None:
