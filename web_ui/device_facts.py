@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.bench.sensors import ROOT, read_temperatures
-from edge.health import FULL_DISK_BYTES, LOW_DISK_BYTES
+from edge.health.disk import FULL_DISK_BYTES, LOW_DISK_BYTES
 
 # Boards throttle from 80 to 85 degrees on.
 HOT_C = 78.0

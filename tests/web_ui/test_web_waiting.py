@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from web_samples import ScriptedScreener, field_png, screen_uploads, submit, token, value_of
 
-from edge.health import FULL_DISK_BYTES, LOW_DISK_BYTES
+from edge.health.disk import FULL_DISK_BYTES, LOW_DISK_BYTES
 from edge.screening.service import ScreeningService
 from edge.screening.state import IntervalPoint
 from edge.store.outbox import Outbox

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edge.certificate import RENEWED_BEFORE, read_certificate
 from edge.contract.errors import ClinicScopeError
-from edge.health import FAILED, OK, WARNING, Check
+from edge.health.check import FAILED, OK, WARNING, Check
 
 _NAME = "certificate"
 

@@ -1,91 +1,27 @@
-"""The device's health: each check gives a state and what to do, and can be tripped in a test."""
+"""What decides here: runtimes, accelerators, and bundles proven by their golden tensors."""
 
 from __future__ import annotations
 
-import shutil
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edge.accelerators import probe
 from edge.accelerators.libraries import RUNTIME_MODULES
 from edge.accelerators.proof import list_edgetpus
-from edge.cameras.device import attached_cameras, try_camera
 from edge.config import DeviceConfig
-from edge.contract.errors import CameraError, ClinicScopeError, EndOfSourceError
+from edge.contract.errors import ClinicScopeError
 from edge.contract.site import shift_in_force
+from edge.health.check import ABSENT, FAILED, OK, PRESENT, WARNING, Check
 from edge.installed import find_bundle, has_enhancer, load_enhancer, load_screener, open_stages
 from edge.screening.screener import Screener
-from edge.store.files import write_durably
-from edge.store.store import Store
 
-OK, WARNING, FAILED = "ok", "warning", "failed"
-# Of an accelerator: a device need not have it.
-PRESENT, ABSENT = "present", "absent"
-# A 12-megapixel field as JPEG is 4 MB and a specimen has about 40 of them.
-LOW_DISK_BYTES = 2 * 1024**3
-FULL_DISK_BYTES = 256 * 1024**2
 RUNTIME_PACKAGES = {
     "litert": "ai-edge-litert",
     "tflite_runtime": "tflite-runtime",
     "onnx": "onnxruntime",
 }
-
-
-@dataclass(frozen=True)
-class Check:
-    """One check's outcome. `advice` is empty where there is nothing to do."""
-
-    name: str
-    state: str
-    detail: str
-    advice: str = ""
-
-
-def check_disk(home: Path, free_bytes: Callable[[Path], int] | None = None) -> Check:
-    """Room for records."""
-    free = (free_bytes or _free_bytes)(home)
-    detail = f"{free / 1024**3:.1f} GB free in {home}"
-    if free < FULL_DISK_BYTES:
-        return Check("disk", FAILED, detail, "export and delete old specimens before screening")
-    if free < LOW_DISK_BYTES:
-        return Check("disk", WARNING, detail, "export and delete old specimens soon")
-    return Check("disk", OK, detail)
-
-
-def _free_bytes(home: Path) -> int:
-    return shutil.disk_usage(home).free
-
-
-def check_home(home: Path) -> Check:
-    """The data directory can be written."""
-    probe = home / ".probe"
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        write_durably(probe, b"clinicscope")
-        probe.unlink()
-    except (OSError, ClinicScopeError) as error:
-        return Check("data directory", FAILED, f"{home}: {error}", "set CLINICSCOPE_HOME elsewhere")
-    return Check("data directory", OK, str(home))
-
-
-def check_records(home: Path) -> Check:
-    """Database and images are sound."""
-    try:
-        store = Store(home)
-        try:
-            problems = store.check_integrity()
-        finally:
-            store.close()
-    except ClinicScopeError as error:
-        problems = [str(error)]
-    if problems:
-        advice = "run `clinicscope doctor --repair`; if that does not help, restore a backup"
-        return Check("records", FAILED, "; ".join(problems[:5]), advice)
-    return Check("records", OK, "database and images are sound")
 
 
 def check_runtime(packages: Mapping[str, str] = RUNTIME_PACKAGES) -> Check:
@@ -213,38 +149,7 @@ def check_enhancer(home: Path, config: DeviceConfig) -> Check:
     return Check("enhancer", OK, detail)
 
 
-def check_camera(config: DeviceConfig) -> Check:
-    """The device's camera gives frames; a device need not have one."""
-    if not config.camera.name:
-        found = [f"{device} ({model})" for device, model in attached_cameras().items()]
-        return Check("camera", OK, f"none is set in config.toml; USB: {', '.join(found) or 'none'}")
-    try:
-        return Check("camera", OK, try_camera(config.camera))
-    except (CameraError, EndOfSourceError) as error:
-        advice = "while the appliance runs, its page shows the camera; else see docs/cameras.md"
-        return Check("camera", WARNING, f"{config.camera.name}: {error}", advice)
-
-
-def check_all(home: Path, config: DeviceConfig) -> list[Check]:
-    """Every check, the data directory first: the others write there."""
-    python = Check("python", OK, sys.version.split()[0])
-    writable = check_home(home)
-    if writable.state == FAILED:
-        found = list_accelerators(home, config)
-        rest = [*found, check_camera(config), *_check_bundles(home, config)]
-        return [python, writable, check_runtime(), *rest]
-    return [
-        python,
-        writable,
-        check_disk(home),
-        check_records(home),
-        check_runtime(),
-        *list_accelerators(home, config),
-        check_camera(config),
-        *_check_bundles(home, config),
-    ]
-
-
-def _check_bundles(home: Path, config: DeviceConfig) -> list[Check]:
+def check_bundles(home: Path, config: DeviceConfig) -> list[Check]:
+    """The networks, the one that decides first."""
     checks = (check_bundle, check_site, check_stages, check_enhancer)
     return [check(home, config) for check in checks]

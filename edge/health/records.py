@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 from edge.backup.freshness import check_backup
 from edge.config import DeviceConfig
 from edge.contract.errors import ClinicScopeError
-from edge.health import FAILED, OK, WARNING, Check
+from edge.health.check import FAILED, OK, WARNING, Check
 from edge.screening.lock import own_device
 from edge.store.audit import Audit
 from edge.store.checks import clock_problem
@@ -21,23 +22,33 @@ from edge.store.store import DATABASE_FILE, Store
 
 # Of so many lines doctor compares what they tell of; `records verify` does of all.
 NEWEST_LINES = 5000
+# A round to the district is made once or twice a month.
+WAITS_LONG_DAYS = 14
 
 
 def check_clinic(home: Path, config: DeviceConfig) -> list[Check]:
-    """The log, the clock, room for images, and what waits to be sent; none without records."""
+    """The log, room for images, and `check_ages`; none without records."""
     if not (home / DATABASE_FILE).is_file():
         return []
     try:
         with closing(Store(home)) as store:
             return [
                 _guarded("log", lambda: check_log(store)),
-                _guarded("clock", lambda: check_clock(store)),
                 _guarded("images", lambda: check_room(store, config)),
-                _guarded("outbox", lambda: check_outbox(store)),
-                _guarded("backup age", lambda: check_backup(store)),
+                *check_ages(store),
             ]
     except ClinicScopeError as error:
         return [Check("log", FAILED, str(error), "restore from a backup")]
+
+
+def check_ages(store: Store) -> list[Check]:
+    """What takes milliseconds: the clock, what waits to be sent and how long, and the backup."""
+    return [
+        _guarded("clock", lambda: check_clock(store)),
+        _guarded("outbox", lambda: check_outbox(store)),
+        _guarded("queue age", lambda: check_queue_age(store)),
+        _guarded("backup age", lambda: check_backup(store)),
+    ]
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
@@ -45,6 +56,22 @@ def _guarded(name: str, check: Callable[[], Check]) -> Check:
         return check()
     except ClinicScopeError as error:
         return Check(name, FAILED, str(error), "run `clinicscope doctor --repair`")
+
+
+def check_records(home: Path) -> Check:
+    """Database and images are sound."""
+    try:
+        store = Store(home)
+        try:
+            problems = store.check_integrity()
+        finally:
+            store.close()
+    except ClinicScopeError as error:
+        problems = [str(error)]
+    if problems:
+        advice = "run `clinicscope doctor --repair`; if that does not help, restore a backup"
+        return Check("records", FAILED, "; ".join(problems[:5]), advice)
+    return Check("records", OK, "database and images are sound")
 
 
 def check_log(store: Store) -> Check:
@@ -85,6 +112,21 @@ def check_outbox(store: Store) -> Check:
     if counts[UNSENT]:
         return Check("outbox", WARNING, detail, "see why on the page, then send them again")
     return Check("outbox", OK, detail)
+
+
+def check_queue_age(store: Store) -> Check:
+    """What waits to be sent does not wait for ever: a clinic may be offline for weeks, and a
+    receiver that never takes anything must be noticed.
+    """
+    since = Outbox(store).waits_since()
+    if not since:
+        return Check("queue age", OK, "nothing waits to be sent")
+    days = (datetime.fromisoformat(store.now()) - datetime.fromisoformat(since)).days
+    detail = f"the oldest item has waited {max(days, 0)} days, since {since}"
+    if days >= WAITS_LONG_DAYS:
+        advice = "bring the device to a network, or send it by a drive: `clinicscope sync --help`"
+        return Check("queue age", WARNING, detail, advice)
+    return Check("queue age", OK, detail)
 
 
 def repair_records(home: Path, *, deep: bool = False) -> list[str]:
