@@ -65,6 +65,17 @@ def keep_choice(home: Path, task: str, choice: BundleChoice) -> None:
     _write(home, choices | {task: (*earlier, choice)[-_MOST_KEPT:]})
 
 
+def pin_choice(home: Path, task: str, choice: BundleChoice) -> None:
+    """Names what is in force already, where nobody did: a newer bundle is then not taken by itself.
+
+    Raises ConfigError, StoreError.
+    """
+    choices = read_choices(home)
+    kept = choices.get(task, ())
+    if not kept or not kept[-1].sha256:
+        _write(home, choices | {task: (*kept[:-1], choice)})
+
+
 def drop_choice(home: Path, task: str) -> None:
     """Takes the newest choice away, so that the one before it is in force again."""
     choices = read_choices(home)

@@ -134,8 +134,8 @@ def unpack(source: UpdateSource, envelope: Envelope, into: Path, limit_bytes: in
         make_folder(into)
         for name, sha256 in sorted(envelope.files.items()):
             left -= _copy(source, name, sha256, into / name, left)
-        signature = into / SIGNATURE_FILE
-        _copy(source, SIGNATURE_FILE, "", signature, MOST_BYTES)
+        if SIGNATURE_FILE in source.sizes:
+            _copy(source, SIGNATURE_FILE, "", into / SIGNATURE_FILE, MOST_BYTES)
         for folder in {path.parent for path in into.rglob("*")}:
             sync_folder(folder)
 
