@@ -7,13 +7,12 @@ set -euo pipefail
 work=$1
 PIP=$2
 root=$work/root
-here=$(dirname "$0")
-source "$here/common.sh"
+source firmware_config/image/common.sh
 
 install_tools
 register_arm64
 
-key=$(cat requirements/device.lock requirements/all.lock "$0" "$here/common.sh" | sha256sum)
+key=$(cat requirements/device.lock requirements/all.lock "$0" firmware_config/image/common.sh | sha256sum)
 [ -f "$root/.key" ] && [ "$(cat "$root/.key")" = "$key" ] && exit 0
 
 rm -rf "$root" "$work/wheels"

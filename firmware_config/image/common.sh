@@ -1,20 +1,33 @@
-# What the scripts beside it share: Debian for arm64, wheels for arm64, running in a root.
-# Sourced from the top of the project, under `set -euo pipefail`.
+# shellcheck shell=bash
+# shellcheck disable=SC2016,SC2119,SC2154
+# What scripts that make a root share: Debian for ARCH (arm64 if not set), wheels for it, running in
+# it. Sourced from the top of the project, under `set -euo pipefail`, with `work` and `PIP` set.
+ARCH=${ARCH:-arm64}
 as_root=()
 [ "$(id -u)" = 0 ] || as_root=(sudo)
 BINFMT=/proc/sys/fs/binfmt_misc
 
-native() { [ "$(uname -m)" = aarch64 ]; }
+# What Linux and wheels call ARCH.
+machine() {
+  case $ARCH in
+    arm64) echo aarch64 ;;
+    amd64) echo x86_64 ;;
+    *) echo "no root is made for $ARCH here: give arm64 or amd64" >&2; return 2 ;;
+  esac
+}
 
-# mmdebstrap, and QEMU where this is no arm64 machine.
+native() { [ "$(uname -m)" = "$(machine)" ]; }
+
+# mmdebstrap, and QEMU where this machine is another.
 install_tools() {
   if native; then install_debian mmdebstrap; else install_debian mmdebstrap qemu-user-static; fi
 }
 
 # CROSS, a C compiler for arm64.
+# shellcheck disable=SC2034  # for who sources this
 install_compiler() {
   CROSS=cc
-  native && { install_debian gcc libc6-dev; return; }
+  if native; then install_debian gcc libc6-dev; return; fi
   CROSS=aarch64-linux-gnu-gcc
   install_debian gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 }
@@ -28,7 +41,7 @@ install_debian() {
 
 # The kernel must hand arm64 programs to QEMU. Debian's package sees to it where systemd runs.
 register_arm64() {
-  native && return
+  ! native || return 0
   [ -e $BINFMT/register ] || "${as_root[@]}" mount -t binfmt_misc binfmt_misc $BINFMT || {
     echo "this kernel has no binfmt_misc, so it cannot run programs for arm64" >&2
     return 4
@@ -51,14 +64,30 @@ debian_sources() {
   printf '%s\n' "$found" | grep -Ev -- '-(security|updates) ' | awk -v to="$release" '{$3 = to} 1'
 }
 
+# The release that those sources are of.
+release_of() { awk '$3 !~ /-/ {print $3; exit}' "$1"; }
+
+# configure_debian LIST ROOT PACKAGE...: a root that could be booted, owned as Debian owns it.
+configure_debian() {
+  local list=$1 root=$2
+  shift 2
+  "${as_root[@]}" mmdebstrap --quiet --architectures="$ARCH" --variant=minbase \
+    --include="$(IFS=,; echo "$*")" --dpkgopt='path-exclude=/usr/share/man/*' \
+    --dpkgopt='path-exclude=/usr/share/locale/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
+    --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+    "$(release_of "$list")" "$root" "$list" > "$work/debian.log" 2>&1 || {
+    cat "$work/debian.log" >&2
+    return 3
+  }
+}
+
 # unpack_debian LIST ROOT PACKAGE...: those packages and what they need, not configured.
 unpack_debian() {
-  local list=$1 root=$2 release
+  local list=$1 root=$2
   shift 2
-  release=$(awk '$3 !~ /-/ {print $3; exit}' "$list")
-  "${as_root[@]}" mmdebstrap --quiet --architectures=arm64 --variant=extract \
+  "${as_root[@]}" mmdebstrap --quiet --architectures="$ARCH" --variant=extract \
     --include="$(IFS=,; echo "$*")" --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
-    "$release" "$root" "$list" > "$work/debian.log" 2>&1 || {
+    "$(release_of "$list")" "$root" "$list" > "$work/debian.log" 2>&1 || {
     cat "$work/debian.log" >&2
     return 3
   }
@@ -76,19 +105,20 @@ pick_locked() {
     on' "$lock"
 }
 
-# What pip must be told to choose for arm64 and that Python instead of for itself.
-for_arm64() {
-  local python=${1#python}
+# What pip must be told to choose for ARCH and that Python instead of for itself.
+wheels_for() {
+  local python=${1#python} machine minor
+  machine=$(machine)
   printf '%s\n' --only-binary=:all: --implementation cp --python-version "$python" \
     --abi "cp${python/./}" --abi abi3 --abi none --platform any
-  for minor in $(seq 17 36) ; do printf -- '--platform\nmanylinux_2_%s_aarch64\n' "$minor"; done
-  printf -- '--platform\nmanylinux2014_aarch64\n'
+  for minor in $(seq 5 36); do printf -- '--platform\nmanylinux_2_%s_%s\n' "$minor" "$machine"; done
+  printf -- '--platform\nmanylinux2014_%s\n' "$machine"
 }
 
 # fetch_wheels PYTHON FOLDER PIP-ARGUMENT...
 fetch_wheels() {
   local options folder=$2
-  mapfile -t options < <(for_arm64 "$1")
+  mapfile -t options < <(wheels_for "$1")
   shift 2
   "$PIP" download --quiet --no-deps --dest "$folder" "${options[@]}" "$@"
 }
@@ -96,10 +126,20 @@ fetch_wheels() {
 # unpack_wheels PYTHON FOLDER WHEEL...
 unpack_wheels() {
   local options folder=$2
-  mapfile -t options < <(for_arm64 "$1")
+  mapfile -t options < <(wheels_for "$1")
   shift 2
   "$PIP" install --quiet --no-deps --no-index --no-compile --upgrade --target "$folder" \
     "${options[@]}" "$@"
+}
+
+# build_own_wheel FOLDER: this project's, of what stands in it now.
+build_own_wheel() {
+  local source=$work/source
+  rm -rf "$source"
+  mkdir -p "$source"
+  cp -r edge web_ui train compress pyproject.toml README.md LICENSE "$source"
+  "$PIP" wheel --quiet --no-deps --no-build-isolation --wheel-dir "$1" "$source"
+  rm -rf "$source"
 }
 
 # Byte code, where this machine has the root's version of Python: emulated, it takes minutes.
