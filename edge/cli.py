@@ -18,6 +18,7 @@ from edge.contract.errors import ClinicScopeError
 NOTICE = "For research and screening support, not for diagnosis."
 # Module and name of each command: only the one that runs is imported, so that a device starts fast.
 OWN = {
+    "application": ("edge.commands.application", "application"),
     "backup": ("edge.commands.backup", "backup"),
     "bench": ("edge.commands.bench", "bench"),
     "bundle": ("edge.commands.bundle", "bundle"),

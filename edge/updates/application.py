@@ -138,7 +138,7 @@ class Versions:
         return InstalledVersion(path, info.program, number, info.records)
 
     def switch(self, to: InstalledVersion) -> None:
-        """Puts a version in force, at once and for good: a power cut leaves the one or the other."""
+        """Puts a version in force at once: a power cut leaves the one or the other."""
         self._link(CURRENT, to.path)
 
     def keep_way_back(self) -> None:

@@ -1,0 +1,85 @@
+"""The environment of a new version: made from the update's wheels alone, and proven by itself."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+from edge.contract.errors import StorageFullError, StoreError, UpdateError
+from edge.store.files import disk_errors, make_folder
+from edge.updates.application import WHEELS_FOLDER, ApplicationInfo, InstalledVersion, Versions
+from edge.updates.as_owner import Owner
+from edge.updates.signature import SIGNATURE_FILE
+
+# Unpacked and compiled to byte code, wheels take about so many times their size.
+_GROWS = 4
+_INSTALL_S, _PROVE_S = 1800.0, 600.0
+_MOST_TOLD = 600
+_FULL = "No space left on device"
+
+
+def build(
+    versions: Versions, info: ApplicationInfo, number: int, content: Path
+) -> InstalledVersion:
+    """Makes the environment of a version from what was unpacked; nothing is fetched.
+
+    Args:
+        versions: where it goes; nothing of that name is there.
+        info: of the update.
+        number: of its signature.
+        content: the folder that the update was unpacked into.
+
+    Raises:
+        StorageFullError: no room.
+        UpdateError: the wheels do not make a whole program.
+    """
+    path = versions.path_of(info.program)
+    wheels = sorted((content / WHEELS_FOLDER).glob("*.whl"))
+    with disk_errors(path, _GROWS * sum(wheel.stat().st_size for wheel in wheels)):
+        make_folder(versions.folder)
+        try:
+            venv.create(path, symlinks=True, with_pip=False)
+        except subprocess.CalledProcessError as error:
+            raise UpdateError(f"no environment can be made at {path} ({error})") from error
+    _pip(path, "install", "--no-index", "--no-deps", "--no-cache-dir", "--compile", *wheels)
+    _pip(path, "check")
+    shutil.copyfile(content / SIGNATURE_FILE, path / SIGNATURE_FILE)
+    return versions.complete(info, number)
+
+
+def prove(version: InstalledVersion, owner: Owner) -> str:
+    """Lets a new version say that it works here; gives its words.
+
+    It says its version, passes its golden tensors on this device's accelerator, and migrates a copy
+    of the records, all as the user of the service.
+
+    Raises:
+        UpdateError: one of that failed; with its words.
+    """
+    told = owner.run([version.command, "--version"], _PROVE_S)
+    if version.program not in told.split():
+        raise UpdateError(f"it calls itself {told.strip()[:80]!r}, not {version.program}")
+    return owner.run([version.command, "application", "prove"], _PROVE_S).strip()
+
+
+def _pip(path: Path, command: str, *words: str | Path) -> None:
+    """This program's own pip on another environment: what is on trial installs nothing itself."""
+    whole = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check", "--quiet",
+             "--python", str(path / "bin" / "python"), command, *map(str, words)]  # fmt: skip
+    done = subprocess.run(
+        whole, capture_output=True, text=True, errors="replace", timeout=_INSTALL_S, check=False
+    )
+    if not done.returncode:
+        return
+    told = (done.stderr or done.stdout).strip()[-_MOST_TOLD:]
+    if _FULL in done.stderr:
+        raise StorageFullError(
+            f"no room for {path}: free some space on its disk, then try again; the version in use "
+            "is untouched"
+        )
+    if "No module named pip" in told:
+        raise StoreError(f"{sys.executable} has no pip; install the device's program again")
+    raise UpdateError(f"its wheels do not make a whole program: {told}")

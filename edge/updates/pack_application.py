@@ -1,0 +1,120 @@
+"""Makes an update of the program on a workstation: our wheel, and each locked wheel for the device.
+
+It holds all that it needs, so a device without any network installs it. Signing is another step.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.contract.errors import ConflictError, DataError, UpdateError
+from edge.store.files import make_folder, write_durably
+from edge.updates.application import INFO_FILE, WHEELS_FOLDER, format_info
+
+LOCK = Path("requirements/device.lock")
+_MIGRATIONS = Path("edge/store/migrations/versions")
+_MIGRATION = re.compile(r"(\d{4})_\w+\.py")
+# What makes the wheel, and nothing else of a checkout.
+_SOURCES = ("pyproject.toml", "README.md", "LICENSE", "edge", "web_ui", "train", "compress")
+_WHEEL = re.compile(r"clinicscope-([^-]+)-.*\.whl")
+# glibc of Debian 12 is 2.36; JetPack 6's is 2.35, which wheels of these tags do not exceed in fact.
+_GLIBC_MINORS = range(17, 37)
+_MOST_TOLD = 800
+
+
+@dataclass(frozen=True)
+class PackedApplication:
+    """An update that is not signed yet."""
+
+    program: str
+    machine: str
+    python: str
+    wheels: int
+    size_bytes: int
+
+
+def pack_application(checkout: Path, out: Path, machine: str, python: str) -> PackedApplication:
+    """Makes the folder of an update.
+
+    Args:
+        checkout: the project's sources with `requirements/device.lock`.
+        out: a folder to make.
+        machine: aarch64 or x86_64.
+        python: of the device, as 3.11.
+
+    Raises:
+        ConflictError: `out` is there already.
+        DataError: the checkout is none.
+        UpdateError: pip cannot build or get a wheel; with its words.
+    """
+    if out.exists():
+        raise ConflictError(f"{out} is there already; remove it, or give another --out")
+    records = newest_migration(checkout)
+    wheels = out / WHEELS_FOLDER
+    make_folder(wheels)
+    try:
+        program = build_wheel(checkout, wheels)
+        fetch_wheels(checkout / LOCK, wheels, machine, python)
+        write_durably(out / INFO_FILE, format_info(program, machine, python, records))
+    except BaseException:
+        shutil.rmtree(out, ignore_errors=True)
+        raise
+    found = sorted(wheels.iterdir())
+    size = sum(wheel.stat().st_size for wheel in found)
+    return PackedApplication(program, machine, python, len(found), size)
+
+
+def newest_migration(checkout: Path) -> str:
+    """The newest migration of the records that a checkout has. Raises DataError."""
+    folder = checkout / _MIGRATIONS
+    found = [_MIGRATION.fullmatch(path.name) for path in folder.glob("*.py")]
+    numbers = [one[1] for one in found if one]
+    if not numbers or not (checkout / LOCK).is_file():
+        raise DataError(f"{checkout} is no checkout of ClinicScope: no {LOCK}, or no migrations")
+    return max(numbers)
+
+
+def build_wheel(checkout: Path, to: Path) -> str:
+    """Builds the program's wheel from a copy of the sources; gives its version. Raises UpdateError."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in _SOURCES:
+            source = checkout / name
+            if source.is_dir():
+                ignored = shutil.ignore_patterns("__pycache__")
+                shutil.copytree(source, Path(folder) / name, ignore=ignored)
+            else:
+                shutil.copyfile(source, Path(folder) / name)
+        _pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", to, folder)
+    made = [one[1] for path in to.iterdir() if (one := _WHEEL.fullmatch(path.name))]
+    if len(made) != 1:
+        raise UpdateError(f"building the program gave {len(made)} wheels of it; expected 1")
+    return made[0]
+
+
+def fetch_wheels(lock: Path, to: Path, machine: str, python: str) -> None:
+    """Gets each wheel of a lock for a device, by its hash. Raises UpdateError."""
+    short = python.replace(".", "")
+    tags = [f"manylinux_2_{minor}_{machine}" for minor in _GLIBC_MINORS]
+    platforms = [*tags, f"manylinux2014_{machine}", "any"]
+    options = [word for tag in platforms for word in ("--platform", tag)]
+    abis = [word for abi in (f"cp{short}", "abi3", "none") for word in ("--abi", abi)]
+    _pip(
+        "download", "--no-deps", "--only-binary=:all:", "--require-hashes", "--implementation",
+        "cp", "--python-version", python, *abis, *options, "--dest", to, "-r", lock,
+    )  # fmt: skip
+
+
+def _pip(*words: str | Path) -> None:
+    whole = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run(
+        [*whole, *map(str, words)], capture_output=True, text=True, errors="replace", check=False
+    )
+    if done.returncode:
+        told = (done.stderr or done.stdout).strip()[-_MOST_TOLD:]
+        raise UpdateError(f"pip {words[0]} failed: {told}")
