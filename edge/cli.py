@@ -37,6 +37,7 @@ OWN = {
     "summary": ("edge.commands.report", "summary"),
     "support": ("edge.commands.support", "support"),
     "sync": ("edge.commands.sync", "sync"),
+    "updates": ("edge.commands.updates", "updates"),
     "users": ("edge.commands.users", "users"),
 }
 

@@ -7,15 +7,19 @@ chosen, which counts for nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 from edge.bundle_choice import read_choices
 from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.records import from_plain, to_plain
-from edge.store.files import write_durably
+from edge.store.files import make_folder, write_durably
 
 TRIALS_FILE = "bundle-trials.json"
+_LOCK_FILE = "bundle-trials.lock"
 _MOST_KEPT = 20
 
 
@@ -73,23 +77,35 @@ def read_trials(home: Path) -> BundleTrials:
 
 def begin_trial(home: Path, task: str, trial: BundleTrial) -> None:
     """Written before the choice. Raises ConfigError, StoreError."""
-    found = read_trials(home)
-    _write(home, replace(found, trials={**found.trials, task: trial}))
+    with _changing(home):
+        found = read_trials(home)
+        _write(home, replace(found, trials={**found.trials, task: trial}))
 
 
 def end_trial(home: Path, task: str) -> None:
     """The bundle of this task is no longer on trial."""
-    found = read_trials(home)
-    left = {other: one for other, one in found.trials.items() if other != task}
-    _write(home, replace(found, trials=left))
+    with _changing(home):
+        found = read_trials(home)
+        left = {other: one for other, one in found.trials.items() if other != task}
+        _write(home, replace(found, trials=left))
 
 
 def keep_returned(home: Path, returned: ReturnedBundle) -> None:
     """Remembers what failed, so that no stick brings it into use again by itself."""
-    found = read_trials(home)
-    others = tuple(one for one in found.returned if one.sha256 != returned.sha256)
-    left = {task: one for task, one in found.trials.items() if task != returned.task}
-    _write(home, BundleTrials(left, (*others, returned)[-_MOST_KEPT:]))
+    with _changing(home):
+        found = read_trials(home)
+        others = tuple(one for one in found.returned if one.sha256 != returned.sha256)
+        left = {task: one for task, one in found.trials.items() if task != returned.task}
+        _write(home, BundleTrials(left, (*others, returned)[-_MOST_KEPT:]))
+
+
+@contextmanager
+def _changing(home: Path) -> Iterator[None]:
+    """One at a time, of the service and of whoever is at the console."""
+    make_folder(home)
+    with (home / _LOCK_FILE).open("ab") as file:
+        flock(file, LOCK_EX)
+        yield
 
 
 def _write(home: Path, trials: BundleTrials) -> None:

@@ -22,8 +22,8 @@ from edge.bundle_choice import drop_choice, read_choices
 from edge.bundle_list import InstalledBundle
 from edge.config import DeviceConfig
 from edge.contract.bundle import open_bundle
-from edge.contract.errors import BundleError, ClinicScopeError, ConflictError
-from edge.contract.labels import MALARIA_CELLS
+from edge.contract.errors import ClinicScopeError, ConflictError
+from edge.contract.labels import MALARIA_CELLS, MALARIA_STAGES
 from edge.installed import find_bundle, list_bundles, prove_any
 from edge.screening.state import ServiceState
 from edge.store.audit import Audit
@@ -197,13 +197,14 @@ class Observation:
                 self._is_good(seen[sha256], trials[seen[sha256]])
 
     def _serves(self, task: str, trial: BundleTrial) -> bool:
+        """Whether it is in use now; those of single pictures are opened as they are needed."""
         state = self._state()
-        if not state.ready:
-            return False
         ran_on = state.ran_on
-        return task != MALARIA_CELLS or (
-            ran_on is not None and ran_on.bundle_sha256 == trial.sha256
-        )
+        if not state.ready or ran_on is None:
+            return False
+        if task == MALARIA_CELLS:
+            return ran_on.bundle_sha256 == trial.sha256
+        return task != MALARIA_STAGES or ran_on.stages_bundle_id == trial.bundle_id
 
     def _is_good(self, task: str, trial: BundleTrial) -> None:
         end_trial(self._store.home, task)
