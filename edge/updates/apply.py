@@ -22,13 +22,19 @@ from edge.updates.application import (
     parse_info,
     remove_tree,
 )
-from edge.updates.as_owner import Owner
+from edge.updates.as_owner import Owner, running_command
 from edge.updates.environment import build, prove
 from edge.updates.floors import floor_of, updating
 from edge.updates.incoming import MOST_BYTES, taken
 from edge.updates.look import Look, parse_look
 from edge.updates.service_control import Service
-from edge.updates.signature import APPLICATION, SIGNATURE_FILE, Envelope, parse_envelope
+from edge.updates.signature import (
+    APPLICATION,
+    SIGNATURE_FILE,
+    Envelope,
+    check_signature,
+    parse_envelope,
+)
 from edge.updates.source import UpdateSource, read_envelope, unpack
 from edge.updates.trial import (
     ON_TRIAL,
@@ -136,6 +142,7 @@ def _check(device: Device, envelope: Envelope, *, again: bool) -> None:
         raise ConflictError(
             f"version {trial.program} is still on trial; wait until it is found good or taken back"
         )
+    check_signature(envelope, device.trust)  # before anything is done for it
     told = ask_device(device)
     floor = floor_of(device.versions.root, APPLICATION, NAME)
     admit(envelope, APPLICATION, device.trust, told.identity, floor)
@@ -176,7 +183,7 @@ def ask_device(device: Device) -> Look:
 def own_command(versions: Versions) -> Path:
     """The program in force; this one, where no version is."""
     current = versions.current
-    return current.command if current else Path(sys.executable).with_name("clinicscope")
+    return current.command if current else running_command()
 
 
 def _refuse_screening(told: Look) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -46,7 +47,7 @@ class Owner:
         if done.returncode:
             told = (done.stderr or done.stdout).strip()[-_MOST_TOLD:] or f"code {done.returncode}"
             raise UpdateError(f"{_named(words)} failed: {told}")
-        return done.stdout
+        return str(done.stdout)
 
     def copy_out(self, path: Path, to: Path, most_bytes: int) -> None:
         """Copies a file of the owner's to where root alone writes.
@@ -77,6 +78,11 @@ class Owner:
     def _environment(self) -> Mapping[str, str]:
         kept = {key: value for key, value in os.environ.items() if key in ("PATH", "LANG")}
         return {"PATH": os.defpath, **kept, HOME_VARIABLE: str(self.home)}
+
+
+def running_command() -> Path:
+    """The program of this process's environment."""
+    return Path(sys.executable).with_name("clinicscope")
 
 
 def _user_of(home: Path) -> dict[str, Any]:

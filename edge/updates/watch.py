@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 from edge.contract.errors import ConfigError
 from edge.updates.application import InstalledVersion, Versions
-from edge.updates.as_owner import Owner
+from edge.updates.as_owner import Owner, running_command
 from edge.updates.floors import raise_floor
 from edge.updates.signature import SIGNATURE_FILE, parse_envelope
-from edge.updates.trial import GOOD, LastUpdate, Trial, end_trial, read_trial, tell, utc_now
+from edge.updates.trial import GOOD, LastUpdate, end_trial, read_trial, tell, utc_now
 
 _ASK_S, _BETWEEN_S = 5.0, 1.0
-_FORGET_S = 60.0
+_FORGET, _FORGET_S = ("application", "forget-records"), 60.0
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,9 @@ def find_good(versions: Versions, owner: Owner) -> InstalledVersion | None:
         raise_floor(versions.root, parse_envelope(signature.read_bytes()))
     end_trial(versions)
     tell(versions, LastUpdate("", trial.program, trial.number, GOOD, "", utc_now()))
-    _forget_copy(current, owner, trial)
-    return current
-
-
-def _forget_copy(current: InstalledVersion, owner: Owner, trial: Trial) -> None:
-    words = [current.command, "application", "forget-records", trial.records]
     if trial.records:
-        owner.run(words, _FORGET_S)
+        owner.run([running_command(), *_FORGET, trial.records], _FORGET_S)
+    return current
 
 
 def _ask(url: str) -> str:
