@@ -82,6 +82,17 @@ def drop_choice(home: Path, task: str) -> None:
     _write(home, choices | {task: choices.get(task, ())[:-1]})
 
 
+def return_to(home: Path, task: str, before: BundleChoice) -> None:
+    """Takes the newest choice away and names the one before, which is in force from then on.
+
+    Where that one was never named, a newer version that is still there would count otherwise.
+    """
+    choices = read_choices(home)
+    kept = choices.get(task, ())
+    named = kept[-2] if len(kept) > 1 and kept[-2].sha256 == before.sha256 else before
+    _write(home, choices | {task: (*kept[:-2], named)})
+
+
 def _write(home: Path, choices: dict[str, tuple[BundleChoice, ...]]) -> None:
     content = to_plain(_Choices({task: kept for task, kept in choices.items() if kept}))
     write_durably(home / CHOICES_FILE, (json.dumps(content, indent=1) + "\n").encode())

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edge.activation import refuse_named
-from edge.bundle_choice import drop_choice, read_choices
+from edge.bundle_choice import BundleChoice, drop_choice, read_choices, return_to
 from edge.bundle_list import InstalledBundle
 from edge.config import DeviceConfig
 from edge.contract.bundle import open_bundle
@@ -107,10 +107,13 @@ def _take_back(
         return []
     gone = ReturnedBundle(task, trial.bundle_id, trial.sha256, why, store.now())
     log.error("%s is taken out of use: %s", trial.bundle_id, why)
-    drop_choice(store.home, task)
-    keep_returned(store.home, gone)
     if before is None:
         _remove(store.home, trial)
+        drop_choice(store.home, task)
+    else:
+        now = BundleChoice(before.bundle_id, before.sha256, DEVICE, store.now())
+        return_to(store.home, task, now)
+    keep_returned(store.home, gone)
     detail = {"task": task, "sha256": trial.sha256, "why": why}
     Audit(store).write(DEVICE, RETURNED, trial.bundle_id, detail)
     return [gone]
