@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +28,8 @@ NORMAL, SAFE, BARE = "normal", "safe", "bare"
 WINDOW_S = 600.0
 MOST, MOST_IN_ALL, MOST_SAFE = 4, 8, 2
 _KEPT = 20
+# The heartbeat writes what hangs while the main thread ends.
+_writing = threading.Lock()
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -117,16 +121,49 @@ def read_starts(home: Path) -> Starts:
         return Starts()
 
 
-def begin(home: Path, now: Start, *, safe: bool = False) -> tuple[str, Starts]:
+@dataclass(frozen=True)
+class HowToStart:
+    """In which mode, and why; the reason counts in SAFE and BARE alone."""
+
+    mode: str
+    reason: str
+
+
+@contextmanager
+def counted(home: Path, now: Start, *, safe: bool = False) -> Iterator[HowToStart]:
+    """A start that is counted unless its process ends as it should: asked to, or saying why.
+
+    Args:
+        home: the data directory; the process must own it.
+        now: this start.
+        safe: a person asked for safe mode.
+    """
+    how = begin(home, now, safe=safe)
+    ran_well = threading.Timer(WINDOW_S, excuse, (home,))
+    ran_well.daemon = True
+    if how.mode == NORMAL:
+        ran_well.start()
+    try:
+        yield how
+    except (SystemExit, KeyboardInterrupt, ClinicScopeError, OSError):
+        end(home)
+        raise
+    except BaseException as error:
+        # What it says may quote anything; of which kind it is tells who has to help.
+        note(home, f"an internal error ({type(error).__name__})")
+        raise
+    finally:
+        ran_well.cancel()
+    end(home)
+
+
+def begin(home: Path, now: Start, *, safe: bool = False) -> HowToStart:
     """Notes a start; call it once the data directory is this process's own.
 
     Args:
         home: the data directory.
         now: this start.
         safe: a person asked for safe mode.
-
-    Returns:
-        the mode to start in, and what it rests on.
     """
     found = read_starts(home)
     if found.running is not None:
@@ -138,7 +175,7 @@ def begin(home: Path, now: Start, *, safe: bool = False) -> tuple[str, Starts]:
         found = replace(found, safe_boot=now.boot)
     starts = replace(found, running=replace(now, mode=mode))
     _keep(home, lambda _: starts)
-    return mode, starts
+    return HowToStart(mode, starts.reason)
 
 
 def note(home: Path, why: str) -> None:
@@ -149,6 +186,12 @@ def note(home: Path, why: str) -> None:
 def end(home: Path) -> None:
     """This process ends as it should."""
     _keep(home, lambda old: replace(old, running=None))
+
+
+def broke_off_for(home: Path, why: str) -> bool:
+    """Whether a start broke off for this since the system's own start."""
+    boot = this_start("", "").boot
+    return any(one.boot == boot and why in one.why for one in read_starts(home).broken)
 
 
 def excuse(home: Path) -> None:
@@ -163,12 +206,13 @@ def excuse(home: Path) -> None:
 
 def _keep(home: Path, change: Callable[[Starts], Starts]) -> None:
     """Writes what changed. A full disk keeps no service from starting."""
-    old = read_starts(home)
-    new = change(old)
-    if new == old:
-        return
-    try:
-        content = json.dumps(to_plain(new), indent=1) + "\n"
-        write_durably(home / STARTS_FILE, content.encode())
-    except ClinicScopeError as error:
-        log.warning("starts are not counted: %s", error)
+    with _writing:
+        old = read_starts(home)
+        new = change(old)
+        if new == old:
+            return
+        try:
+            content = json.dumps(to_plain(new), indent=1) + "\n"
+            write_durably(home / STARTS_FILE, content.encode())
+        except ClinicScopeError as error:
+            log.warning("starts are not counted: %s", error)

@@ -19,8 +19,10 @@ log = logging.getLogger(__name__)
 # sd_notify(3): where to, and how often at least, in microseconds and for which process.
 SOCKET_VARIABLE, LIMIT_VARIABLE, PID_VARIABLE = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 READY, STOPPING, BEAT = "READY=1", "STOPPING=1", "WATCHDOG=1"
-# Three looks within the limit: one that comes late costs nothing.
-_LOOKS_WITHIN = 3.0
+# So many looks within the limit: one that takes its time costs nothing.
+_LOOKS_WITHIN = 4.0
+# After a look at which a part did not answer the next one comes soon.
+_SOON_S = 1.0
 _LIMIT_WITHOUT_SYSTEMD_S = 30.0
 # The first start with an accelerator may compile its networks for ten minutes (TensorRT).
 START_LIMIT_S = 900.0
@@ -94,7 +96,8 @@ class Heartbeat:
         self._parts: dict[str, Callable[[], str]] = {}
         self._began_s, self._last_s = clock(), None if limit_s is None else clock()
         self._beats, self._hangs = 0, ""
-        self._is_ready, self._ended = threading.Event(), threading.Event()
+        self._is_ready, self._left = threading.Event(), threading.Event()
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def watch(self, part: str, hangs: Callable[[], str]) -> None:
@@ -110,11 +113,20 @@ class Heartbeat:
         self._is_ready.set()
         self._tell(f"{READY}\nSTATUS={status}\n{BEAT}")
 
-    def close(self) -> None:
-        """The appliance ends; may be called twice, or without a start."""
-        if not self._ended.is_set():
-            self._ended.set()
+    def leave(self, *, for_good: bool) -> None:
+        """No part has to answer any more.
+
+        Args:
+            for_good: the process ends; else another program takes its place, and until then it
+                goes on beating.
+        """
+        self._left.set()
+        if for_good:
             self._tell(STOPPING)
+
+    def close(self) -> None:
+        """Beats no more; may be called twice, or without a start."""
+        self._ended.set()
 
     def state(self) -> HeartState:
         """How it goes now."""
@@ -124,6 +136,8 @@ class Heartbeat:
     def look(self) -> None:
         """One look at all parts, and a beat where all answer."""
         hangs = self._what_hangs() if self._is_ready.is_set() else self._late_start()
+        if self._left.is_set():
+            hangs = ""  # What is being closed answers nobody.
         if hangs and hangs != self._hangs:
             log.error("no heartbeat: %s", hangs)
             self._tell(f"STATUS=no heartbeat: {hangs}")
@@ -157,4 +171,4 @@ class Heartbeat:
             except Exception:
                 # A part that cannot be asked is no part that answers; the next look may go better.
                 log.exception("a look at the parts broke off")
-            self._ended.wait(self._pause_s)
+            self._ended.wait(_SOON_S if self._hangs else self._pause_s)

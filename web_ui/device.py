@@ -11,6 +11,7 @@ from flask import Flask, current_app
 
 from edge.clock import set_clock
 from edge.config import DeviceConfig
+from edge.watchdog import Heartbeat
 from web_ui.child_run import ChildRun
 from web_ui.live_config import LiveConfig
 from web_ui.restarting import Restart
@@ -30,6 +31,7 @@ class Device:
         doctor: makes all checks of health.
         bench: measures how fast this device is.
         restart: starts the service anew.
+        heart: says whether all parts answer; None where nothing watches them.
         set_clock: sets the clock of the system; see `edge.clock.set_clock`.
     """
 
@@ -37,11 +39,15 @@ class Device:
     doctor: ChildRun
     bench: ChildRun
     restart: Restart = field(default_factory=Restart)
+    heart: Heartbeat | None = None
     set_clock: Callable[[datetime], None] = set_clock
 
 
 def device_of(
-    store: Store, config: DeviceConfig | None = None, restart: Restart | None = None
+    store: Store,
+    config: DeviceConfig | None = None,
+    restart: Restart | None = None,
+    heart: Heartbeat | None = None,
 ) -> Device:
     """The device that these records are on.
 
@@ -49,13 +55,14 @@ def device_of(
         store: its home is the data directory.
         config: what the service was started with; None for what config.toml says.
         restart: starts the service anew; None for a wish that ends this process.
+        heart: watches the parts of the service.
 
     Raises:
         ConfigError: config.toml is wrong.
     """
     home = store.home
     doctor, bench = (ChildRun(home, store.now) for _ in range(2))
-    return Device(LiveConfig(home, config), doctor, bench, restart or Restart())
+    return Device(LiveConfig(home, config), doctor, bench, restart or Restart(), heart)
 
 
 def attach_device(app: Flask, device: Device) -> None:
