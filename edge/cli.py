@@ -24,6 +24,7 @@ OWN = {
     "bundle": ("edge.commands.bundle", "bundle"),
     "certificate": ("edge.commands.certificate", "certificate"),
     "classify": ("edge.commands.crops", "classify"),
+    "device": ("edge.commands.this_device", "device"),
     "doctor": ("edge.commands.device", "doctor"),
     "enhance": ("edge.commands.pictures", "enhance"),
     "export": ("edge.commands.export", "export_command"),

@@ -9,7 +9,8 @@ usage() {
   cat <<'TEXT'
 usage: sudo bash firmware_config/install.sh [OPTION...]
 
-  --model NAME      rpi4, rpi5, jetson_orin_nano or generic; otherwise the board is asked
+  --model NAME      rpi4, rpi5, jetson_orin_nano, generic-arm64 or generic-x86_64; otherwise the
+                    board is asked
   --wheels DIR      install the program from these wheels, without a network
   --again           install the program again, though this version is there
   --no-program      only the files of the system
@@ -76,8 +77,11 @@ check_options() {
   [[ $country =~ ^([A-Z]{2})?$ ]] || fail "--wifi-country is '$country'; give two letters, such as KE"
   [[ $rtc =~ ^([a-z0-9]+)?$ ]] || fail "--rtc is '$rtc'; give a chip's name, such as ds3231"
   model=${model:-$(board)}
-  [ -f "$here/devices/$model/packages" ] ||
-    fail "--model is '$model'; known: rpi4, rpi5, jetson_orin_nano, generic"
+  case $model in
+    rpi4 | rpi5 | jetson_orin_nano) folder=$here/devices/$model ;;
+    generic | generic-arm64 | generic-x86_64 | generic-amd64) folder=$here/devices/generic ;;
+    *) fail "--model is '$model'; known: rpi4, rpi5, jetson_orin_nano, generic-arm64, generic-x86_64" ;;
+  esac
 }
 
 # As edge.identity tells boards, for a system that has no ClinicScope yet.
@@ -96,7 +100,7 @@ running() { [ -z "$root" ] && [ -d /run/systemd/system ]; }
 
 install_packages() {
   local wanted missing=()
-  mapfile -t wanted < <(grep -v '^#' "$here/devices/$model/packages")
+  mapfile -t wanted < <(grep -v '^#' "$folder/packages")
   for name in "${wanted[@]}"; do
     dpkg-query --show --showformat '${db:Status-Status}\n' "$name" 2>/dev/null |
       grep -q '^installed$' || missing+=("$name")

@@ -13,19 +13,19 @@ boot_folder() {
 }
 
 install_boot() {
-  local boot device=$here/devices/$model
-  [ -f "$device/config.txt" ] || return 0
+  local boot
+  [ -f "$folder/config.txt" ] || return 0
   boot=$(boot_folder)
   if [ -z "$boot" ]; then
     echo "  no config.txt below $root/boot: boot settings are left to the image"
     return
   fi
-  put_boot "$boot/clinicscope.txt" < "$device/config.txt"
-  [ -z "$coral" ] || put_boot "$boot/clinicscope-coral.txt" < "$device/coral-pcie.txt"
+  put_boot "$boot/clinicscope.txt" < "$folder/config.txt"
+  [ -z "$coral" ] || put_boot "$boot/clinicscope-coral.txt" < "$folder/coral-pcie.txt"
   [ -z "$rtc" ] ||
-    put_boot "$boot/clinicscope-rtc.txt" < <(sed "s/@CHIP@/$rtc/" "$device/rtc.txt")
+    put_boot "$boot/clinicscope-rtc.txt" < <(sed "s/@CHIP@/$rtc/" "$folder/rtc.txt")
   include_settings "$boot"
-  add_words "$boot/cmdline.txt" "$device/cmdline.words"
+  add_words "$boot/cmdline.txt" "$folder/cmdline.words"
 }
 
 # put_boot PATH: standard input, whole or not at all; FAT keeps no owners or modes.

@@ -38,7 +38,7 @@ sum_before() {
 }
 
 install_files() {
-  local device=$here/devices/$model file
+  local file
   for file in "$here"/systemd/*.{service,timer,mount} "$here"/update/*.{service,path,timer}; do
     [ ! -f "$file" ] || put "$file" "$UNITS/$(basename "$file")"
   done
@@ -50,7 +50,12 @@ install_files() {
     put "$here/systemd/$file/90-clinicscope.conf" "etc/systemd/$file/90-clinicscope.conf"
   done
   for file in "$here"/udev/*.rules; do put "$file" "etc/udev/rules.d/$(basename "$file")"; done
-  put "$here/helpers/mount-stick" usr/local/lib/clinicscope/mount-stick 755
+  for file in "$here"/update/clinicscope.service.d/*.conf; do
+    put "$file" "$UNITS/clinicscope.service.d/$(basename "$file")"
+  done
+  for file in "$here/helpers/mount-stick" "$here/update/update-guard"; do
+    put "$file" "usr/local/lib/clinicscope/$(basename "$file")" 755
+  done
   put "$here/network/avahi/clinicscope.service" etc/avahi/services/clinicscope.service
   put "$here/network/NetworkManager/conf.d/90-clinicscope.conf" \
     etc/NetworkManager/conf.d/90-clinicscope.conf
@@ -60,7 +65,7 @@ install_files() {
   done
   [ -z "$firewall" ] || put "$here/network/nftables/firewall.nft" etc/clinicscope/firewall.nft
   [ -z "$hotspot" ] || install_hotspot
-  install_board "$device"
+  install_board
   drop_what_left
 }
 
@@ -73,14 +78,14 @@ install_hotspot() {
 }
 
 install_board() {
-  local device=$1 file
-  [ ! -f "$device/modprobe.conf" ] || put "$device/modprobe.conf" etc/modprobe.d/clinicscope.conf
-  [ ! -f "$device/sysctl.conf" ] ||
-    put "$device/sysctl.conf" etc/sysctl.d/91-clinicscope-board.conf
-  [ ! -f "$device/power-mode" ] ||
-    put "$device/power-mode" usr/local/lib/clinicscope/power-mode 755
-  for file in "$device"/*.service "$device"/clinicscope.service.d/*.conf; do
-    [ ! -f "$file" ] || put "$file" "$UNITS/${file#"$device"/}"
+  local file
+  [ ! -f "$folder/modprobe.conf" ] || put "$folder/modprobe.conf" etc/modprobe.d/clinicscope.conf
+  [ ! -f "$folder/sysctl.conf" ] ||
+    put "$folder/sysctl.conf" etc/sysctl.d/91-clinicscope-board.conf
+  [ ! -f "$folder/power-mode" ] ||
+    put "$folder/power-mode" usr/local/lib/clinicscope/power-mode 755
+  for file in "$folder"/*.service "$folder"/clinicscope.service.d/*.conf; do
+    [ ! -f "$file" ] || put "$file" "$UNITS/${file#"$folder"/}"
   done
 }
 

@@ -16,8 +16,8 @@ install_program() {
     return
   fi
   echo "program: version $version with $("$python" --version)"
-  # Of a version that was cut off in the middle nothing is used; one in force goes on until its
-  # place is taken.
+  # Nothing is used of a version that was cut off in the middle; and no program runs whose files go.
+  ! running || systemctl stop clinicscope.service 2>/dev/null || true
   rm -f "$target/version.json"
   rm -rf "$target"
   "$python" -m venv "${venv_options[@]}" "$target"
@@ -66,13 +66,13 @@ install_checkout() {
   export PIP_DISABLE_PIP_VERSION_CHECK=1
   "$pip" install --quiet --no-cache-dir --require-hashes -r "$project/requirements/device.lock"
   "$pip" install --quiet --no-cache-dir --no-deps --no-build-isolation "$project"
-  [ ! -f "$here/devices/$model/camera.lock" ] || install_camera "$pip"
+  [ ! -f "$folder/camera.lock" ] || install_camera "$pip"
 }
 
 # Two parts of picamera2 hold compiled code that must fit this NumPy; the system's do not.
 install_camera() {
   "$1" install --quiet --no-cache-dir --no-deps --no-build-isolation --require-hashes \
-    -r "$here/devices/$model/camera.lock" ||
+    -r "$folder/camera.lock" ||
     echo "install: no camera on CSI until this works: $1 install -r devices/$model/camera.lock" >&2
 }
 

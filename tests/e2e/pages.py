@@ -78,6 +78,8 @@ PAGES = (
     PageSpec("settings-models", "settings.models", "/settings/models"),
     PageSpec("settings-model", "settings.model", "/settings/models/malaria-cells-5"),
     PageSpec("settings-network", "settings.network", "/settings/network"),
+    # The clinic of these tests has no Wi-Fi of its own.
+    PageSpec("settings-label", "settings.label", "/settings/network/label", status=404),
     PageSpec("settings-tokens", "settings.tokens", "/settings/tokens"),
     PageSpec("certificate", "certificate.show", "/certificate"),
     PageSpec("restarting", "settings.restarting", "/settings/restart"),
@@ -133,7 +135,9 @@ NOT_PAGES = frozenset(
         "pwa.worker",
         "reports.html",
         "reports.pdf",
+        "settings.hotspot_code",
         "settings.network_code",
+        "settings.page_code",
         "specimens.progress",
         "tally.density",
         "xrays.heat",

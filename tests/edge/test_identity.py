@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from edge.contract.errors import ConfigError, StoreError
+from edge.hotspot import Hotspot, written
 from edge.identity import DEVICE_FILE, MODELS, NAME, board_model, device_name, read_identity
+
+Run = Callable[..., tuple[int, str, str]]
 
 
 def board(root: Path, model: str, serial: str = "") -> Path:
@@ -84,3 +88,51 @@ def test_name_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError):
         device_name(tmp_path / "file" / "home")
+
+
+def test_device_says_who_it_is(clinicscope: Run, home: Path) -> None:
+    code, told, said = clinicscope("device", "name")
+    name = told.strip()
+    assert code == 0 and NAME.fullmatch(name) and f"this device is called {name}" in said
+    code, told, said = clinicscope("device", "name")
+    assert (code, told.strip(), said) == (0, name, "")
+    code, told, _ = clinicscope("device", "show", "--json")
+    assert code == 0 and json.loads(told)["device_name"] == name
+    assert name in clinicscope("device", "show")[1]
+
+
+def test_set_up_is_roots_and_comes_after_the_name(
+    clinicscope: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    code, _, said = clinicscope("device", "set-up")
+    assert code == 3 and "sudo clinicscope device set-up" in said
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    code, _, said = clinicscope("device", "set-up")
+    assert code == 3 and "first run `clinicscope device name`" in said
+
+
+def test_hotspot_is_shown_on_the_console(
+    clinicscope: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "hotspot.json"
+    monkeypatch.setattr("edge.hotspot.HOTSPOT_FILE", path)
+    code, _, said = clinicscope("device", "hotspot")
+    assert code == 3 and "run this with sudo" in said
+    path.write_bytes(written(Hotspot("clinicscope-k7x2", "abcd-efgh-jkmn")))
+    code, told, _ = clinicscope("device", "hotspot")
+    assert code == 0 and "Wi-Fi clinicscope-k7x2, password abcd-efgh-jkmn" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "password", "problem"),
+    [
+        ("a b", "abcd-efgh-jkmn", "hotspot's name is 'a b'"),
+        ("x" * 33, "abcd-efgh-jkmn", "up to 32"),
+        ("ok", "abcd-efgh", "12 to 63"),
+        ("ok", "abcd;efgh;jkmn", "12 to 63"),
+    ],
+)
+def test_hotspot_out_of_range_is_refused(name: str, password: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        Hotspot(name, password)

@@ -27,6 +27,9 @@ _PAGES: tuple[tuple[str, str, View], ...] = (
     ("/network", "network", network.show),
     ("/password", "own_password", users.show_own),
     ("/network/code.svg", "network_code", network.code),
+    ("/network/hotspot.svg", "hotspot_code", network.hotspot_code),
+    ("/network/page.svg", "page_code", network.page_code),
+    ("/network/label", "label", network.label),
     ("/tokens", "tokens", tokens.show),
     ("/restart", "restarting", overview.restarting),
 )
