@@ -32,6 +32,7 @@ from edge.starts import BARE, NORMAL, HowToStart, broke_off_for, counted, note, 
 from edge.store.store import Store, utc_now
 from edge.sync.sender import Sender
 from edge.sync.settings import SyncSettings
+from edge.updates.observe import Observation, settle_trials
 from edge.watchdog import Heartbeat, watchdog_limit_s
 from web_ui import create_app
 from web_ui.api.health import program_version
@@ -155,6 +156,8 @@ def serve_service(
             device=device_of(service.store, config, here.restart, here.heart),
         )
         pictures = ends.enter_context(closing(parts_of(app).pictures.worker))
+        if not is_safe:
+            ends.enter_context(Observation(service.store, service.state))
         here.heart.watch("screening", service.hangs)
         here.heart.watch("single pictures", pictures.hangs)
         tried = broke_off_for(home, STUCK_FOR_GOOD)
@@ -218,6 +221,8 @@ def open_service(home: Path) -> ScreeningService:
     config = device_config(home)
     store = Store(home)
     camera = device_camera(config.camera)
+    # A new bundle that fails here is taken out of use before anything is opened with it.
+    settle_trials(store, config)
     return ScreeningService(
         store, lambda: load_screener(home, config), config.protocol, camera, config.retention
     )

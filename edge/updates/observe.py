@@ -57,22 +57,17 @@ def settle_trials(store: Store, config: DeviceConfig) -> list[ReturnedBundle]:
         config: what the bundles are proven with.
 
     Returns:
-        what was taken back now.
-
-    Raises:
-        StoreError: the disk refuses.
+        what was taken back now; what hinders this is in the device's log and keeps no service down.
     """
-    clear_aside(store.home)
+    returned = []
     try:
-        trials = read_trials(store.home).trials
+        clear_aside(store.home)
+        for task, trial in read_trials(store.home).trials.items():
+            why = _fault(store, config, task, trial)
+            if why:
+                returned += _take_back(store, config, task, trial, why)
     except ClinicScopeError as error:
         log.error("bundles on trial are not watched: %s", error)
-        return []
-    returned = []
-    for task, trial in trials.items():
-        why = _fault(store, config, task, trial)
-        if why:
-            returned += _take_back(store, config, task, trial, why)
     return returned
 
 
