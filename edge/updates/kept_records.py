@@ -19,11 +19,10 @@ from pathlib import Path
 
 from edge.contract.errors import StoreError
 from edge.store.files import disk_errors, make_folder, sync_folder
-from edge.store.migrate import known_revisions, open_database
-from edge.store.records import RUNNING
-from edge.store.store import DATABASE_FILE
 
 UPDATES_DIR = "updates"
+# As edge.store has them; that room takes half a second to open, and root asks while a clinic works.
+_DATABASE, _RUNNING = "records.db", "running"
 _BEFORE, _TRYING = "records-before-{}.db", ".trying-"
 _BESIDE = ("-wal", "-shm")
 _BUSY_TIMEOUT_S = 30
@@ -38,10 +37,10 @@ def keep_records(home: Path, program: str) -> str:
         StorageFullError: no room.
         StoreError: they cannot be read, or the copy is not sound.
     """
-    if not (home / DATABASE_FILE).is_file():
+    if not (home / _DATABASE).is_file():
         return ""
     target = home / UPDATES_DIR / _BEFORE.format(program)
-    _copy_database(home / DATABASE_FILE, target)
+    _copy_database(home / _DATABASE, target)
     return target.name
 
 
@@ -57,13 +56,15 @@ def try_migration(home: Path) -> str:
     Raises:
         StoreError: it cannot, or what it makes is not sound. The records are untouched.
     """
-    if not (home / DATABASE_FILE).is_file():
+    from edge.store.migrate import open_database
+
+    if not (home / _DATABASE).is_file():
         return "no records yet"
     folder = home / UPDATES_DIR / f"{_TRYING}{secrets.token_hex(4)}"
     try:
         make_folder(folder)
-        copy = folder / DATABASE_FILE
-        _copy_database(home / DATABASE_FILE, copy)
+        copy = folder / _DATABASE
+        _copy_database(home / _DATABASE, copy)
         before = revision_of(copy)
         open_database(copy).dispose()
         _check_sound(copy)
@@ -83,7 +84,9 @@ def records_back(home: Path, name: str) -> str:
     Raises:
         StoreError: it can read neither the records nor a copy.
     """
-    path = home / DATABASE_FILE
+    from edge.store.migrate import known_revisions
+
+    path = home / _DATABASE
     found = revision_of(path) if path.is_file() else None
     if found is None or found in known_revisions():
         return "the records are as this version reads them"
@@ -108,12 +111,12 @@ def records_back(home: Path, name: str) -> str:
 
 def is_screening(home: Path) -> bool:
     """Whether a specimen is being screened, so that now is no moment for an update."""
-    path = home / DATABASE_FILE
+    path = home / _DATABASE
     if not path.is_file():
         return False
     with _reading(path) as connection:
         query = "SELECT count(*) FROM specimens WHERE status = ?"
-        return bool(connection.execute(query, (RUNNING,)).fetchone()[0])
+        return bool(connection.execute(query, (_RUNNING,)).fetchone()[0])
 
 
 def revision_of(path: Path) -> str | None:
@@ -162,7 +165,7 @@ def _check_sound(path: Path) -> None:
 
 
 def _fold_log(path: Path) -> None:
-    """All of a database in its one file: a log that is left beside would be played into the next."""
+    """All of a database in its one file: a log left beside would be played into the next."""
     with _reading(path) as connection:
         busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     if busy:
