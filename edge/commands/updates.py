@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from contextlib import closing
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from edge.config import data_home, load_config
 from edge.store.store import Store
 
 if TYPE_CHECKING:
-    from edge.updates.stick import Outcome, StickCheck
+    from edge.updates.stick import Outcome
 
 
 @click.group()
@@ -38,7 +37,7 @@ def check(folder: Path | None, by: str, as_json: bool) -> int:
     Exit code 3 where something was refused: it is altered, unsigned, or of a key nobody trusts.
     """
     from edge.drives import find_drives
-    from edge.updates.stick import REFUSED, STICK_FOLDER, check_stick
+    from edge.updates.stick import REFUSED, STICK_FOLDER, check_stick, stick_check
 
     home = data_home()
     outcomes: list[Outcome] = []
@@ -46,23 +45,9 @@ def check(folder: Path | None, by: str, as_json: bool) -> int:
         on_drives = [drive.path / STICK_FOLDER for drive in find_drives(home)]
         folders = [folder] if folder else [path for path in on_drives if path.is_dir()]
         for one in folders:
-            outcomes += check_stick(_check(store, by), one)
+            outcomes += check_stick(stick_check(store, load_config(home), by), one)
     _tell(outcomes, as_json)
     return 3 if any(one.outcome == REFUSED for one in outcomes) else 0
-
-
-def _check(store: Store, by: str) -> StickCheck:
-    from edge.identity import read_identity
-    from edge.updates.application import Versions
-    from edge.updates.stage import Asked
-    from edge.updates.stick import StickCheck
-    from edge.updates.trust import application_trust, bundle_trust
-
-    home = store.home
-    trust = partial(bundle_trust, home)
-    asked = Asked(by, trust(), read_identity(home))
-    program_trust = partial(application_trust, home)
-    return StickCheck(store, load_config(home), asked, trust, program_trust, Versions())
 
 
 def _tell(outcomes: list[Outcome], as_json: bool) -> None:

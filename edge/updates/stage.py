@@ -22,6 +22,7 @@ from edge.contract.bundle import MANIFEST, MAX_BUNDLE_BYTES, Bundle, open_bundle
 from edge.contract.errors import (
     BundleError,
     BusyError,
+    ClinicScopeError,
     OldVersionError,
     SignatureError,
     UpdateError,
@@ -43,6 +44,7 @@ from edge.updates.verify import admit
 log = logging.getLogger(__name__)
 
 INSTALLED = "bundle.installed"
+PROGRAM = "program"
 # In the data directory, so on the file system of its bundles: what is there is moved, not copied.
 ASIDE_DIR, BUNDLES_DIR = Path("updates/aside"), "bundles"
 # Of a shipped bundle, which no signature describes: an update of the same number is another one.
@@ -100,6 +102,20 @@ def install_bundle(store: Store, config: DeviceConfig, path: Path, asked: Asked)
             _keep_floor(store.home, envelope)
             activate(store, config, there.path, asked.by)
     return there
+
+
+def signed_by(bundle: InstalledBundle) -> str | None:
+    """Id of the key that signed an installed bundle; None where nobody did, and it did not come
+    with the program either, whose bundles name PROGRAM.
+    """
+    path = Path(bundle.path)
+    if path.is_relative_to(SHIPPED_DIR):
+        return PROGRAM
+    try:
+        with UpdateSource(path) as source:
+            return read_envelope(source).key_id
+    except ClinicScopeError:
+        return None
 
 
 def clear_aside(home: Path) -> None:
@@ -175,7 +191,7 @@ def _put(
     store: Store, config: DeviceConfig, source: UpdateSource, envelope: Envelope, asked: Asked
 ) -> InstalledBundle:
     home = store.home
-    with _aside(home) as folder:
+    with aside_folder(home) as folder:
         fresh = folder / "bundle"
         unpack(source, envelope, fresh, MAX_BUNDLE_BYTES)
         opened = open_bundle(fresh)
@@ -191,8 +207,8 @@ def _put(
 
 
 @contextmanager
-def _aside(home: Path) -> Iterator[Path]:
-    """A folder for this one update, gone at its end."""
+def aside_folder(home: Path) -> Iterator[Path]:
+    """A folder for one update on the disk of the records, gone at its end. Raises StoreError."""
     folder = home / ASIDE_DIR / secrets.token_hex(8)
     with disk_errors(folder, 0):
         make_folder(folder)

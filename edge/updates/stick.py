@@ -10,10 +10,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from edge.config import DeviceConfig
 from edge.contract.errors import ClinicScopeError, OldVersionError, OtherDeviceError, UpdateError
+from edge.identity import read_identity
 from edge.store.audit import Audit
 from edge.store.store import Store
 from edge.updates.application import Versions
@@ -24,7 +26,7 @@ from edge.updates.source import UpdateSource, check_files, read_envelope
 from edge.updates.stage import Asked, install_bundle
 from edge.updates.statement import STATEMENT_SUFFIX, accept_statement
 from edge.updates.trial import taken_back
-from edge.updates.trust import TRUST_DIR, Trust
+from edge.updates.trust import TRUST_DIR, Trust, application_trust, bundle_trust
 from edge.updates.verify import admit
 
 log = logging.getLogger(__name__)
@@ -43,12 +45,14 @@ class Outcome:
     Attributes:
         outcome: TAKEN; SKIPPED, where nothing is wrong with it; or REFUSED.
         why: for a person.
+        task: of a bundle; empty for anything else.
     """
 
     path: str
     what: str
     outcome: str
     why: str
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,35 @@ class StickCheck:
     trust: Callable[[], Trust]
     program_trust: Callable[[], Trust]
     versions: Versions
+
+
+def stick_check(store: Store, config: DeviceConfig, by: str, *, again: bool = False) -> StickCheck:
+    """This device, for whoever brings updates.
+
+    Args:
+        again: a bundle that was taken back here may be tried once more.
+
+    Raises:
+        ConfigError: the device's own keys, or its config, cannot be read.
+    """
+    trust = partial(bundle_trust, store.home)
+    asked = Asked(by, trust(), read_identity(store.home), again=again)
+    program_trust = partial(application_trust, store.home)
+    return StickCheck(store, config, asked, trust, program_trust, Versions())
+
+
+def take_update(check: StickCheck, path: Path) -> tuple[Envelope, str]:
+    """Takes one update, a bundle or one of the program; what it is, and what became of it.
+
+    Raises:
+        ClinicScopeError: it is refused; see `edge.updates.stage.install_bundle`.
+    """
+    with UpdateSource(path) as source:
+        envelope = read_envelope(source)
+    fault = _hindrance(check, envelope)
+    if fault is not None:
+        raise fault
+    return envelope, _take(path, envelope, check)
 
 
 def check_stick(check: StickCheck, folder: Path) -> list[Outcome]:
@@ -160,16 +193,14 @@ def _hindrance(check: StickCheck, envelope: Envelope) -> ClinicScopeError | None
 
 def _outcome(path: Path, envelope: Envelope, check: StickCheck) -> Outcome:
     try:
-        fault = _hindrance(check, envelope)
-        if fault is not None:
-            raise fault
-        told = _take(path, envelope, check)
+        _, told = take_update(check, path)
     except (OtherDeviceError, OldVersionError) as error:
         return Outcome(path.name, str(envelope), SKIPPED, str(error))
     except (ClinicScopeError, OSError) as error:
         log.warning("%s: %s", path.name, error)
         return Outcome(path.name, str(envelope), REFUSED, str(error))
-    return Outcome(path.name, str(envelope), TAKEN, told)
+    task = envelope.name if envelope.kind == BUNDLE else ""
+    return Outcome(path.name, str(envelope), TAKEN, told, task)
 
 
 def _take(path: Path, envelope: Envelope, check: StickCheck) -> str:

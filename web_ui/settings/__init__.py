@@ -10,7 +10,17 @@ from typing import Any
 
 from flask import Blueprint
 
-from web_ui.settings import camera, clinic, models, network, overview, protocol, tokens, users
+from web_ui.settings import (
+    camera,
+    clinic,
+    models,
+    network,
+    overview,
+    protocol,
+    tokens,
+    updates,
+    users,
+)
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -42,6 +52,8 @@ _ACTIONS: tuple[tuple[str, str, View], ...] = (
     ("/protocol", "save_protocol", protocol.save),
     ("/camera", "save_camera", camera.save),
     ("/models/<bundle_id>/activate", "activate_model", models.activate_one),
+    ("/models/install", "install_update", updates.install),
+    ("/models/sticks", "check_sticks", updates.check_sticks),
     ("/models/roll-back", "roll_back_model", models.roll_back_task),
     ("/password", "save_own_password", users.set_own),
     ("/tokens", "add_token", tokens.add),
