@@ -124,7 +124,7 @@ def check_queue_age(store: Store) -> Check:
     days = (datetime.fromisoformat(store.now()) - datetime.fromisoformat(since)).days
     detail = f"the oldest item has waited {max(days, 0)} days, since {since}"
     if days >= WAITS_LONG_DAYS:
-        advice = "bring the device to a network, or send it by a drive: `clinicscope sync --help`"
+        advice = "bring the device to a network; `clinicscope sync --show` says what waits"
         return Check("queue age", WARNING, detail, advice)
     return Check("queue age", OK, detail)
 

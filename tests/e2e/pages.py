@@ -97,6 +97,9 @@ PAGES = (
 NOT_PAGES = frozenset(
     {
         "static",
+        # On a device in safe mode alone: test_safe_mode_page.py looks at them.
+        "safe_mode.leaving",
+        "safe_mode.show",
         "about.health",
         "api.describe",
         "api.list_fields",
