@@ -28,6 +28,7 @@ OWN = {
     "doctor": ("edge.commands.device", "doctor"),
     "enhance": ("edge.commands.pictures", "enhance"),
     "export": ("edge.commands.export", "export_command"),
+    "fleet": ("edge.commands.fleet", "fleet"),
     "records": ("edge.commands.records", "records"),
     "protocol": ("edge.commands.protocol", "protocol"),
     "restore": ("edge.commands.backup", "restore"),
