@@ -142,11 +142,29 @@ build_own_wheel() {
   rm -rf "$source"
 }
 
-# Byte code, where this machine has the root's version of Python: emulated, it takes minutes.
+# The Python of a root: python3.11.
+python_of() { basename "$(readlink -f "$1/usr/bin/python3")"; }
+
+# collect_wheels PYTHON: those of the device's lock and this project's, into $work/wheels.
+collect_wheels() {
+  local key
+  key=$( (echo "$1" && wheels_for "$1" && cat requirements/device.lock) | sha256sum)
+  if [ "$(cat "$work/wheels.key" 2>/dev/null)" != "$key" ]; then
+    rm -rf "$work/wheels"
+    fetch_wheels "$1" "$work/wheels" --require-hashes -r requirements/device.lock
+    printf '%s\n' "$key" > "$work/wheels.key"
+  fi
+  rm -f "$work"/wheels/clinicscope-*.whl
+  build_own_wheel "$work/wheels"
+}
+
+# compile_python ROOT PYTHON FOLDER...: byte code, where this machine has that Python: emulated, it
+# takes minutes.
 compile_python() {
-  command -v "$2" >/dev/null || return 0
-  "$2" -m compileall -q -j 0 -s "$1" "$1/usr/lib/$2" "$1/usr/lib/python3" \
-    "$1/usr/local/lib/$2" >/dev/null || true
+  local root=$1 python=$2
+  shift 2
+  command -v "$python" >/dev/null || return 0
+  "${as_root[@]}" "$python" -m compileall -q -j 0 -s "$root" "${@/#/$root/}" >/dev/null || true
 }
 
 # What Linux says of that processor, as four cores: QEMU 7 shows this machine's own, and libraries
@@ -173,7 +191,7 @@ inside() {
   local root=$1 processor=${PROCESSOR:-cortex-a72} settings=()
   shift
   if ! native; then
-    cpuinfo_of "$processor" > "$root/cpuinfo"
+    cpuinfo_of "$processor" | "${as_root[@]}" tee "$root/cpuinfo" >/dev/null
     settings=("QEMU_CPU=$processor")
   fi
   "${as_root[@]}" unshare --mount --propagation private bash -c '
@@ -187,4 +205,13 @@ inside() {
     mount -o remount,bind,ro "$root/clinicscope"
     exec env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin HOME=/root LANG=C.UTF-8 "$@"
   ' inside "$root" PYTHONDONTWRITEBYTECODE=1 "${settings[@]}" chroot "$root" "$@"
+}
+
+# step NAME COMMAND...: says what is done, and how long it took.
+step() {
+  local name=$1 began=$SECONDS
+  shift
+  echo "== $name"
+  "$@"
+  echo "   $((SECONDS - began)) s"
 }

@@ -15,21 +15,13 @@ FIELDS='camera:simulated?seed=3&parasitaemia_fraction=0.02&fields=3'
 # Those of a Pi 3, 4 and 5: libraries choose other kernels on each.
 PROCESSORS=(cortex-a53 cortex-a72 cortex-a76)
 
-step() {
-  local name=$1 began=$SECONDS
-  shift
-  echo "== $name"
-  "$@"
-  echo "   $((SECONDS - began)) s"
-}
-
 install_own_wheel() {
   local version
   rm -rf "$work/own"
   build_own_wheel "$work/own"
   version=$(basename "$(readlink -f "$root/usr/bin/python3")")
   unpack_wheels "$version" "$root/usr/local/lib/$version/dist-packages" "$work"/own/*.whl
-  compile_python "$root" "$version"
+  compile_python "$root" "$version" "usr/local/lib/$version"
 }
 
 # One thread: under QEMU those of a network wait for each other, for minutes on a busy machine.
