@@ -70,7 +70,7 @@ check_options() {
   [ "$(id -u)" = 0 ] || fail "this changes the system: run it with sudo"
   root=${root%/}
   [ -z "$root" ] || [ -d "$root" ] || fail "--root is '$root', which is no folder"
-  [ -z "$root" ] || [ -z "$program$packages$uninstall" ] ||
+  [ -z "$root" ] || [ -z "$program$packages" ] ||
     fail "--root is for an image: add --no-program and --no-packages"
   [ -z "$purge" ] || [ -n "$uninstall" ] || fail "--purge goes with --uninstall"
   [ -z "$wheels" ] || [ -d "$wheels" ] || fail "--wheels is '$wheels', which is no folder"

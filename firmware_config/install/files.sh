@@ -105,6 +105,7 @@ drop_what_left() {
 
 remember_files() {
   local path
+  mkdir -p "$(dirname "$root/$KEPT")"
   for path in "${!now_installed[@]}"; do echo "${now_installed[$path]}  $path"; done |
     LC_ALL=C sort -k 2 > "$root/$KEPT.new"
   if cmp -s "$root/$KEPT.new" "$root/$KEPT"; then rm "$root/$KEPT.new"; else
