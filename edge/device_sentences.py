@@ -68,8 +68,8 @@ _HEALTH = (
     _("this machine tells none"),
     _("%(count)s MB are left of %(total)s MB"),
     _(
-        "%(count)s MB are left of %(total)s MB; %(number)s programs were ended for want of memory "
-        "since it was switched on"
+        "%(count)s MB are left of %(total)s MB; programs ended for want of memory since it was "
+        "switched on: %(number)s"
     ),
     _("end other programs, then restart the device"),
     _("end other programs on this device"),
@@ -100,7 +100,16 @@ _HEALTH = (
     _("bundle %(name)s was taken back at %(text)s: %(why)s"),
     _("give it the update again, or one of a newer version; see docs/updates.md"),
     _("%(name)s: %(text)s; last picture %(count)s s ago"),
-    _("the camera's driver hangs"),
+    _("its driver hangs"),
+    _("camera: its driver hangs"),
+    _("nobody watches the camera any more"),
+    _("camera: nobody watches the camera any more"),
+    _("page: no answer within %(count)s s (%(text)s)"),
+    _("screening: the analysis of a field"),
+    _("screening: the storing of a field"),
+    _("single pictures: the analysis of pictures"),
+    _("single pictures: the opening of the bundle for %(name)s"),
+    _("an internal error (%(name)s)"),
     _("%(name)s computes"),
     _("%(name)s computes; a fallback: %(why)s"),
     _("see the check of the network that decides"),
@@ -111,17 +120,18 @@ _HEALTH = (
 _STARTS = (
     _("it has not broken off since the device was switched on"),
     _(
-        "it broke off %(count)s times since the device was switched on; the last of these starts "
-        "was at %(text)s"
+        "breakdowns since the device was switched on: %(count)s; the last of these starts was at "
+        "%(text)s"
     ),
     _(
-        "it broke off %(count)s times since the device was switched on; the last of these starts "
-        "was at %(text)s: %(why)s"
+        "breakdowns since the device was switched on: %(count)s; the last of these starts was at "
+        "%(text)s: %(why)s"
     ),
     _("make the file for support, which holds the log"),
     _("it runs in safe mode: %(why)s"),
     _("mend the cause, then start it normally on its page"),
-    _("safe mode: %(why)s; nothing is screened until it is started normally"),
+    _("safe mode: %(why)s"),
+    _("%(why)s; nothing is screened until it is started normally"),
     _("the service broke off %(count)s times in a row; the log has more"),
     _("the service broke off %(count)s times in a row; the last known cause: %(why)s"),
     _(

@@ -162,7 +162,9 @@ def serve_service(
         here.heart.watch("single pictures", pictures.hangs)
         tried = broke_off_for(home, STUCK_FOR_GOOD)
         here.heart.watch("camera", camera_of(service, restarted_for_it=tried))
-        serve_watched(here, app, secure, service.safe_mode or "screens")
+        serve_watched(
+            here, app, secure, f"safe mode: {service.safe_mode}" if is_safe else "screens"
+        )
 
 
 def serve_watched(here: Appliance, app: Flask, secure: ssl.SSLContext | None, status: str) -> None:

@@ -34,7 +34,7 @@ def open_safely(home: Path, config: DeviceConfig, reason: str) -> ScreeningServi
     Raises:
         StoreError: they cannot be opened.
     """
-    why = f"safe mode: {reason}; nothing is screened until it is started normally"
+    why = f"{reason}; nothing is screened until it is started normally"
     return ScreeningService(Store(home), _nothing, config.protocol, safe_mode=why)
 
 

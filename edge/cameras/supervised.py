@@ -36,7 +36,7 @@ _STOP_LOOK_S = 0.1
 _CLOSING_S = 5.0
 # The watch pauses a few seconds at most.
 _WATCH_LATE_S = 60.0
-STUCK_FOR_GOOD = "the camera's driver hangs"
+STUCK_FOR_GOOD = "its driver hangs"
 
 
 class SupervisedCamera:

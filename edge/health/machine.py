@@ -44,7 +44,7 @@ def check_memory(root: Path = ROOT) -> Check:
         return Check("memory", WARNING, detail, "end other programs on this device")
     killed = int(dict(_numbers(root / "proc/vmstat")).get("oom_kill", 0))
     if killed:
-        detail += f"; {killed} programs were ended for want of memory since it was switched on"
+        detail += f"; programs ended for want of memory since it was switched on: {killed}"
         return Check(
             "memory", WARNING, detail, "make the file for support, then restart the device"
         )

@@ -27,7 +27,7 @@ def check_restarts(home: Path, boot: str | None = None) -> Check:
         return Check(NAME, OK, "it has not broken off since the device was switched on")
     newest = broken[-1]
     detail = (
-        f"it broke off {len(broken)} times since the device was switched on; the last of these "
-        f"starts was at {newest.at_utc}" + (f": {newest.why}" if newest.why else "")
+        f"breakdowns since the device was switched on: {len(broken)}; the last of these starts was "
+        f"at {newest.at_utc}" + (f": {newest.why}" if newest.why else "")
     )
     return Check(NAME, WARNING, detail, "make the file for support, which holds the log")

@@ -62,7 +62,7 @@ class ScreeningService:
         self.safe_mode = safe_mode
         store.recover()
         if safe_mode:
-            self._problem = safe_mode
+            self._problem = f"safe mode: {safe_mode}"
             return
         try:
             self._screener = load()

@@ -41,7 +41,7 @@ def memory(root: Path, available_kb: int, killed: int = 0) -> Path:
         (2_000_000, 0, OK, "2,048 MB are left of 4,096 MB"),
         (200_000, 0, WARNING, "205 MB"),
         (60_000, 0, FAILED, "61 MB"),
-        (2_000_000, 2, WARNING, "2 programs were ended"),
+        (2_000_000, 2, WARNING, "switched on: 2"),
     ],
 )
 def test_memory(tmp_path: Path, available_kb: int, killed: int, state: str, said: str) -> None:
@@ -148,7 +148,7 @@ def test_restarts(tmp_path: Path) -> None:
     assert check_restarts(tmp_path).state == OK
     begin(tmp_path, now)
     check = check_restarts(tmp_path)
-    assert check.state == WARNING and "broke off 1 times" in check.detail
+    assert check.state == WARNING and "switched on: 1;" in check.detail
     assert check_restarts(tmp_path, boot="another").state == OK
     for _ in range(3):
         begin(tmp_path, now)

@@ -32,8 +32,8 @@ from web_ui.restarting import Restart
 from web_ui.safe_mode import no_bundle, open_safely
 from web_ui.serve import make_server
 
-WHY = "the service broke off 4 times in a row; the last known cause: camera: it hangs"
-SAID = f"safe mode: {WHY}; nothing is screened until it is started normally"
+WHY = "the service broke off 4 times in a row; the last known cause: camera: its driver hangs"
+SAID = f"{WHY}; nothing is screened until it is started normally"
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_the_first_page_leads_to_what_to_do(safe_app: Flask) -> None:
 def test_nothing_is_opened_or_screened(safe_app: Flask, safe: ScreeningService) -> None:
     browser = logged_in(safe_app)
     state = safe.state()
-    assert not state.ready and state.problem == SAID and state.camera is None
+    assert not state.ready and state.problem == f"safe mode: {SAID}" and state.camera is None
     assert submit(browser, source="simulated", fields="2").status_code == 409
     with pytest.raises(BusyError, match="safe mode"):
         safe.resume("any", "A. Reader")
