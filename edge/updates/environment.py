@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ensurepip
 import shutil
 import subprocess
 import sys
 import venv
+from importlib.util import find_spec
 from pathlib import Path
 
-from edge.contract.errors import StorageFullError, StoreError, UpdateError
+from edge.contract.errors import StorageFullError, UpdateError
 from edge.store.files import disk_errors, make_folder
 from edge.updates.application import WHEELS_FOLDER, ApplicationInfo, InstalledVersion, Versions
 from edge.updates.as_owner import Owner
@@ -18,6 +20,8 @@ from edge.updates.signature import SIGNATURE_FILE
 _GROWS = 4
 _INSTALL_S, _PROVE_S = 1800.0, 600.0
 _MOST_TOLD = 600
+# Debian takes the copy out of Python and keeps it there (python3-pip-whl).
+_DEBIAN_WHEELS = Path("/usr/share/python-wheels")
 _FULL = "No space left on device"
 
 
@@ -66,9 +70,9 @@ def prove(version: InstalledVersion, owner: Owner) -> str:
 
 
 def _pip(path: Path, command: str, *words: str | Path) -> None:
-    """This program's own pip on another environment: what is on trial installs nothing itself."""
-    whole = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check", "--quiet",
-             "--python", str(path / "bin" / "python"), command, *map(str, words)]  # fmt: skip
+    """What is on trial installs nothing itself: its environment has no pip, this one's is used."""
+    common = ["--isolated", "--disable-pip-version-check", "--quiet"]
+    whole = [*pip_for(path, own=find_spec("pip") is not None), *common, command, *map(str, words)]
     done = subprocess.run(
         whole, capture_output=True, text=True, errors="replace", timeout=_INSTALL_S, check=False
     )
@@ -80,6 +84,25 @@ def _pip(path: Path, command: str, *words: str | Path) -> None:
             f"no room for {path}: free some space on its disk, then try again; the version in use "
             "is untouched"
         )
-    if "No module named pip" in told:
-        raise StoreError(f"{sys.executable} has no pip; install the device's program again")
     raise UpdateError(f"its wheels do not make a whole program: {told}")
+
+
+def pip_for(path: Path, *, own: bool) -> list[str]:
+    """How pip is called to work on an environment.
+
+    Args:
+        path: of the environment.
+        own: this program's environment has pip; a version that came by an update has none, and
+            Python's own copy serves, slowly.
+
+    Raises:
+        UpdateError: there is no such copy.
+    """
+    python = path / "bin" / "python"
+    if own:
+        return [sys.executable, "-m", "pip", "--python", str(python)]
+    folders = (Path(ensurepip.__file__).parent / "_bundled", _DEBIAN_WHEELS)
+    found = sorted(wheel for folder in folders for wheel in folder.glob("pip-*.whl"))
+    if not found:
+        raise UpdateError("this Python has no pip; install the system's package python3-venv")
+    return [str(python), str(found[-1] / "pip")]

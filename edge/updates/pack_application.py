@@ -81,7 +81,7 @@ def newest_migration(checkout: Path) -> str:
 
 
 def build_wheel(checkout: Path, to: Path) -> str:
-    """Builds the program's wheel from a copy of the sources; gives its version. Raises UpdateError."""
+    """Builds our wheel from a copy of the sources; gives its version. Raises UpdateError."""
     with tempfile.TemporaryDirectory() as folder:
         for name in _SOURCES:
             source = checkout / name

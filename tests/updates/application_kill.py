@@ -4,7 +4,7 @@
 
 Each round brings the next version and kills the update, with all its child processes (SIGKILL), at
 a random instant; what came into force on trial is then found good or taken back, and that is
-killed, too. After each kill comes what a start does: the guard, the version in force, its records. Beside,
+killed, too. After each kill comes what a start does: guard, version in force, records. Beside,
 an older version and one of a stranger's key are offered. Exit code 1 where a device had no program
 that runs, lost its records, or took what it must not.
 

@@ -29,7 +29,7 @@ from edge.contract.errors import (
 from edge.store.store import Store
 from edge.updates.application import Versions
 from edge.updates.apply import Device, apply_update
-from edge.updates.environment import prove
+from edge.updates.environment import pip_for, prove
 from edge.updates.go_back import go_back
 from edge.updates.incoming import lay_for_root
 from edge.updates.kept_records import records_back, revision_of, try_migration
@@ -369,6 +369,13 @@ def test_program_proves_itself_watches_says_how_it_stands_and_goes_back(
     assert "0.1.0 is in force again" in clinicscope("application", "rollback", "--root", root)[1]
     found = json.loads(clinicscope("application", "status", "--root", root, "--json")[1])
     assert (found["program"], found["last"]["outcome"]) == ("0.1.0", "taken back")
+
+
+def test_version_without_pip_installs_the_next_one_by_pythons_own_copy(tmp_path: Path) -> None:
+    venv.create(tmp_path / "new", symlinks=True)
+    words = [*pip_for(tmp_path / "new", own=False), "--version"]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("pip ")
 
 
 def test_full_disk_leaves_the_version_in_use(
