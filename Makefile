@@ -15,12 +15,12 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-arm64 soak kill many-specimens load check format legacy lock translations browser rtsp compiler servers screenshots pages clean
+.PHONY: run test test-arm64 soak kill many-specimens load check format legacy lock translations browser rtsp compiler servers tools screenshots pages clean
 
 run: $(DEVICE)/.ready
 	$(DEVICE)/bin/clinicscope run --host $(HOST) --port $(PORT)
 
-test: $(ALL)/.ready $(LEGACY)/.ready browser rtsp compiler servers
+test: $(ALL)/.ready $(LEGACY)/.ready browser rtsp compiler servers tools
 	$(ALL)/bin/python -m pytest -n 2 --dist loadfile
 
 # Under QEMU where this is no arm64 machine; the Debian root is kept in build/ for the next time.
@@ -80,6 +80,10 @@ rtsp:
 # A C compiler: tests build delegates that fail.
 compiler:
 	bash tests/edge/accelerators/install_compiler.sh
+
+# What reads the device's units, rules and networks as a device does.
+tools:
+	bash tests/firmware/install_tools.sh
 
 # A real PACS and a real FHIR server for what leaves the device.
 servers:

@@ -84,7 +84,7 @@ install_board() {
     put "$folder/sysctl.conf" etc/sysctl.d/91-clinicscope-board.conf
   [ ! -f "$folder/power-mode" ] ||
     put "$folder/power-mode" usr/local/lib/clinicscope/power-mode 755
-  for file in "$folder"/*.service "$folder"/clinicscope.service.d/*.conf; do
+  for file in "$folder"/*.service "$folder"/*.service.d/*.conf; do
     [ ! -f "$file" ] || put "$file" "$UNITS/${file#"$folder"/}"
   done
 }
