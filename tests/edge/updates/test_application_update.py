@@ -7,6 +7,7 @@ import shutil
 import socket
 import sqlite3
 import subprocess
+import venv
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
