@@ -19,6 +19,7 @@ from pathlib import Path
 
 from edge.contract.errors import ClinicScopeError, ManifestError
 from edge.contract.records import from_plain, to_plain
+from edge.screening.lock import own_device
 from edge.store.files import write_durably
 
 log = logging.getLogger(__name__)
@@ -192,6 +193,20 @@ def broke_off_for(home: Path, why: str) -> bool:
     """Whether a start broke off for this since the system's own start."""
     boot = this_start("", "").boot
     return any(one.boot == boot and why in one.why for one in read_starts(home).broken)
+
+
+def leave_safe_mode(home: Path) -> bool:
+    """The next start is a normal one; False where it would be anyway.
+
+    Raises:
+        BusyError: the appliance is running; its page has a button for that.
+    """
+    known = read_starts(home)
+    if not known.safe_boot and all(one.excused for one in known.broken):
+        return False
+    with own_device(home):
+        excuse(home)
+    return True
 
 
 def excuse(home: Path) -> None:

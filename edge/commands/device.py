@@ -18,6 +18,7 @@ from edge.health.quick import check_home_quickly
 from edge.health.records import repair_records
 from edge.screening.classifier import Classifier
 from edge.selftest import SelfTest, self_test
+from edge.starts import leave_safe_mode
 
 
 @click.command()
@@ -54,7 +55,11 @@ def self_tests_beside(opened: Classifier | Enhancer) -> dict[str, SelfTest]:
 
 @click.command()
 @accelerator_options
-@click.option("--repair", is_flag=True, help="First mend the records, and say what was done.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="First mend the records, leave safe mode, and say so.",
+)
 @click.option("--deep", is_flag=True, help="With --repair: also read every image.")
 @click.option("--quick", is_flag=True, help="Only what takes milliseconds: no network, no camera.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -63,7 +68,9 @@ def doctor(repair: bool, deep: bool, quick: bool, as_json: bool) -> int:
     home = data_home()
     config = device_config(home)
     if repair:
-        for line in repair_records(home, deep=deep) or ["nothing had to be repaired"]:
+        told = repair_records(home, deep=deep)
+        told += ["the next start is a normal one"] if leave_safe_mode(home) else []
+        for line in told or ["nothing had to be repaired"]:
             click.echo(line, err=True)
     checks = check_home_quickly(home) if quick else check_all(home, config)
     if as_json:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge.contract.errors import ConfigError
+from edge.screening.lock import own_device
 from edge.starts import (
     BARE,
     MOST,
@@ -94,6 +96,19 @@ def test_a_person_ends_safe_mode(tmp_path: Path) -> None:
     end(tmp_path)
     assert begin(tmp_path, after).mode == NORMAL
     assert len(read_starts(tmp_path).broken) == MOST  # They are still told of.
+
+
+def test_doctor_leaves_safe_mode_of_a_service_that_is_stopped(
+    home: Path, clinicscope: Callable[..., tuple[int, str, str]]
+) -> None:
+    after = crash(home, MOST)
+    assert begin(home, after).mode == SAFE
+    end(home)
+    with own_device(home):
+        assert "is running" in clinicscope("doctor", "--quick", "--repair")[2]
+    assert "next start is a normal one" in clinicscope("doctor", "--quick", "--repair")[2]
+    assert "nothing had to be repaired" in clinicscope("doctor", "--quick", "--repair")[2]
+    assert begin(home, after).mode == NORMAL
 
 
 def test_safe_mode_that_was_asked_for_lasts_for_that_start(tmp_path: Path) -> None:

@@ -92,6 +92,8 @@ def test_nothing_is_opened_or_screened(safe_app: Flask, safe: ScreeningService) 
     assert answer.status_code == 503 and answer.json["checks"]["accelerator"] == "failed"
     figures = browser.get("/metrics").text
     assert "clinicscope_safe_mode 1" in figures
+    assert "clinicscope_heartbeats_total 0" in figures
+    assert "clinicscope_heartbeat_age_seconds " in figures
     assert 'clinicscope_check_state{check="accelerator"} 2' in figures
 
 
