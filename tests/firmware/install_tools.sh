@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What reads the device's files in the tests as the device would: nftables, NetworkManager, udev,
-# avahi's grammar, dnsmasq, systemd's own checks, shellcheck. Does nothing where they are there.
+# avahi's grammar, dnsmasq, systemd's own checks, its filters, shellcheck. Does nothing where they are there.
 #
 # None of them is started: a network manager would take over the network of this machine.
 set -euo pipefail
@@ -9,6 +9,7 @@ programs=(nft nmcli umockdev-run udevadm shellcheck xmllint dnsmasq avahi-daemon
 for program in "${programs[@]}"; do
   command -v "$program" >/dev/null || [ -x "/usr/sbin/$program" ] || { missing=1 && break; }
 done
+/usr/bin/python3 -c 'import seccomp' 2>/dev/null || missing=1
 [ "${missing:-}" ] || exit 0
 as_root=()
 [ "$(id -u)" = 0 ] || as_root=(sudo)
@@ -22,4 +23,4 @@ fi
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
   apt-get install -y -qq --no-install-recommends nftables network-manager umockdev udev shellcheck \
-  libxml2-utils dnsmasq-base avahi-daemon systemd >/dev/null
+  libxml2-utils dnsmasq-base avahi-daemon systemd python3-seccomp iproute2 >/dev/null
