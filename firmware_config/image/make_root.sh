@@ -28,6 +28,27 @@ make_base() {
   printf '%s\n' "$key" > "$work/base.key"
 }
 
+# What install.sh does with pip, done by this machine's: emulated, pip takes half an hour. The
+# installer then finds the version there, and puts it in force.
+fill_version() {
+  local python version target
+  python=$(python_of "$root")
+  version=$(basename "$work"/wheels/clinicscope-*.whl | cut -d - -f 2)
+  target=/opt/clinicscope/versions/$version
+  inside "$root" python3 -m venv --without-pip "$target"
+  unpack_wheels "$python" "$work/site-packages" "$work"/wheels/*.whl \
+    "$root"/usr/share/python-wheels/pip-*.whl
+  sed -i "1s|^#!.*python.*|#!$target/bin/python3|" "$work"/site-packages/bin/*
+  "${as_root[@]}" cp -r "$work"/site-packages/bin/. "$root$target/bin"
+  rm -rf "$work/site-packages/bin"
+  "${as_root[@]}" cp -r "$work"/site-packages/. "$root$target/lib/$python/site-packages"
+  rm -rf "$work/site-packages"
+  "${as_root[@]}" chown -R 0:0 "$root$target"
+  inside "$root" "$target/bin/clinicscope" --version
+  echo "{\"program\": \"$version\", \"number\": 0, \"records\": \"\"}" |
+    "${as_root[@]}" tee "$root$target/version.json" >/dev/null
+}
+
 # The same installer as on a system that is there, in the root; its wheels leave again.
 install_program() {
   local wheels=/var/tmp/wheels
@@ -35,6 +56,7 @@ install_program() {
   "${as_root[@]}" cp -a "$work/base" "$root"
   "${as_root[@]}" mkdir "$root/clinicscope"
   "${as_root[@]}" cp -r "$work/wheels" "$root$wheels"
+  native || fill_version
   inside "$root" env PIP_NO_COMPILE=1 bash /clinicscope/firmware_config/install.sh \
     --model "$device" --wheels $wheels --no-packages
   "${as_root[@]}" rm -rf "$root$wheels"
