@@ -64,6 +64,12 @@ _CHECKS = (
 )
 _HEALTH = (
     _("%(count)s GB free in %(name)s; room for %(number)s files"),
+    _("the file system met %(count)s errors"),
+    _("it is worn out"),
+    _("it is nearly worn out"),
+    _("no error was met"),
+    _("no error was met; less than %(count)s of its life is used"),
+    _("back up now, then have the card or the drive replaced"),
     _("this machine does not tell"),
     _("this machine tells none"),
     _("%(count)s MB are left of %(total)s MB"),

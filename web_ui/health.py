@@ -66,6 +66,7 @@ _NAMES = {
     "outbox": lazy_gettext("To be sent"),
     "backup age": lazy_gettext("Backup"),
     "certificate": lazy_gettext("Certificate"),
+    "card": lazy_gettext("Card"),
     "memory": lazy_gettext("Memory"),
     "temperature": lazy_gettext("Temperature"),
     "power": lazy_gettext("Power supply"),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edge.bench.sensors import ROOT
 from edge.contract.errors import ClinicScopeError
+from edge.health.card import check_card
 from edge.health.certificate import check_certificate
 from edge.health.check import FAILED, Check
 from edge.health.disk import check_disk, check_home
@@ -26,6 +27,7 @@ def check_device(home: Path, root: Path = ROOT) -> list[Check]:
     """The device without its records."""
     return [
         check_disk(home),
+        check_card(root),
         *check_machine(root),
         *check_certificate(home),
         check_updates(home),

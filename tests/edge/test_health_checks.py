@@ -11,6 +11,7 @@ import pytest
 from edge.cameras.status import LIVE, LOST, STALLED, STUCK, CameraStatus
 from edge.health import FAILED, OK, WARNING, Check, worst
 from edge.health.camera import check_heartbeat
+from edge.health.card import check_card
 from edge.health.disk import check_disk
 from edge.health.machine import check_memory, check_power, check_temperature
 from edge.health.quick import check_home_quickly, check_quick
@@ -106,6 +107,37 @@ def test_disk_may_lack_room_for_names(tmp_path: Path, files: int | None, state: 
     assert check.state == state and ("files" in check.detail) is (state != OK)
 
 
+EMMC = "sys/class/mmc_host/mmc0/mmc0:0001"
+
+
+@pytest.mark.parametrize(
+    ("life", "end", "state", "said"),
+    [
+        ("0x01 0x02", "0x01", OK, "less than 20 % of its life"),
+        ("0x09 0x01", "0x01", WARNING, "nearly worn out"),
+        ("0x01 0x01", "0x02", WARNING, "nearly worn out"),
+        ("0x02 0x0b", "0x01", FAILED, "is worn out"),
+        ("0x01 0x01", "0x03", FAILED, "is worn out"),
+        ("odd", "", OK, "no error was met"),
+    ],
+)
+def test_card_that_tells_its_wear(
+    tmp_path: Path, life: str, end: str, state: str, said: str
+) -> None:
+    write_file(tmp_path, f"{EMMC}/life_time", f"{life}\n")
+    write_file(tmp_path, f"{EMMC}/pre_eol_info", f"{end}\n")
+    check = check_card(tmp_path)
+    assert check.state == state and said in check.detail and bool(check.advice) is (state != OK)
+
+
+def test_card_whose_file_system_met_errors(tmp_path: Path) -> None:
+    write_file(tmp_path, "sys/fs/ext4/mmcblk0p1/errors_count", "0\n")
+    assert check_card(tmp_path).state == OK
+    write_file(tmp_path, "sys/fs/ext4/mmcblk0p2/errors_count", "3\n")
+    check = check_card(tmp_path)
+    assert check.state == FAILED and "3 errors" in check.detail
+
+
 def status(state: str) -> CameraStatus:
     return CameraStatus("v4l2", state, "no such device" if state == LOST else "", 0.3)
 
@@ -191,7 +223,7 @@ def test_quick_checks_are_all_there(tmp_path: Path) -> None:
     names = [check.name for check in check_quick(store)]
     store.close()
     assert names == [
-        "disk", "memory", "temperature", "power", "updates", "restarts", "clock", "outbox",
+        "disk", "card", "memory", "temperature", "power", "updates", "restarts", "clock", "outbox",
         "queue age", "backup age",
     ]  # fmt: skip
     (tmp_path / "records.db").write_bytes(b"no database" * 100)
