@@ -26,6 +26,8 @@ from edge.store.files import disk_errors, write_durably
 GROUP = "clinicscope"
 _TEMPLATE = "usr/local/share/clinicscope/hotspot.nmconnection"
 _HOTSPOT = "etc/clinicscope/hotspot.json"
+# What a screen at the device shows above its login (agetty(8)): who has none yet reads it there.
+_SHOWN = "run/issue.d/clinicscope.issue"
 _CONNECTION = "etc/NetworkManager/system-connections/clinicscope-hotspot.nmconnection"
 # Drawn once for this program: a device's connection has the same id each time it is written.
 _NAMESPACE = uuid.UUID("6b0e3f2e-2b0a-4c51-9a34-54c0b5f0a6d1")
@@ -109,12 +111,21 @@ def _make_hotspot(name: str, root: Path) -> list[Change]:
         write_durably(path, written(hotspot), private=True)
         done.append(Change("a password was drawn for the hotspot"))
     _let_service_read(path)
-    connection = root / _CONNECTION
-    text = fill(template.read_text(encoding="utf-8"), hotspot)
-    if not connection.is_file() or connection.read_text(encoding="utf-8") != text:
-        write_durably(connection, text.encode(), private=True)
-        done.append(Change(f"the hotspot is {hotspot.name}"))
+    connection = fill(template.read_text(encoding="utf-8"), hotspot)
+    for where, text in ((_CONNECTION, connection), (_SHOWN, to_show(hotspot))):
+        place = root / where
+        if not place.is_file() or place.read_text(encoding="utf-8") != text:
+            write_durably(place, text.encode(), private=True)
+            done.append(Change(f"{place} is of the hotspot {hotspot.name}"))
     return done
+
+
+def to_show(hotspot: Hotspot) -> str:
+    """The lines on a screen at the device; nothing in them has a meaning for agetty."""
+    return (
+        f"Wi-Fi {hotspot.name}, password {hotspot.password}\n"
+        f"then open https://{ADDRESS}/ on the phone\n\n"
+    )
 
 
 def fill(template: str, hotspot: Hotspot) -> str:

@@ -147,3 +147,5 @@ fi
 ! running || take_up
 [ -z "${restart_needed:-}" ] || echo "restart the device once: boot settings were changed"
 echo "done: $changes changes; the page is at https://$(device_name).local/"
+[ -z "$hotspot" ] || [ -n "$root" ] ||
+  echo "its own Wi-Fi, with the password: sudo clinicscope device hotspot"

@@ -56,6 +56,7 @@ install_files() {
   for file in "$here/helpers/mount-stick" "$here/update/update-guard"; do
     put "$file" "usr/local/lib/clinicscope/$(basename "$file")" 755
   done
+  put "$here/helpers/clinicscope" usr/local/bin/clinicscope 755
   put "$here/network/avahi/clinicscope.service" etc/avahi/services/clinicscope.service
   put "$here/network/NetworkManager/conf.d/90-clinicscope.conf" \
     etc/NetworkManager/conf.d/90-clinicscope.conf

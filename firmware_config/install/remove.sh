@@ -10,7 +10,7 @@ remove_all() {
   systemctl --root="${root:-/}" --quiet disable "${units[@]}" 2>/dev/null || true
   remove_boot
   remove_files
-  rm -f "$root/$CONNECTION"
+  rm -f "$root/$CONNECTION" "$root/run/issue.d/clinicscope.issue"
   rm -rf "$root/opt/clinicscope"
   if [ -n "$purge" ]; then remove_data; else
     echo "records, settings and keys are still in /var/lib/clinicscope and /etc/clinicscope"

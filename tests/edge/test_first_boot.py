@@ -50,7 +50,7 @@ def test_name_is_drawn_and_the_certificate_will_hold_it(tmp_path: Path) -> None:
 def test_host_and_hotspot_are_set_up_once(root: Path) -> None:
     called: list[str] = []
     done = set_up(NAME, root, called.append)
-    assert called == [NAME] and len(done) == 5
+    assert called == [NAME] and len(done) == 6
     assert (root / "etc/hostname").read_text() == NAME + "\n"
     assert (root / "etc/hosts").read_text() == f"127.0.0.1\tlocalhost\n127.0.1.1\t{NAME}\n"
     hotspot = read_hotspot(root / "etc/clinicscope/hotspot.json")
@@ -69,6 +69,9 @@ def test_connection_is_roots_alone_and_holds_what_the_page_shows(root: Path) -> 
     read.read(path)
     assert shown is not None and read["wifi-security"]["psk"] == shown.password
     assert read["wifi"]["ssid"] == NAME and read["wifi"]["mode"] == "ap"
+    screen = root / "run/issue.d/clinicscope.issue"
+    assert stat.S_IMODE(screen.stat().st_mode) == 0o600
+    assert f"Wi-Fi {NAME}, password {shown.password}\n" in screen.read_text()
 
 
 def test_cut_off_first_start_is_ended_by_the_next(root: Path) -> None:
