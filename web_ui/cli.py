@@ -91,8 +91,7 @@ def run(host: str, port: int, tls: bool | None, safe: bool) -> None:
     faulthandler.enable()
     home = data_home()
     tls = not is_loopback(host) if tls is None else tls
-    # systemd ends a service so; the specimen at work is then stopped and stored, not cut off.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    end_when_asked()
     restart = Restart()
     now = this_start(program_version(), utc_now())
     try:
@@ -104,6 +103,15 @@ def run(host: str, port: int, tls: bool | None, safe: bool) -> None:
         ) from error
     if restart.wanted:
         replace_process()
+
+
+def end_when_asked() -> None:
+    """The specimen at work is stopped and stored, not cut off, when systemd ends the service
+    (SIGTERM) and when its terminal is closed (SIGHUP, which `nohup` ignores).
+    """
+    for asked in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(asked) is not signal.SIG_IGN:
+            signal.signal(asked, lambda *_: sys.exit(0))
 
 
 def is_loopback(host: str) -> bool:
