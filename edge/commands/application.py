@@ -54,7 +54,10 @@ def application() -> None:
 @click.option("--machine", type=click.Choice(("aarch64", "x86_64")), default="aarch64",
               show_default=True, help="Processor of the device.")  # fmt: skip
 @click.option("--python", default="3.11", show_default=True, help="Python of the device.")
-def pack(checkout: Path, out: Path, machine: str, python: str) -> None:
+@click.option("--also", "locks", multiple=True, type=click.Path(path_type=Path, exists=True),
+              help="Another lock, such as a Raspberry Pi's camera.lock; several times where "
+              "needed.")  # fmt: skip
+def pack(checkout: Path, out: Path, machine: str, python: str, locks: tuple[Path, ...]) -> None:
     """Make an update from CHECKOUT: its program, and every locked wheel that it needs there.
 
     It installs without any network. The wheels are fetched for the device's processor, with the
@@ -62,7 +65,7 @@ def pack(checkout: Path, out: Path, machine: str, python: str) -> None:
     """
     from edge.updates.pack_application import pack_application
 
-    packed = pack_application(checkout, out, machine, python)
+    packed = pack_application(checkout, out, machine, python, locks)
     click.echo(
         f"{out}: program {packed.program} for {packed.machine}, Python {packed.python}, "
         f"{packed.wheels} wheels, {packed.size_bytes:,} bytes; not signed yet"
@@ -183,6 +186,16 @@ def prove() -> None:
     screener.close()
     told = try_migration(home)
     click.echo(f"{ran_on.bundle_id} is sound on {ran_on.runtime}/{ran_on.accelerator}; {told}")
+
+
+@application.command(hidden=True)
+def camera() -> None:
+    """Take a picture with the device's camera, where it has one."""
+    from edge.cameras.device import try_camera
+
+    config = load_config(data_home()).camera
+    if config.name:
+        click.echo(try_camera(config))
 
 
 @application.command("keep-records", hidden=True)

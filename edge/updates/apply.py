@@ -23,7 +23,7 @@ from edge.updates.application import (
     remove_tree,
 )
 from edge.updates.as_owner import Owner, running_command
-from edge.updates.environment import build, prove
+from edge.updates.environment import build, prove, prove_camera
 from edge.updates.floors import floor_of, updating
 from edge.updates.incoming import MOST_BYTES, taken
 from edge.updates.look import Look, parse_look
@@ -165,6 +165,7 @@ def _switch(device: Device, new: InstalledVersion) -> None:
     device.service.stop()
     try:
         log.warning("version %s: %s", new.program, prove(new, device.owner))
+        prove_camera(own_command(versions), new, device.owner)
         words: list[str | Path] = [own_command(versions), "application", "keep-records"]
         records = device.owner.run([*words, new.program], _COPY_S).strip()
         begin_trial(versions, new, records)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ensurepip
+import logging
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from edge.updates.signature import SIGNATURE_FILE
 
 # Unpacked and compiled to byte code, wheels take about so many times their size.
 _GROWS = 4
+_CAMERA = ("application", "camera")
+log = logging.getLogger(__name__)
 _INSTALL_S, _PROVE_S = 1800.0, 600.0
 _MOST_TOLD = 600
 # Debian takes the copy out of Python and keeps it there (python3-pip-whl).
@@ -45,13 +48,43 @@ def build(
     with disk_errors(path, _GROWS * sum(wheel.stat().st_size for wheel in wheels)):
         make_folder(versions.folder)
         try:
-            venv.create(path, symlinks=True, with_pip=False)
+            venv.create(path, symlinks=True, system_site_packages=sees_system(versions))
         except subprocess.CalledProcessError as error:
             raise UpdateError(f"no environment can be made at {path} ({error})") from error
-    # What one of them needs must be among them: nothing is fetched.
-    _pip(path, "install", "--no-index", "--no-cache-dir", "--compile", *wheels)
+    # What one of them needs must be among them: nothing is fetched. What the system has beside is
+    # another version's, and may change.
+    words = ("--no-index", "--no-cache-dir", "--ignore-installed", "--compile")
+    _pip(path, "install", *words, *wheels)
     shutil.copyfile(content / SIGNATURE_FILE, path / SIGNATURE_FILE)
     return versions.complete(info, number)
+
+
+def sees_system(versions: Versions) -> bool:
+    """Whether the environment in force sees the system's packages: a Pi's camera is among them."""
+    current = versions.current
+    file = current.path / "pyvenv.cfg" if current else None
+    if file is None or not file.is_file():
+        return False
+    lines = file.read_text(encoding="utf-8").lower().splitlines()
+    return "include-system-site-packages = true" in lines
+
+
+def prove_camera(old: Path, new: InstalledVersion, owner: Owner) -> None:
+    """Refuses a version that has lost the camera which the one in force sees. The service is down.
+
+    Args:
+        old: the program in force.
+
+    Raises:
+        UpdateError: it has; with its words.
+    """
+    try:
+        told = owner.run([old, *_CAMERA], _PROVE_S).strip()
+    except UpdateError as error:
+        log.warning("the camera gives no frame before the update either: %s", error)
+        return
+    if told:
+        owner.run([new.command, *_CAMERA], _PROVE_S)
 
 
 def prove(version: InstalledVersion, owner: Owner) -> str:

@@ -5,11 +5,13 @@ It holds all that it needs, so a device without any network installs it. Signing
 
 from __future__ import annotations
 
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,8 @@ _SOURCES = ("pyproject.toml", "README.md", "LICENSE", "edge", "web_ui", "train",
 _WHEEL = re.compile(r"clinicscope-([^-]+)-.*\.whl")
 # glibc of Debian 12 is 2.36; JetPack 6's is 2.35, which wheels of these tags do not exceed in fact.
 _GLIBC_MINORS = range(17, 37)
+_LOCKED = ("--no-deps", "--require-hashes")
+_OWN_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 _MOST_TOLD = 800
 
 
@@ -39,7 +43,9 @@ class PackedApplication:
     size_bytes: int
 
 
-def pack_application(checkout: Path, out: Path, machine: str, python: str) -> PackedApplication:
+def pack_application(
+    checkout: Path, out: Path, machine: str, python: str, also: Sequence[Path] = ()
+) -> PackedApplication:
     """Makes the folder of an update.
 
     Args:
@@ -47,6 +53,7 @@ def pack_application(checkout: Path, out: Path, machine: str, python: str) -> Pa
         out: a folder to make.
         machine: aarch64 or x86_64.
         python: of the device, as 3.11.
+        also: other locks, whose packages are built here where this machine is as the device.
 
     Raises:
         ConflictError: `out` is there already.
@@ -61,6 +68,11 @@ def pack_application(checkout: Path, out: Path, machine: str, python: str) -> Pa
     try:
         program = build_wheel(checkout, wheels)
         fetch_wheels(checkout / LOCK, wheels, machine, python)
+        for lock in also:
+            if (machine, python) == (platform.machine(), _OWN_PYTHON):
+                _pip("wheel", *_LOCKED, "--no-build-isolation", "--wheel-dir", wheels, "-r", lock)
+            else:
+                fetch_wheels(lock, wheels, machine, python)
         write_durably(out / INFO_FILE, format_info(program, machine, python, records))
     except BaseException:
         shutil.rmtree(out, ignore_errors=True)
@@ -104,10 +116,8 @@ def fetch_wheels(lock: Path, to: Path, machine: str, python: str) -> None:
     platforms = [*tags, f"manylinux2014_{machine}", "any"]
     options = [word for tag in platforms for word in ("--platform", tag)]
     abis = [word for abi in (f"cp{short}", "abi3", "none") for word in ("--abi", abi)]
-    _pip(
-        "download", "--no-deps", "--only-binary=:all:", "--require-hashes", "--implementation",
-        "cp", "--python-version", python, *abis, *options, "--dest", to, "-r", lock,
-    )  # fmt: skip
+    which = ("--only-binary=:all:", "--implementation", "cp", "--python-version", python)
+    _pip("download", *_LOCKED, *which, *abis, *options, "--dest", to, "-r", lock)
 
 
 def _pip(*words: str | Path) -> None:

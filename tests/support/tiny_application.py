@@ -82,17 +82,19 @@ def run(port):
 """
 
 
-def make_wheel(folder: Path, version: str, flags: Sequence[str] = ()) -> Path:
+def make_wheel(
+    folder: Path, version: str, flags: Sequence[str] = (), name: str = "clinicscope"
+) -> Path:
     """A wheel of the program, as pip takes it."""
     folder.mkdir(parents=True, exist_ok=True)
     module = _MODULE.format(
         version=version, flags=list(flags), paths=[str(ROOT), *filter(None, sys.path)],
         fails=FAILS_GOLDEN, migrates=MIGRATES, ends=ENDS, unready=UNREADY,
     )  # fmt: skip
-    info = f"clinicscope-{version}.dist-info"
+    info = f"{name}-{version}.dist-info"
     files = {
         "tiny_clinicscope.py": module,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: clinicscope\nVersion: {version}\n",
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": "[console_scripts]\nclinicscope = tiny_clinicscope:script\n",
     }
@@ -100,7 +102,7 @@ def make_wheel(folder: Path, version: str, flags: Sequence[str] = ()) -> Path:
         files["tiny_filler.txt"] = "0" * LARGE_BYTES
     lines = [f"{name},sha256={_digest(text)},{len(text)}" for name, text in files.items()]
     files[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,", ""])
-    path = folder / f"clinicscope-{version}-py3-none-any.whl"
+    path = folder / f"{name}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
             archive.writestr(name, text)

@@ -28,9 +28,9 @@ from edge.contract.errors import (
     UpdateError,
 )
 from edge.store.store import Store
-from edge.updates.application import Versions
+from edge.updates.application import InstalledVersion, Versions
 from edge.updates.apply import Device, apply_update
-from edge.updates.environment import pip_for, prove
+from edge.updates.environment import pip_for, prove, prove_camera, sees_system
 from edge.updates.go_back import go_back
 from edge.updates.incoming import lay_for_root
 from edge.updates.kept_records import records_back, revision_of, try_migration
@@ -238,6 +238,35 @@ def test_version_that_does_not_prove_itself_never_comes_into_force(
         UpdateError, match=r"calls itself 'clinicscope, version 0\.1\.0', not 0\.2\.0"
     ):
         prove(replace(current, program="0.2.0"), device.owner)
+
+
+def test_version_that_has_lost_the_camera_is_refused(device: Device, tmp_path: Path) -> None:
+    current = device.versions.current
+    assert current
+    broken = InstalledVersion(tmp_path / "broken", "0.2.0", 5)
+    broken.command.parent.mkdir(parents=True)
+    broken.command.write_text("#!/bin/sh\necho no module named picamera2 >&2\nexit 4\n")
+    broken.command.chmod(0o755)
+    prove_camera(current.command, broken, device.owner)  # none is set
+    config = device.owner.home / "config.toml"
+    config.write_text('[camera]\nname = "replay"\nsettings = { folder = "/nowhere" }\n')
+    prove_camera(current.command, broken, device.owner)  # it gave no picture before either
+    config.write_text('[camera]\nname = "simulated"\n')
+    prove_camera(current.command, current, device.owner)
+    with pytest.raises(UpdateError, match="no module named picamera2"):
+        prove_camera(current.command, broken, device.owner)
+
+
+def test_environment_sees_the_systems_packages_where_the_one_in_force_does(
+    device: Device,
+) -> None:
+    assert not sees_system(device.versions)
+    current = device.versions.current
+    assert current
+    text = (current.path / "pyvenv.cfg").read_text()
+    (current.path / "pyvenv.cfg").write_text(text.replace("packages = false", "packages = true"))
+    assert sees_system(device.versions)
+    assert not sees_system(Versions(device.versions.root / "none"))
 
 
 def _flip(path: Path) -> None:
