@@ -104,8 +104,8 @@ def make_wheel(
     files[f"{info}/RECORD"] = "\n".join([*lines, f"{info}/RECORD,,", ""])
     path = folder / f"{name}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
+        for file, text in files.items():
+            archive.writestr(file, text)
     return path
 
 
