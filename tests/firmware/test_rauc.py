@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.firmware import units
 from tests.support.tiny_application import ROOT
 
 RAUC = ROOT / "firmware_config" / "update" / "rauc"
@@ -257,6 +258,20 @@ def test_image_waits_for_the_specimen_at_work_and_the_program_on_trial(tmp_path:
     assert "a specimen is being screened" in told.stderr
     (tmp_path / "trial.json").touch()
     assert "is on trial" in ask(screening=False).stderr
+
+
+def test_unit_that_finds_an_image_good_is_sound_and_well_closed(tmp_path: Path) -> None:
+    shutil.copytree(units.SYSTEM_UNITS, tmp_path / "lib/systemd/system", symlinks=True)
+    names = [f"clinicscope-mark-good.{kind}" for kind in ("service", "timer")]
+    (tmp_path / "etc/systemd/system").mkdir(parents=True)
+    for name in names:
+        shutil.copy(RAUC / name, tmp_path / "etc/systemd/system")
+    units.add_commands(tmp_path)
+    for program in ("usr/bin/rauc", "bin/sh"):
+        shutil.copy("/bin/true", tmp_path / program)
+    told = units.run("systemd-analyze", "verify", "--root", tmp_path, "--man=no", *names).stdout
+    assert [line for line in told.splitlines() if "clinicscope" in line] == []
+    assert units.exposures(tmp_path)["clinicscope-mark-good.service"] <= 2.5
 
 
 def test_scripts_are_sound() -> None:
