@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.firmware.units import FIRMWARE, run, units_of
+from tests.firmware.units import FIRMWARE, exposures, run, units_of
 
 MOST_EXPOSURE = 2.5
 MENDED = "More than nothing"
@@ -19,17 +18,6 @@ def verify(root: Path, *units: str) -> list[str]:
     done = run("systemd-analyze", "verify", "--root", root, "--man=no", *units)
     lines = done.stdout.splitlines()
     return [line for line in lines if "clinicscope" in line or "tmp.mount" in line]
-
-
-def exposures(root: Path) -> dict[str, float]:
-    """As `systemd-analyze security` says it of each service; drop-ins of the root count."""
-    services = [path for path in units_of(root) if path.suffix == ".service"]
-    words = ("security", "--offline=true", "--no-pager", "--root", root)
-    done = run("systemd-analyze", *words, *services)
-    found = re.findall(r"exposure level for (\S+): ([\d.]+)", done.stdout)
-    unread = {path.name for path in services} - {name.replace("@i.", "@.") for name, _ in found}
-    assert not unread, f"systemd cannot read {sorted(unread)}"
-    return {name: float(value) for name, value in found}
 
 
 def test_systemd_finds_nothing_wrong_with_any_unit(installed: Path) -> None:
