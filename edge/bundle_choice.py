@@ -82,15 +82,20 @@ def drop_choice(home: Path, task: str) -> None:
     _write(home, choices | {task: choices.get(task, ())[:-1]})
 
 
-def return_to(home: Path, task: str, before: BundleChoice) -> None:
+def return_to(home: Path, task: str, before: BundleChoice | None) -> None:
     """Takes the newest choice away and names the one before, which is in force from then on.
 
-    Where that one was never named, a newer version that is still there would count otherwise.
+    Where that one was never named, a newer version that is still there would count otherwise. None
+    names nothing.
     """
     choices = read_choices(home)
-    kept = choices.get(task, ())
-    named = kept[-2] if len(kept) > 1 and kept[-2].sha256 == before.sha256 else before
-    _write(home, choices | {task: (*kept[:-2], named)})
+    kept = list(choices.get(task, ()))
+    gone = kept[-1].sha256 if kept else ""
+    while kept and kept[-1].sha256 == gone:
+        kept.pop()
+    if before is not None and not (kept and kept[-1].sha256 == before.sha256):
+        kept[-1:] = [before]
+    _write(home, choices | {task: tuple(kept)})
 
 
 def _write(home: Path, choices: dict[str, tuple[BundleChoice, ...]]) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 
 from edge.activation import refuse_named
-from edge.bundle_choice import BundleChoice, drop_choice, read_choices, return_to
+from edge.bundle_choice import BundleChoice, read_choices, return_to
 from edge.bundle_list import InstalledBundle
 from edge.config import DeviceConfig
 from edge.contract.bundle import open_bundle
@@ -104,7 +104,7 @@ def _take_back(
     log.error("%s is taken out of use: %s", trial.bundle_id, why)
     if before is None:
         _remove(store.home, trial)
-        drop_choice(store.home, task)
+        return_to(store.home, task, None)
     else:
         now = BundleChoice(before.bundle_id, before.sha256, DEVICE, store.now())
         return_to(store.home, task, now)
@@ -117,10 +117,12 @@ def _take_back(
 def _before(home: Path, task: str) -> InstalledBundle | None:
     """The bundle that comes into force again; None where the task had none."""
     choices = read_choices(home).get(task, ())
-    wanted = choices[-2].sha256 if len(choices) > 1 else ""
     now = choices[-1].sha256 if choices else ""
+    others = [one.sha256 for one in choices if one.sha256 != now]
+    wanted = others[-1] if others else ""
     there = [one for one in list_bundles(home) if one.task == task and one.sha256 != now]
-    named = [one for one in there if not wanted or one.sha256 == wanted]
+    # Where that one is gone, the newest of the others: said aloud, and better than none.
+    named = [one for one in there if one.sha256 == wanted] or there
     return max(named, key=lambda one: one.version) if named else None
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.activation import activate, choose_proven, refuse_named
-from edge.bundle_choice import BundleChoice, pin_choice
+from edge.bundle_choice import BundleChoice, pin_choice, read_choices
 from edge.bundle_list import InstalledBundle
 from edge.config import DeviceConfig
 from edge.contract.bundle import MANIFEST, MAX_BUNDLE_BYTES, Bundle, open_bundle
@@ -95,7 +95,7 @@ def install_bundle(store: Store, config: DeviceConfig, path: Path, asked: Asked)
         there = _there_already(store.home, envelope)
         if there is None:
             there = _put(store, config, source, envelope, asked)
-            if asked.use:
+            if asked.use and not _is_chosen(store.home, there):
                 choose_proven(store, config, there, asked.by)
         elif asked.use:
             _refuse_failed(store.home, there, asked)
@@ -161,6 +161,12 @@ def _there_already(home: Path, envelope: Envelope) -> InstalledBundle | None:
                 raise OldVersionError(f"{one.bundle_id} is on this device already, and in use")
             return one
     return None
+
+
+def _is_chosen(home: Path, there: InstalledBundle) -> bool:
+    """Whether it was in use before, damaged."""
+    choices = read_choices(home).get(there.task, ())
+    return bool(choices) and choices[-1].sha256 == there.sha256
 
 
 def _keep_floor(home: Path, envelope: Envelope) -> None:

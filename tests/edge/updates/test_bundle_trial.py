@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from edge.activation import activate, roll_back
+from edge.bundle_choice import read_choices
 from edge.config import DeviceConfig
 from edge.contract.errors import UpdateError
 from edge.contract.labels import MALARIA_CELLS, MALARIA_STAGES, MALARIA_SUPERRES
@@ -200,6 +201,25 @@ def test_a_taken_back_one_is_not_brought_again_by_a_stick(clinic: Clinic, store:
     # A person may try it once more.
     install_bundle(store, CONFIG, path, clinic.asked(again=True))
     assert active(clinic.home) == [NEW]
+
+
+def test_the_way_back_leads_past_choices_of_the_same_bundle(clinic: Clinic, store: Store) -> None:
+    path = installed(clinic, store)
+    choose_unproven(store, path)
+    assert len(read_choices(clinic.home)[MALARIA_CELLS]) == 3
+    spoil(path)
+    settle_trials(store, CONFIG)
+    ids = [one.bundle_id for one in read_choices(clinic.home)[MALARIA_CELLS]]
+    assert ids == [SHIPPED] and active(clinic.home) == [SHIPPED]
+
+
+def test_where_the_one_before_is_gone_the_newest_other_one_is_named(
+    clinic: Clinic, store: Store
+) -> None:
+    shutil.rmtree(installed(clinic, store, 7))
+    spoil(installed(clinic, store, 8))
+    settle_trials(store, CONFIG)
+    assert active(clinic.home) == [SHIPPED]
 
 
 def test_each_task_is_watched(clinic: Clinic, store: Store) -> None:

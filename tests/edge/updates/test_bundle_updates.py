@@ -339,6 +339,8 @@ def test_a_damaged_copy_is_put_anew(clinic: Clinic, store: Store) -> None:
     (Path(found.path) / "MODEL_CARD.md").write_text("spoilt")
     again = install_bundle(store, CONFIG, path, clinic.asked())
     assert again.path == found.path
+    ids = [one.bundle_id for one in read_choices(clinic.home)[MALARIA_CELLS]]
+    assert ids == [SHIPPED, "malaria-cells-7"]
     assert (Path(found.path) / "MODEL_CARD.md").read_bytes() == (
         path / "MODEL_CARD.md"
     ).read_bytes()
