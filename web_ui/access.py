@@ -149,6 +149,7 @@ RULES: dict[str, Rule] = {
     "settings.change_access": ADMINS,
     "settings.change_role": ADMINS,
     "settings.check_sticks": ADMINS,
+    "settings.go_back": ADMINS,
     "settings.clinic": ADMINS,
     "settings.install_update": ADMINS,
     "settings.hotspot_code": OPERATORS,

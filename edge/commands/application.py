@@ -137,12 +137,16 @@ def observe(root: Path, url: str, well_s: float, within_s: float) -> int:
 @_root
 @click.option("--why", default="a person asked for it", help="For the log and the page.")
 @click.option("--no-service", is_flag=True, help="The service neither runs nor is started.")
-def rollback(root: Path, why: str, no_service: bool) -> None:
+@click.option("--asked", is_flag=True, help="Somebody asked for it on the page; the log says who.")
+def rollback(root: Path, why: str, no_service: bool, asked: bool) -> None:
     """Go back to the version before."""
     from edge.updates.application import Versions
     from edge.updates.as_owner import Owner
+    from edge.updates.asking import take_asked
 
-    _back(Versions(root), Owner(data_home()), why, no_service=no_service)
+    owner = Owner(data_home())
+    why = f"{take_asked(owner)} asked for it on the page" if asked else why
+    _back(Versions(root), owner, why, no_service=no_service)
 
 
 @application.command()

@@ -24,8 +24,10 @@ from edge.contract.labels import (
 )
 from edge.drives import find_drives
 from edge.installed import list_bundles, load_screener
+from edge.updates.asking import asked_file
 from edge.updates.bundle_trial import BundleTrials, read_trials
 from edge.updates.stage import signed_by
+from edge.updates.standing import standing_of
 from edge.updates.stick import Outcome
 from web_ui.context import context
 from web_ui.device import device
@@ -141,6 +143,8 @@ def overview(error: ClinicScopeError | None = None, outcomes: Sequence[Outcome] 
         trials=_trials(home),
         waits=_waits(found),
         drives=find_drives(home),
+        program=standing_of(),
+        asked_back=asked_file(home).exists(),
     )
 
 
