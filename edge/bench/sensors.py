@@ -78,8 +78,16 @@ def read_temperatures(root: Path = ROOT) -> dict[str, float]:
 def read_throttle(root: Path = ROOT) -> str:
     """A Raspberry Pi's throttle word as hexadecimal; empty on any other machine."""
     said = re.search(r"throttled=0x([0-9a-fA-F]+)", _ask("vcgencmd", "get_throttled"))
-    word = said.group(1) if said else read_text(root / _FIRMWARE)
-    return f"0x{int(word, 16):x}" if re.fullmatch(r"[0-9a-fA-F]+", word) else ""
+    return _as_word(said.group(1)) if said else read_throttle_file(root)
+
+
+def read_throttle_file(root: Path = ROOT) -> str:
+    """The same from the kernel's file alone: no program is started."""
+    return _as_word(read_text(root / _FIRMWARE))
+
+
+def _as_word(text: str) -> str:
+    return f"0x{int(text, 16):x}" if re.fullmatch(r"[0-9a-fA-F]+", text) else ""
 
 
 def words_of_throttle(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
