@@ -45,6 +45,7 @@ _HOW_OLD = (
     _("version %(number)s is here, too"),
     _("version %(number)s is in use already"),
     _("it waits already"),
+    _("more than %(high)s files are there; from this one on none was looked at"),
     _("known already: %(text)s"),
     _("another update is at work on this device; wait for its end"),
 )

@@ -113,8 +113,12 @@ def check_stick(check: StickCheck, folder: Path) -> list[Outcome]:
         ConfigError: the device's own keys or floors cannot be read.
     """
     inner = folder / STICK_FOLDER
-    entries = sorted((inner if inner.is_dir() else folder).iterdir())[:_MOST_FILES]
-    outcomes = [_take_statement(check, path) for path in entries if path.suffix == STATEMENT_SUFFIX]
+    entries = sorted((inner if inner.is_dir() else folder).iterdir())
+    outcomes = [_too_many(path) for path in entries[_MOST_FILES : _MOST_FILES + 1]]
+    entries = entries[:_MOST_FILES]
+    outcomes += [
+        _take_statement(check, path) for path in entries if path.suffix == STATEMENT_SUFFIX
+    ]
     check = replace(check, asked=replace(check.asked, trust=check.trust()))
     found, wrong = _read(path for path in entries if _may_be_update(path))
     newest, older = _newest(check, found)
@@ -124,6 +128,11 @@ def check_stick(check: StickCheck, folder: Path) -> list[Outcome]:
         *older,
         *(_outcome(path, envelope, check) for path, envelope in newest),
     ]
+
+
+def _too_many(first: Path) -> Outcome:
+    why = f"more than {_MOST_FILES} files are there; from this one on none was looked at"
+    return Outcome(first.name, "folder", REFUSED, why)
 
 
 def _may_be_update(path: Path) -> bool:

@@ -168,6 +168,17 @@ def test_what_keys_say_of_keys_is_taken_first(
     assert found["by-the-old-key"][0] == REFUSED and "was revoked" in found["by-the-old-key"][1]
 
 
+def test_more_files_than_anyone_looks_through_are_said(
+    check: StickCheck, stick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.updates.stick._MOST_FILES", 2)
+    for number in range(4):
+        (stick / f"{number}.txt").touch()
+    (told,) = check_stick(check, stick)
+    assert (told.path, told.outcome) == ("2.txt", REFUSED)
+    assert told.why.startswith("more than 2 files")
+
+
 def test_damaged_keys_of_the_device_are_said(
     clinic: Clinic, check: StickCheck, stick: Path
 ) -> None:
