@@ -31,6 +31,8 @@ MOST, MOST_IN_ALL, MOST_SAFE = 4, 8, 2
 _KEPT = 20
 # The heartbeat writes what hangs while the main thread ends.
 _writing = threading.Lock()
+# Seconds since the start of the system, sleep included; elsewhere than on Linux without it.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -56,6 +58,11 @@ class Start:
     why: str = ""
     excused: bool = False
 
+    @property
+    def where(self) -> str:
+        """The system's start and the version: each has a budget of its own."""
+        return f"{self.boot} {self.version}"
+
 
 @dataclass(frozen=True)
 class Starts:
@@ -64,12 +71,12 @@ class Starts:
     Attributes:
         running: the one that has not ended; None where it ended as it should.
         broken: those that ended in no other way than by breaking off, oldest first.
-        safe_boot: id of the system's start in which the budget was spent; empty otherwise.
+        safe_for: see `Start.where`, of the start at which the budget was spent; empty otherwise.
     """
 
     running: Start | None = None
     broken: tuple[Start, ...] = field(default_factory=tuple)
-    safe_boot: str = ""
+    safe_for: str = ""
 
     def counted(self, now: Start, *modes: str) -> list[Start]:
         """Those of its version that broke off within the window before a start, in these modes."""
@@ -78,7 +85,7 @@ class Starts:
             for one in self.broken
             if not one.excused
             and one.mode in modes
-            and (one.boot, one.version) == (now.boot, now.version)
+            and one.where == now.where
             and now.up_s - one.up_s <= WINDOW_S
         ]
 
@@ -88,7 +95,7 @@ class Starts:
             return BARE
         in_all = sum(not one.excused and one.version == now.version for one in self.broken)
         spent = len(self.counted(now, NORMAL)) >= MOST or in_all >= MOST_IN_ALL
-        return SAFE if spent or self.safe_boot == now.boot else NORMAL
+        return SAFE if spent or self.safe_for == now.where else NORMAL
 
     @property
     def reason(self) -> str:
@@ -107,7 +114,7 @@ def this_start(version: str, at_utc: str) -> Start:
         boot = _BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
         boot = ""
-    return Start(at_utc, boot, round(time.clock_gettime(time.CLOCK_BOOTTIME), 3), version)
+    return Start(at_utc, boot, round(time.clock_gettime(_CLOCK), 3), version)
 
 
 def read_starts(home: Path) -> Starts:
@@ -173,7 +180,7 @@ def begin(home: Path, now: Start, *, safe: bool = False) -> HowToStart:
     if mode == NORMAL and safe:
         mode = SAFE
     elif mode != NORMAL:
-        found = replace(found, safe_boot=now.boot)
+        found = replace(found, safe_for=now.where)
     starts = replace(found, running=replace(now, mode=mode))
     _keep(home, lambda _: starts)
     return HowToStart(mode, starts.reason)
@@ -202,7 +209,7 @@ def leave_safe_mode(home: Path) -> bool:
         BusyError: the appliance is running; its page has a button for that.
     """
     known = read_starts(home)
-    if not known.safe_boot and all(one.excused for one in known.broken):
+    if not known.safe_for and all(one.excused for one in known.broken):
         return False
     with own_device(home):
         excuse(home)
@@ -211,12 +218,13 @@ def leave_safe_mode(home: Path) -> bool:
 
 def excuse(home: Path) -> None:
     """The budget begins anew: it ran long enough, or a person wants it."""
-    _keep(
-        home,
-        lambda old: replace(
-            old, broken=tuple(replace(one, excused=True) for one in old.broken), safe_boot=""
-        ),
-    )
+
+    def change(old: Starts) -> Starts:
+        running = old.running and replace(old.running, excused=True)
+        broken = tuple(replace(one, excused=True) for one in old.broken)
+        return Starts(running, broken)
+
+    _keep(home, change)
 
 
 def _keep(home: Path, change: Callable[[Starts], Starts]) -> None:

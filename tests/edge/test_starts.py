@@ -158,3 +158,17 @@ def test_a_damaged_file_keeps_nothing_from_starting(tmp_path: Path, content: str
 def test_a_disk_that_refuses_keeps_nothing_from_starting(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     assert begin(tmp_path / "file" / "home", FIRST).mode == NORMAL
+
+
+def test_a_power_cut_after_a_good_run_does_not_count(tmp_path: Path) -> None:
+    for number in range(2 * MOST_IN_ALL):
+        assert begin(tmp_path, replace(FIRST, boot=f"boot-{number}")).mode == NORMAL
+        excuse(tmp_path)  # It ran for ten minutes; then the power went.
+    assert len(read_starts(tmp_path).broken) == 2 * MOST_IN_ALL - 1
+
+
+def test_an_update_in_safe_mode_is_tried_normally(tmp_path: Path) -> None:
+    after = crash(tmp_path, MOST)
+    assert begin(tmp_path, after).mode == SAFE
+    end(tmp_path)
+    assert begin(tmp_path, replace(after, version="0.2.0")).mode == NORMAL
