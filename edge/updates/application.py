@@ -19,6 +19,8 @@ from edge.store.files import disk_errors, make_folder, sync_folder, write_durabl
 
 # The name in the signature of every application, and the file inside that says what it is.
 NAME, INFO_FILE, WHEELS_FOLDER = "clinicscope", "application.json", "wheels"
+# What installs the wheels, where the version in use has no pip of its own.
+TOOLS_FOLDER = "tools"
 ROOT = Path("/opt/clinicscope")
 VERSIONS, CURRENT, PREVIOUS = "versions", "current", "previous"
 VERSION_FILE = "version.json"

@@ -115,7 +115,7 @@ def _apply(device: Device, copy: Path, *, again: bool) -> InstalledVersion:
     versions.tidy()
     try:
         new = build(versions, info, envelope.version, content)
-        _switch(device, new)
+        put_in_force(device, new)
     except BaseException:
         # One that was switched to goes back by its trial.
         made = versions.path_of(info.program)
@@ -158,7 +158,7 @@ def _check(device: Device, envelope: Envelope, *, again: bool) -> None:
     _refuse_screening(told)
 
 
-def _switch(device: Device, new: InstalledVersion) -> None:
+def put_in_force(device: Device, new: InstalledVersion) -> None:
     """From here on the page is away, for seconds; it comes back whatever happens."""
     versions = device.versions
     _refuse_screening(ask_device(device))
@@ -168,8 +168,8 @@ def _switch(device: Device, new: InstalledVersion) -> None:
         prove_camera(own_command(versions), new, device.owner)
         words: list[str | Path] = [own_command(versions), "application", "keep-records"]
         records = device.owner.run([*words, new.program], _COPY_S).strip()
-        begin_trial(versions, new, records)
         versions.keep_way_back()
+        begin_trial(versions, new, records)
         versions.switch(new)
     finally:
         device.service.start(watched=True)

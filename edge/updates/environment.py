@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ensurepip
 import logging
 import shutil
 import subprocess
@@ -13,7 +12,13 @@ from pathlib import Path
 
 from edge.contract.errors import StorageFullError, UpdateError
 from edge.store.files import disk_errors, make_folder
-from edge.updates.application import WHEELS_FOLDER, ApplicationInfo, InstalledVersion, Versions
+from edge.updates.application import (
+    TOOLS_FOLDER,
+    WHEELS_FOLDER,
+    ApplicationInfo,
+    InstalledVersion,
+    Versions,
+)
 from edge.updates.as_owner import Owner
 from edge.updates.signature import SIGNATURE_FILE
 
@@ -23,8 +28,6 @@ _CAMERA = ("application", "camera")
 log = logging.getLogger(__name__)
 _INSTALL_S, _PROVE_S = 1800.0, 600.0
 _MOST_TOLD = 600
-# Debian takes the copy out of Python and keeps it there (python3-pip-whl).
-_DEBIAN_WHEELS = Path("/usr/share/python-wheels")
 _FULL = "No space left on device"
 
 
@@ -54,7 +57,7 @@ def build(
     # What one of them needs must be among them: nothing is fetched. What the system has beside is
     # another version's, and may change.
     words = ("--no-index", "--no-cache-dir", "--ignore-installed", "--compile")
-    _pip(path, "install", *words, *wheels)
+    _pip(path, content, "install", *words, *wheels)
     shutil.copyfile(content / SIGNATURE_FILE, path / SIGNATURE_FILE)
     return versions.complete(info, number)
 
@@ -102,10 +105,11 @@ def prove(version: InstalledVersion, owner: Owner) -> str:
     return owner.run([version.command, "application", "prove"], _PROVE_S).strip()
 
 
-def _pip(path: Path, command: str, *words: str | Path) -> None:
+def _pip(path: Path, content: Path, command: str, *words: str | Path) -> None:
     """What is on trial installs nothing itself: its environment has no pip, this one's is used."""
     common = ["--isolated", "--disable-pip-version-check", "--quiet"]
-    whole = [*pip_for(path, own=find_spec("pip") is not None), *common, command, *map(str, words)]
+    pip = pip_for(path, content, own=find_spec("pip") is not None)
+    whole = [*pip, *common, command, *map(str, words)]
     done = subprocess.run(
         whole, capture_output=True, text=True, errors="replace", timeout=_INSTALL_S, check=False
     )
@@ -120,22 +124,24 @@ def _pip(path: Path, command: str, *words: str | Path) -> None:
     raise UpdateError(f"its wheels do not make a whole program: {told}")
 
 
-def pip_for(path: Path, *, own: bool) -> list[str]:
+def pip_for(path: Path, content: Path, *, own: bool) -> list[str]:
     """How pip is called to work on an environment.
 
     Args:
         path: of the environment.
-        own: this program's environment has pip; a version that came by an update has none, and
-            Python's own copy serves, slowly.
+        content: of the update, which brings a pip that runs from its wheel, slowly.
+        own: this program's environment has pip; a version that came by an update has none.
 
     Raises:
-        UpdateError: there is no such copy.
+        UpdateError: neither has one.
     """
     python = path / "bin" / "python"
     if own:
         return [sys.executable, "-m", "pip", "--python", str(python)]
-    folders = (Path(ensurepip.__file__).parent / "_bundled", _DEBIAN_WHEELS)
-    found = sorted(wheel for folder in folders for wheel in folder.glob("pip-*.whl"))
+    found = sorted((content / TOOLS_FOLDER).glob("pip-*.whl"))
     if not found:
-        raise UpdateError("this Python has no pip; install the system's package python3-venv")
+        raise UpdateError(
+            f"the program in use has no pip, and the update brings none in {TOOLS_FOLDER}/; make "
+            "it again with `clinicscope application pack`"
+        )
     return [str(python), str(found[-1] / "pip")]

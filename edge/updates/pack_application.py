@@ -13,11 +13,12 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from edge.contract.errors import ConflictError, DataError, UpdateError
 from edge.store.files import make_folder, write_durably
-from edge.updates.application import INFO_FILE, WHEELS_FOLDER, format_info
+from edge.updates.application import INFO_FILE, TOOLS_FOLDER, WHEELS_FOLDER, format_info
 
 LOCK = Path("requirements/device.lock")
 _MIGRATIONS = Path("edge/store/migrations/versions")
@@ -29,6 +30,8 @@ _WHEEL = re.compile(r"clinicscope-([^-]+)-.*\.whl")
 _GLIBC_MINORS = range(17, 37)
 _LOCKED = ("--no-deps", "--require-hashes")
 _OWN_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+# Debian takes pip out of Python and keeps it there (python3-pip-whl).
+_DEBIAN_WHEELS = Path("/usr/share/python-wheels")
 _MOST_TOLD = 800
 
 
@@ -73,6 +76,7 @@ def pack_application(
                 _pip("wheel", *_LOCKED, "--no-build-isolation", "--wheel-dir", wheels, "-r", lock)
             else:
                 fetch_wheels(lock, wheels, machine, python)
+        take_pip(out / TOOLS_FOLDER)
         write_durably(out / INFO_FILE, format_info(program, machine, python, records))
     except BaseException:
         shutil.rmtree(out, ignore_errors=True)
@@ -118,6 +122,17 @@ def fetch_wheels(lock: Path, to: Path, machine: str, python: str) -> None:
     abis = [word for abi in (f"cp{short}", "abi3", "none") for word in ("--abi", abi)]
     which = ("--only-binary=:all:", "--implementation", "cp", "--python-version", python)
     _pip("download", *_LOCKED, *which, *abis, *options, "--dest", to, "-r", lock)
+
+
+def take_pip(to: Path) -> None:
+    """Puts this Python's own copy of pip into the update. Raises UpdateError."""
+    found = find_spec("ensurepip")
+    own = Path(found.origin).parent / "_bundled" if found and found.origin else _DEBIAN_WHEELS
+    wheels = sorted(wheel for folder in (own, _DEBIAN_WHEELS) for wheel in folder.glob("pip-*.whl"))
+    if not wheels:
+        raise UpdateError("this Python brings no pip; install the system's package python3-venv")
+    make_folder(to)
+    shutil.copy(wheels[-1], to)
 
 
 def _pip(*words: str | Path) -> None:

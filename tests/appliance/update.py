@@ -3,9 +3,9 @@
     python -m tests.appliance.update WORK [--json RECORD]
 
 WORK is the folder in which firmware_config/image/make_root.sh made a root for this machine's own
-architecture; its wheels are there too. The root is started in systemd-nspawn. Signed updates are laid
-where the service lays them, and from there on everything is the device's own: its units, its guard,
-its watch, its keys of root's. Exit code 1 where a check failed.
+architecture; its wheels are there too. The root is started in systemd-nspawn. Signed updates are
+laid where the service lays them, and from there on everything is the device's own: its units, its
+guard, its watch, its keys of root's. Exit code 1 where a check failed.
 """
 
 from __future__ import annotations

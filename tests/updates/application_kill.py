@@ -4,9 +4,10 @@
 
 Each round brings the next version and kills the update, with all its child processes (SIGKILL), at
 a random instant; what came into force on trial is then found good or taken back, and that is
-killed, too. After each kill comes what a start does: guard, version in force, records. Beside,
-an older version and one of a stranger's key are offered. Exit code 1 where a device had no program
-that runs, lost its records, or took what it must not.
+killed, too. Then the switch, finding good and taking back are killed before each single change of a
+file, folder or name. After each kill comes what a start does: guard, version in force, records.
+Beside, an older version and one of a stranger's key are offered. Exit code 1 where a device had no
+program that runs, lost its records, or took what it must not.
 
 The versions are small, and real: wheels, environments, pip, links. The seed fixes the delays; where
 they find the process depends on the machine.
@@ -35,7 +36,8 @@ from typing import Any
 from edge.contract.errors import UpdateError
 from edge.store.migrate import known_revisions
 from edge.store.store import DATABASE_FILE, Store
-from edge.updates.apply import Device, apply_update
+from edge.updates.application import InstalledVersion
+from edge.updates.apply import Device, apply_update, put_in_force
 from edge.updates.go_back import go_back
 from edge.updates.kept_records import revision_of
 from edge.updates.keys import SecretKey, format_public, make_key
@@ -48,6 +50,8 @@ GUARD = ROOT / "firmware_config" / "update" / "update-guard"
 # A kill comes within so many times the seconds that the same step took unhindered.
 BEYOND = 1.15
 NEWER = "9999"
+# What is killed before each of its changes, too; making an environment is pip's.
+STEPPED = ("switch", "good", "back")
 
 
 @dataclass
@@ -55,7 +59,8 @@ class Figures:
     """What the kills cost.
 
     Attributes:
-        kills: by step.
+        kills: at random instants, by what they found at work.
+        steps: before each change of a file, folder or name, by the same.
         found: which version was in force after a kill, by step.
         bricks: no version in force that runs, or records that it cannot read, in words.
         wrong: updates that were taken and must not be.
@@ -64,6 +69,7 @@ class Figures:
 
     seed: int = 0
     kills: Counter[str] = field(default_factory=Counter)
+    steps: Counter[str] = field(default_factory=Counter)
     found: Counter[str] = field(default_factory=Counter)
     bricks: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -92,6 +98,8 @@ class Life:
             store.recover()
         self.took_s = {"apply": 0.0, "good": 0.0, "back": 0.0}
         self.number = 0
+        self.first = ""
+        self.made: InstalledVersion | None = None
 
     def measure(self) -> None:
         """Each step once without a kill, for how long it takes."""
@@ -115,6 +123,46 @@ class Life:
             self._settle(settle)
         self._offer_wrong()
 
+    def at_each_step(self, kind: str, most: int = 200) -> None:
+        """Kills "switch", "good" or "back" before its first change, its second, until it ends."""
+        for step in range(1, most + 1):
+            if not self._step(kind, step):
+                return
+            self.figures.steps[kind] += 1
+
+    def _step(self, kind: str, step: int) -> bool:
+        """Whether it was killed, and had not ended before."""
+        new = self._made()
+        if kind != "switch":
+            put_in_force(self.device, new)
+        if kind == "back":
+            self._migrate()
+        what = f"{kind}, step {step}"
+        with self._start(kind, Path(new.program), step) as child:
+            killed = child.wait() == -signal.SIGKILL
+        now, trial = self._next_start(what), read_trial(self.device.versions)
+        allowed = {"good": {new.program}, "back": {new.program, self.first}}
+        if now not in allowed.get(kind, {new.program, self.first}):
+            self.figures.bricks.append(f"{what}: version {now} is in force")
+        if trial is not None and kind == "good":
+            find_good(self.device.versions, self.device.owner)
+        if self._in_force() == new.program:
+            go_back(self.device.versions, self.device.owner, "tried")
+        if revision_of(self.folder / "home" / DATABASE_FILE) not in known_revisions():
+            self.figures.bricks.append(f"{what}: the records did not come back")
+        return killed
+
+    def _made(self) -> InstalledVersion:
+        """A version beside the one in force; made once."""
+        if self.made is None:
+            self.first = self._in_force()
+            apply_update(self.device, self.next_update())
+            go_back(self.device.versions, self.device.owner, "tried")
+            self.made = self.device.versions.version_at(
+                self.device.versions.path_of(f"0.2.{self.number}")
+            )
+        return self.made
+
     def next_update(self) -> Path:
         """Signed, of the next number."""
         self.number += 1
@@ -125,8 +173,9 @@ class Life:
         self._start(kind, update).wait()
         self.took_s[kind] = time.monotonic() - began
 
-    def _start(self, kind: str, update: Path) -> subprocess.Popen[str]:
+    def _start(self, kind: str, update: Path, step: int = 0) -> subprocess.Popen[str]:
         words = [kind, self.folder / "opt", self.folder / "home", update, self.public]
+        words += [step] if step else []
         return subprocess.Popen(
             [sys.executable, "-m", "tests.updates.application_victim", *map(str, words)],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
@@ -208,6 +257,9 @@ def kill_often(times: int, seed: int, folder: Path, say: Callable[[str], None]) 
     while sum(life.figures.kills.values()) < times and life.figures.is_clean:
         life.round()
         say(f"{sum(life.figures.kills.values())} kills, clean: {life.figures.is_clean}")
+    for kind in STEPPED:
+        life.at_each_step(kind)
+        say(f"{kind}: {life.figures.steps[kind]} steps, clean: {life.figures.is_clean}")
     life.figures.seconds = round(time.monotonic() - began, 1)
     return life.figures
 

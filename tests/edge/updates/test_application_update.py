@@ -35,6 +35,7 @@ from edge.updates.go_back import go_back
 from edge.updates.incoming import lay_for_root
 from edge.updates.kept_records import records_back, revision_of, try_migration
 from edge.updates.keys import SecretKey, make_key
+from edge.updates.pack_application import take_pip
 from edge.updates.source import UpdateSource, read_envelope
 from edge.updates.standing import standing_of
 from edge.updates.trial import STARTS_FILE, TRIAL_FILE, last_update, read_trial
@@ -205,7 +206,7 @@ def test_guard_switches_alone_where_the_version_before_is_broken(
     (root / "versions" / "0.1.0" / "bin" / "clinicscope").unlink()
     (root / "current").unlink()
     (root / "current").symlink_to("versions/0.2.0")
-    (root / TRIAL_FILE).write_text("{}")
+    (root / TRIAL_FILE).write_text('{"program": "0.2.0"}')
     (root / STARTS_FILE).write_text("...")
     assert "only the program is switched" in guard(device).stderr
     assert (root / "current").readlink() == Path("versions/0.1.0")
@@ -401,9 +402,12 @@ def test_program_proves_itself_watches_says_how_it_stands_and_goes_back(
     assert (found["program"], found["last"]["outcome"]) == ("0.1.0", "taken back")
 
 
-def test_version_without_pip_installs_the_next_one_by_pythons_own_copy(tmp_path: Path) -> None:
+def test_version_without_pip_installs_the_next_one_by_the_one_it_brings(tmp_path: Path) -> None:
     venv.create(tmp_path / "new", symlinks=True)
-    words = [*pip_for(tmp_path / "new", own=False), "--version"]
+    with pytest.raises(UpdateError, match="has no pip, and the update brings none"):
+        pip_for(tmp_path / "new", tmp_path, own=False)
+    take_pip(tmp_path / "tools")
+    words = [*pip_for(tmp_path / "new", tmp_path, own=False), "--version"]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("pip ")
 

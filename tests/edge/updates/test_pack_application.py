@@ -55,6 +55,7 @@ def test_checkout_becomes_an_update(checkout: Path, tmp_path: Path, clinicscope:
     assert (info.program, info.machine, info.records) == ("0.4.0", "aarch64", "0012")
     names = sorted(path.name for path in (out / "wheels").iterdir())
     assert names == ["clinicscope-0.4.0-py3-none-any.whl", "tiny_part-0.0.1-py3-none-any.whl"]
+    assert [path.name[:4] for path in (out / "tools").iterdir()] == ["pip-"]
     assert not (checkout / "build").exists()
     code, _, err = clinicscope(*words)
     assert code == 3
