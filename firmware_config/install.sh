@@ -114,12 +114,14 @@ install_packages() {
 
 # What the files mean to a system that runs, without a restart where one is not needed.
 take_up() {
+  local file
   systemctl daemon-reload
   udevadm control --reload
-  udevadm trigger --subsystem-match=usb --subsystem-match=apex
-  sysctl --quiet --load=/etc/sysctl.d/90-clinicscope.conf || true
+  udevadm trigger --subsystem-match=usb --subsystem-match=apex --subsystem-match=video4linux
+  for file in /etc/sysctl.d/9[01]-clinicscope*.conf; do sysctl --quiet --load="$file" || true; done
   systemctl restart systemd-journald.service
-  [ -z "$firewall" ] || systemctl restart clinicscope-firewall.service
+  [ -z "$firewall" ] || systemctl restart clinicscope-firewall.service ||
+    echo "install: the firewall does not load; see journalctl -u clinicscope-firewall" >&2
   [ ! -x /opt/clinicscope/current/bin/clinicscope ] || {
     systemctl restart clinicscope-first-boot.service
     systemctl --no-block restart clinicscope.service
@@ -145,7 +147,7 @@ if [ "$changes" = 0 ]; then
   exit 0
 fi
 ! running || take_up
-[ -z "${restart_needed:-}" ] || echo "restart the device once: boot settings were changed"
+[ -z "${restart_needed:-}" ] || echo "restart the device once: part of it counts from its next start"
 echo "done: $changes changes; the page is at https://$(device_name).local/"
 [ -z "$hotspot" ] || [ -n "$root" ] ||
   echo "its own Wi-Fi, with the password: sudo clinicscope device hotspot"

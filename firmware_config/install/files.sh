@@ -20,6 +20,7 @@ put_text() {
     mkdir -p "$(dirname "$target")"
     install -m "$mode" "$temp" "$target.clinicscope-new"
     mv -f "$target.clinicscope-new" "$target"
+    case $path in *.mount | *system.conf.d* | *modprobe.d*) restart_needed=yes ;; esac
     echo "  $path"
     changes=$((changes + 1))
   fi

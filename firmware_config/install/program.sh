@@ -62,10 +62,16 @@ install_wheels() {
 
 # By the lock: each file's hash is the one that the tests ran with.
 install_checkout() {
-  local pip=$1/bin/pip
+  local pip=$1/bin/pip source part
   export PIP_DISABLE_PIP_VERSION_CHECK=1
+  # Of a copy: the checkout is a person's, and gets no files of root's.
+  source=$(mktemp -d)
+  for part in pyproject.toml README.md LICENSE edge web_ui train compress; do
+    cp -r "$project/$part" "$source"
+  done
   "$pip" install --quiet --no-cache-dir --require-hashes -r "$project/requirements/device.lock"
-  "$pip" install --quiet --no-cache-dir --no-deps --no-build-isolation "$project"
+  "$pip" install --quiet --no-cache-dir --no-deps --no-build-isolation "$source"
+  rm -rf "$source"
   [ ! -f "$folder/camera.lock" ] || install_camera "$pip"
 }
 

@@ -16,14 +16,14 @@ SCRIPT = FIRMWARE / "helpers/mount-stick"
 def put_in(folder: Path, kind: str, label: str = "", mounted: str = "") -> str:
     """What is said and done of a drive that udev and lsblk tell so of."""
     tools = {
-        "udevadm": f'case "$*" in *ID_FS_TYPE*) echo {kind} ;; *) cat {folder}/label ;; esac',
+        "udevadm": f"echo ID_FS_TYPE={kind}; cat {folder}/label",
         "lsblk": f'case "$*" in *PKNAME*) echo sdz ;; *) cat {folder}/mounted ;; esac',
         "systemd-mount": 'echo "systemd-mount $*"',
     }
     for name, text in tools.items():
         (folder / name).write_text(f"#!/bin/sh\n{text}\n")
         (folder / name).chmod(0o755)
-    (folder / "label").write_text(label + "\n")
+    (folder / "label").write_text(f"ID_FS_LABEL={label}\n")
     (folder / "mounted").write_text(mounted + "\n")
     words = ("env", f"PATH={folder}:{os.environ['PATH']}", f"CLINICSCOPE_USER={getpass.getuser()}")
     done = run(*words, "bash", SCRIPT, "/dev/sdz1")
