@@ -28,9 +28,9 @@ from typing import Any
 
 import click
 
-from edge.updates.application import INFO_FILE, NAME, WHEELS_FOLDER, format_info
+from edge.updates.application import INFO_FILE, NAME, TOOLS_FOLDER, WHEELS_FOLDER, format_info
 from edge.updates.keys import SecretKey, make_key
-from edge.updates.pack_application import newest_migration
+from edge.updates.pack_application import newest_migration, take_pip
 from edge.updates.signature import APPLICATION
 from edge.updates.signing import describe, sign_update
 from edge.updates.trust import add_key
@@ -79,6 +79,7 @@ class Station:
                 shutil.copy(wheel, content / WHEELS_FOLDER)
         (own,) = self.wheels.glob("clinicscope-*.whl")
         remade_wheel(own, content / WHEELS_FOLDER, program, ends=ends)
+        take_pip(content / TOOLS_FOLDER)
         info = format_info(program, platform.machine(), "3.11", newest_migration(ROOT))
         (content / INFO_FILE).write_bytes(info)
         told = describe(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import sqlite3
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from edge import starts
 from edge.contract.errors import (
     ClinicScopeError,
     ConflictError,
@@ -195,6 +197,12 @@ def test_version_that_is_started_too_often_is_taken_back_before_the_next_start(
     assert in_force(device) == "0.1.0"
     assert read_trial(device.versions) is None
     assert guard(device).stderr == ""
+
+
+def test_bad_update_goes_back_before_the_budget_of_restarts_is_spent() -> None:
+    found = re.search(r"most=\$\{2:-(\d+)\}", GUARD.read_text())
+    assert found
+    assert int(found[1]) < starts.MOST
 
 
 def test_guard_switches_alone_where_the_version_before_is_broken(
