@@ -6,7 +6,7 @@ remove_all() {
   local units=()
   [ -f "$root/$KEPT" ] || fail "nothing of ClinicScope is installed below ${root:-/}" 3
   mapfile -t units < <(sed -n "s|^[0-9a-f]*  $UNITS/\([^/]*\)\$|\1|p" "$root/$KEPT")
-  ! running || systemctl --quiet stop "${units[@]/clinicscope-stick@.service/}" 2>/dev/null || true
+  ! running || stop_units "${units[@]}"
   systemctl --root="${root:-/}" --quiet disable "${units[@]}" 2>/dev/null || true
   remove_boot
   remove_files
@@ -15,8 +15,19 @@ remove_all() {
   if [ -n "$purge" ]; then remove_data; else
     echo "records, settings and keys are still in /var/lib/clinicscope and /etc/clinicscope"
   fi
-  ! running || systemctl daemon-reload
+  if running; then
+    systemctl daemon-reload
+    nmcli connection reload || true
+  fi
   echo "ClinicScope is no longer on this device; the system's packages were left"
+}
+
+# Not /tmp, which is in use until the next start, and no template, which is nothing that runs.
+stop_units() {
+  local unit
+  for unit in "$@"; do
+    [[ $unit == *@* || $unit == *.mount ]] || systemctl --quiet stop "$unit" || true
+  done
 }
 
 remove_files() {
