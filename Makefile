@@ -15,17 +15,34 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-arm64 soak kill many-specimens load check format legacy lock translations browser rtsp compiler servers screenshots pages clean
+.PHONY: run test test-arm64 soak kill many-specimens load check format legacy lock translations browser rtsp compiler servers tools screenshots pages image-root appliance-check container clean
 
 run: $(DEVICE)/.ready
 	$(DEVICE)/bin/clinicscope run --host $(HOST) --port $(PORT)
 
-test: $(ALL)/.ready $(LEGACY)/.ready browser rtsp compiler servers
+test: $(ALL)/.ready $(LEGACY)/.ready browser rtsp compiler servers tools
 	$(ALL)/bin/python -m pytest -n 2 --dist loadfile
 
 # Under QEMU where this is no arm64 machine; the Debian root is kept in build/ for the next time.
 test-arm64: $(ALL)/.ready
 	bash tests/arm64/run.sh build/arm64 $(CURDIR)/$(ALL)/bin/python
+
+# The root of files of a device: Debian and the program, by package names alone; then a simulated slide
+# is screened in it, under QEMU where this is another machine. PACK=yes also makes a squashfs of it.
+image-root: $(ALL)/.ready
+	bash firmware_config/image/make_root.sh build/image $(CURDIR)/$(ALL)/bin/python
+	bash tests/arm64/screen_in_root.sh build/image $(CURDIR)/$(ALL)/bin/python build/image/image-root.json
+
+# The service under a real systemd, in systemd-nspawn: first boot, start, sandbox, watchdog, cut of
+# power, safe mode. The records that are committed are docs/image-root.json and docs/appliance-check.json.
+OWN := $(shell dpkg --print-architecture 2>/dev/null)
+appliance-check: $(ALL)/.ready
+	bash tests/appliance/install_nspawn.sh
+	ARCH=$(OWN) bash firmware_config/image/make_root.sh build/image $(CURDIR)/$(ALL)/bin/python
+	$(ALL)/bin/python -m tests.appliance.check build/image/$(OWN)/root --json build/appliance-check.json
+
+container: $(ALL)/.ready
+	bash firmware_config/image/container.sh build/image $(CURDIR)/$(ALL)/bin/python
 
 # A day's captures with faults; the record that is committed is docs/soak.json.
 CAPTURES ?= 20000
@@ -80,6 +97,10 @@ rtsp:
 # A C compiler: tests build delegates that fail.
 compiler:
 	bash tests/edge/accelerators/install_compiler.sh
+
+# What reads the device's units, rules and networks as a device does.
+tools:
+	bash tests/firmware/install_tools.sh
 
 # A real PACS and a real FHIR server for what leaves the device.
 servers:

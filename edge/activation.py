@@ -1,6 +1,7 @@
 """Making another bundle the active one of its task, and going back: proven first, then switched.
 
-Owns the order of that. Where a bundle comes from, and who signed it, is not asked here.
+Owns the order of that. Where a bundle comes from, and who signed it, is not asked here; whether a
+new one does well afterwards is watched by `edge.updates.observe`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from edge.contract.labels import MALARIA_CELLS, MALARIA_SUPERRES
 from edge.installed import list_bundles, prove_any
 from edge.store.audit import Audit
 from edge.store.store import Store
+from edge.updates.bundle_trial import BundleTrial, begin_trial
 
 ACTIVATED, ROLLED_BACK = "bundle.activated", "bundle.rolled_back"
 # Two people may press a button at once.
@@ -41,12 +43,17 @@ def activate(store: Store, config: DeviceConfig, named: str, by: str) -> Install
         wanted = _find(store.home, named)
         if wanted.active:
             raise ConflictError(f"bundle {wanted.bundle_id} is active already")
-        _refuse_pinned(config, wanted.task)
+        refuse_named(config, wanted.task)
         _prove(wanted, config, store.home)
-        choice = BundleChoice(wanted.bundle_id, wanted.sha256, by, store.now())
-        keep_choice(store.home, wanted.task, choice)
-        _log(store, by, ACTIVATED, wanted)
+        _choose(store, wanted, by)
     return wanted
+
+
+def choose_proven(store: Store, config: DeviceConfig, wanted: InstalledBundle, by: str) -> None:
+    """See `activate`; the bundle has just passed its golden tensors. Raises ConflictError."""
+    with _switching:
+        refuse_named(config, wanted.task)
+        _choose(store, wanted, by)
 
 
 def roll_back(store: Store, config: DeviceConfig, task: str, by: str) -> InstalledBundle:
@@ -60,7 +67,7 @@ def roll_back(store: Store, config: DeviceConfig, task: str, by: str) -> Install
         choices = read_choices(store.home).get(task, ())
         if len(choices) < 2:
             raise ConflictError(f"no other bundle was active for {task} before this one")
-        _refuse_pinned(config, task)
+        refuse_named(config, task)
         found = _of_choice(store.home, task, choices[-2])
         _prove(found, config, store.home)
         drop_choice(store.home, task)
@@ -98,13 +105,23 @@ def _of_choice(home: Path, task: str, choice: BundleChoice) -> InstalledBundle:
     )
 
 
-def _refuse_pinned(config: DeviceConfig, task: str) -> None:
+def refuse_named(config: DeviceConfig, task: str) -> None:
+    """Raises ConflictError where config.toml names the bundle of a task: no choice counts then."""
     pinned = {MALARIA_CELLS: config.bundle, MALARIA_SUPERRES: config.enhancer}.get(task)
     if pinned:
         raise ConflictError(
             f"config.toml names {pinned} for {task}, which comes before any choice; remove that "
             "line first"
         )
+
+
+def _choose(store: Store, wanted: InstalledBundle, by: str) -> None:
+    """On trial first, so that the device can go back by itself from the moment of the choice on."""
+    now_utc = store.now()
+    begin_trial(store.home, wanted.task, BundleTrial(wanted.bundle_id, wanted.sha256, now_utc))
+    choice = BundleChoice(wanted.bundle_id, wanted.sha256, by, now_utc)
+    keep_choice(store.home, wanted.task, choice)
+    _log(store, by, ACTIVATED, wanted)
 
 
 def _prove(wanted: InstalledBundle, config: DeviceConfig, home: Path) -> None:

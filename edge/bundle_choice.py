@@ -65,10 +65,37 @@ def keep_choice(home: Path, task: str, choice: BundleChoice) -> None:
     _write(home, choices | {task: (*earlier, choice)[-_MOST_KEPT:]})
 
 
+def pin_choice(home: Path, task: str, choice: BundleChoice) -> None:
+    """Names what is in force already, where nobody did: a newer bundle is then not taken by itself.
+
+    Raises ConfigError, StoreError.
+    """
+    choices = read_choices(home)
+    kept = choices.get(task, ())
+    if not kept or not kept[-1].sha256:
+        _write(home, choices | {task: (*kept[:-1], choice)})
+
+
 def drop_choice(home: Path, task: str) -> None:
     """Takes the newest choice away, so that the one before it is in force again."""
     choices = read_choices(home)
     _write(home, choices | {task: choices.get(task, ())[:-1]})
+
+
+def return_to(home: Path, task: str, before: BundleChoice | None) -> None:
+    """Takes the newest choice away and names the one before, which is in force from then on.
+
+    Where that one was never named, a newer version that is still there would count otherwise. None
+    names nothing.
+    """
+    choices = read_choices(home)
+    kept = list(choices.get(task, ()))
+    gone = kept[-1].sha256 if kept else ""
+    while kept and kept[-1].sha256 == gone:
+        kept.pop()
+    if before is not None and not (kept and kept[-1].sha256 == before.sha256):
+        kept[-1:] = [before]
+    _write(home, choices | {task: tuple(kept)})
 
 
 def _write(home: Path, choices: dict[str, tuple[BundleChoice, ...]]) -> None:

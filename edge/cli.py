@@ -18,14 +18,17 @@ from edge.contract.errors import ClinicScopeError
 NOTICE = "For research and screening support, not for diagnosis."
 # Module and name of each command: only the one that runs is imported, so that a device starts fast.
 OWN = {
+    "application": ("edge.commands.application", "application"),
     "backup": ("edge.commands.backup", "backup"),
     "bench": ("edge.commands.bench", "bench"),
     "bundle": ("edge.commands.bundle", "bundle"),
     "certificate": ("edge.commands.certificate", "certificate"),
     "classify": ("edge.commands.crops", "classify"),
+    "device": ("edge.commands.this_device", "device"),
     "doctor": ("edge.commands.device", "doctor"),
     "enhance": ("edge.commands.pictures", "enhance"),
     "export": ("edge.commands.export", "export_command"),
+    "fleet": ("edge.commands.fleet", "fleet"),
     "records": ("edge.commands.records", "records"),
     "protocol": ("edge.commands.protocol", "protocol"),
     "restore": ("edge.commands.backup", "restore"),
@@ -36,6 +39,7 @@ OWN = {
     "summary": ("edge.commands.report", "summary"),
     "support": ("edge.commands.support", "support"),
     "sync": ("edge.commands.sync", "sync"),
+    "updates": ("edge.commands.updates", "updates"),
     "users": ("edge.commands.users", "users"),
 }
 

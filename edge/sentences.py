@@ -11,6 +11,7 @@ from __future__ import annotations
 from edge.device_sentences import DEVICE_SENTENCES
 from edge.errand_sentences import ERRAND_SENTENCES
 from edge.language import mark as _
+from edge.update_sentences import UPDATE_SENTENCES
 from edge.xray.sentences import SENTENCES as XRAY_SENTENCES
 
 FIGURES = frozenset(
@@ -219,4 +220,5 @@ SENTENCES: tuple[str, ...] = (
     *ERRAND_SENTENCES,
     *XRAY_SENTENCES,
     *DEVICE_SENTENCES,
+    *UPDATE_SENTENCES,
 )

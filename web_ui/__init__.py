@@ -32,6 +32,7 @@ from web_ui import (
     records,
     reports,
     review,
+    safe_mode,
     sending,
     settings,
     signing,
@@ -83,6 +84,7 @@ BLUEPRINTS = (
     exporting.blueprint,
     first_run.blueprint,
     health.blueprint,
+    safe_mode.blueprint,
     benchmark.blueprint,
     settings.blueprint,
     sending.blueprint,
@@ -173,6 +175,7 @@ def create_app(
     errors.register(app)
     limit_endpoints(app, limiter)
     note_sights(app)
+    safe_mode.lead_there(app)
     return app
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify, render_template
+from ipaddress import ip_address
+
+from flask import Blueprint, Response, jsonify, render_template, request
 
 from web_ui.context import context
+from web_ui.live_checks import quick_checks
 
 blueprint = Blueprint("about", __name__)
 
@@ -17,6 +20,16 @@ def show() -> str:
 
 @blueprint.get("/healthz")
 def health() -> tuple[Response, int]:
-    """200 when the device may screen, 503 otherwise."""
+    """200 when the device may screen, 503 otherwise.
+
+    Asked with `?checks` from the device itself, it tells the state of each quick check as well.
+    """
     ready = context().service.state().ready
-    return jsonify(status="ok" if ready else "unready"), 200 if ready else 503
+    told: dict[str, object] = {"status": "ok" if ready else "unready"}
+    if "checks" in request.args and _is_own(request.remote_addr):
+        told["checks"] = {check.name: check.state for check in quick_checks()}
+    return jsonify(told), 200 if ready else 503
+
+
+def _is_own(address: str | None) -> bool:
+    return address is not None and ip_address(address).is_loopback

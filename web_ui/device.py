@@ -11,6 +11,7 @@ from flask import Flask, current_app
 
 from edge.clock import set_clock
 from edge.config import DeviceConfig
+from edge.watchdog import Heartbeat
 from web_ui.child_run import ChildRun
 from web_ui.live_config import LiveConfig
 from web_ui.restarting import Restart
@@ -31,6 +32,7 @@ class Device:
         bench: measures how fast this device is.
         restart: starts the service anew.
         flags: of the command line, for what computes; what is started here gets them, too.
+        heart: says whether all parts answer; None where nothing watches them.
         set_clock: sets the clock of the system; see `edge.clock.set_clock`.
     """
 
@@ -39,6 +41,7 @@ class Device:
     bench: ChildRun
     restart: Restart = field(default_factory=Restart)
     flags: tuple[str, ...] = ()
+    heart: Heartbeat | None = None
     set_clock: Callable[[datetime], None] = set_clock
 
 
@@ -47,6 +50,7 @@ def device_of(
     config: DeviceConfig | None = None,
     restart: Restart | None = None,
     flags: tuple[str, ...] = (),
+    heart: Heartbeat | None = None,
 ) -> Device:
     """The device that these records are on.
 
@@ -55,13 +59,14 @@ def device_of(
         config: what the service was started with; None for what config.toml says.
         restart: starts the service anew; None for a wish that ends this process.
         flags: --accelerator and --delegate, as the service was started with them.
+        heart: watches the parts of the service.
 
     Raises:
         ConfigError: config.toml is wrong.
     """
     home = store.home
     doctor, bench = (ChildRun(home, store.now) for _ in range(2))
-    return Device(LiveConfig(home, config), doctor, bench, restart or Restart(), flags)
+    return Device(LiveConfig(home, config), doctor, bench, restart or Restart(), flags, heart)
 
 
 def attach_device(app: Flask, device: Device) -> None:

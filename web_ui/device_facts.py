@@ -6,11 +6,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.bench.sensors import ROOT, read_temperatures
-from edge.health import FULL_DISK_BYTES, LOW_DISK_BYTES
+from edge.bench.sensors import ROOT, read_temperatures, read_throttle_file
+from edge.health import OK
+from edge.health.disk import FULL_DISK_BYTES, LOW_DISK_BYTES
+from edge.health.machine import HOT_C, check_power
 
-# Boards throttle from 80 to 85 degrees on.
-HOT_C = 78.0
 _GB = 1024**3
 
 
@@ -21,10 +21,12 @@ class DeviceFacts:
     Attributes:
         free_gb: of the disk with the records.
         hottest_c: the highest temperature; None where the device tells none.
+        power: what is wrong with its supply; empty where nothing is told of it.
     """
 
     free_gb: float
     hottest_c: float | None
+    power: str = ""
 
     @property
     def disk_tone(self) -> str:
@@ -41,4 +43,9 @@ class DeviceFacts:
 def read_facts(home: Path, root: Path = ROOT) -> DeviceFacts:
     """Reads them; a few files, no program."""
     temperatures = read_temperatures(root)
-    return DeviceFacts(shutil.disk_usage(home).free / _GB, max(temperatures.values(), default=None))
+    power = check_power(root, read_throttle_file)
+    return DeviceFacts(
+        shutil.disk_usage(home).free / _GB,
+        max(temperatures.values(), default=None),
+        "" if power.state == OK else power.detail,
+    )

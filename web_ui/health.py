@@ -19,12 +19,12 @@ from edge.health import ABSENT, FAILED, OK, PRESENT, WARNING, Check
 from edge.log_file import newest_lines
 from edge.store.audit import Audit
 from edge.support.make import SUBJECT, file_name, make_support_zip
-from edge.sync.sender import check_sender
 from web_ui.child_run import ChildState
 from web_ui.context import context
 from web_ui.device import device
 from web_ui.language import gettext as _
 from web_ui.language import lazy_gettext
+from web_ui.live_checks import part_checks
 from web_ui.person import person
 from web_ui.words import Badge
 
@@ -66,6 +66,15 @@ _NAMES = {
     "outbox": lazy_gettext("To be sent"),
     "backup age": lazy_gettext("Backup"),
     "certificate": lazy_gettext("Certificate"),
+    "card": lazy_gettext("Card"),
+    "memory": lazy_gettext("Memory"),
+    "temperature": lazy_gettext("Temperature"),
+    "power": lazy_gettext("Power supply"),
+    "updates": lazy_gettext("Updates"),
+    "restarts": lazy_gettext("Restarts"),
+    "queue age": lazy_gettext("Oldest to be sent"),
+    "accelerator": lazy_gettext("What computes"),
+    "heartbeat": lazy_gettext("Parts of the service"),
     "sync": lazy_gettext("Sending"),
 }
 
@@ -133,12 +142,13 @@ def support() -> Response:
 
 
 def health_view() -> HealthView:
-    """The last outcome, with the camera and the sending as they are now."""
+    """The last outcome, with the parts of the service as they are now."""
     state = device().doctor.state()
-    found, problem = read_checks(state)
-    lines = [_live_camera(one) if one.name == "camera" else one for one in found]
-    if lines and (sender := context().sender) is not None:
-        lines.append(check_sender(sender.state()))
+    lines, problem = read_checks(state)
+    if lines:
+        live = part_checks()
+        names = {one.name for one in live}
+        lines = [*(one for one in lines if one.name not in names), *live]
     return HealthView(
         sorted(
             (one for one in lines if one.state in _ORDER), key=lambda one: _ORDER.index(one.state)
@@ -167,18 +177,6 @@ def read_checks(state: ChildState) -> tuple[list[Check], str]:
 def check_words(name: str) -> str:
     """A check's name for a person."""
     return str(_NAMES.get(name, name))
-
-
-def _live_camera(found: Check) -> Check:
-    """The appliance has the camera itself, so that the checks cannot open it."""
-    camera = context().service.camera
-    if camera is None:
-        return found
-    status = camera.status()
-    if status.live:
-        return Check("camera", OK, f"{status.camera}: {status.words.title}")
-    detail = f"{status.camera}: {status.problem or status.words.title}"
-    return Check("camera", WARNING, detail, status.words.advice)
 
 
 def _begin() -> None:

@@ -25,7 +25,13 @@ from web_ui.senders import SMALL_BODY_BYTES, is_unread
 EVERYTHING = "3000 per minute"
 UPLOADS = "60 per 10 minutes"
 # Endpoints that take files, each under UPLOADS; the body of any other is small.
-TAKES_FILES = ("images.send", "records.import_worklist", "specimens.create", "xrays.create")
+TAKES_FILES = (
+    "images.send",
+    "records.import_worklist",
+    "settings.install_update",
+    "specimens.create",
+    "xrays.create",
+)
 _CLOCK_JUMP_S = 30.0
 
 

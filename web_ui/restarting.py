@@ -15,6 +15,7 @@ from web_ui.child_run import end_children
 
 # The answer that says so must reach the phone first.
 _DELAY_S = 0.5
+SAFE_MODE = "--safe-mode"
 
 
 class Restart:
@@ -50,8 +51,12 @@ def _end_process() -> None:
 
 
 def replace_process() -> None:
-    """The same program with the same words, in this process. Does not return."""
+    """The same program with the same words, in this process. Does not return.
+
+    Safe mode that was asked for by a word is left: who wants it again says so again.
+    """
     end_children()
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    words = [word for word in sys.orig_argv[1:] if word != SAFE_MODE]
+    os.execv(sys.executable, [sys.executable, *words])

@@ -12,7 +12,7 @@ from edge.store.outbox import Outbox, TargetCounts
 from edge.store.records import PRELIMINARY, UNSENT, WAITING, OutboxItem
 from edge.store.search import Search, SpecimenFilter
 from edge.sync.sender import SenderState
-from edge.sync.settings import ALL, DHIS2, DICOM, DICOMWEB, FHIR, Target
+from edge.sync.settings import ALL, DHIS2, DICOM, DICOMWEB, FHIR, FLEET, Target
 from web_ui.context import context
 from web_ui.language import current_language, lazy_gettext
 from web_ui.language import gettext as _
@@ -27,11 +27,13 @@ KIND_WORDS = {
     DHIS2: lazy_gettext("Ministry (DHIS2)"),
     DICOMWEB: lazy_gettext("Picture archive (DICOMweb)"),
     DICOM: lazy_gettext("Picture archive (DICOM)"),
+    FLEET: lazy_gettext("List of devices"),
 }
 _ITEM_WORDS = {
     "fhir": lazy_gettext("Result"),
     "dhis2-event": lazy_gettext("Event"),
     "dicom": lazy_gettext("Pictures"),
+    "inventory": lazy_gettext("This device"),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,13 @@ _RECEIVED_BYTES = 64 * 1024
 _LOOPBACK = ("127.0.0.1", "::1")
 
 
-def serve(app: Flask, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+def serve(
+    app: Flask,
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None = None,
+    on_listening: Callable[[], None] = lambda: None,
+) -> None:
     """Serves until the process is asked to end.
 
     A body over the app's limit is never written to the disk.
@@ -36,11 +42,14 @@ def serve(app: Flask, host: str, port: int, tls: ssl.SSLContext | None = None) -
         host: address to listen on.
         port: of it.
         tls: None serves plainly.
+        on_listening: called once whoever asks is answered.
 
     Raises:
         OSError: host or port cannot be had.
     """
-    make_server(app, host, port, tls).run()
+    server = make_server(app, host, port, tls)
+    on_listening()
+    server.run()
 
 
 def make_server(app: Flask, host: str, port: int, tls: ssl.SSLContext | None = None) -> Any:

@@ -54,8 +54,8 @@ class Sensors:
 
 def read_sensors(root: Path = ROOT) -> Sensors:
     """Reads what there is; a file that is absent, or that may not be read, is left out."""
-    word, told = _throttle_word(root), _tegrastats()
-    bits = int(word, 16) if word else 0
+    word, told = read_throttle(root), _tegrastats()
+    now, since_boot = words_of_throttle(word)
     cores = sorted(root.glob("sys/devices/system/cpu/cpu[0-9]*/cpufreq"))
     return Sensors(
         read_temperatures(root) | _tegra_temperatures(told),
@@ -63,8 +63,8 @@ def read_sensors(root: Path = ROOT) -> Sensors:
         tuple(_numbers(cores, "cpuinfo_max_freq", 1e-3)),
         tuple(text for core in cores if (text := read_text(core / "scaling_governor"))),
         word,
-        tuple(name for bit, name in _BITS.items() if bits >> bit & 1),
-        tuple(name for bit, name in _BITS.items() if bits >> (bit + _SINCE_BOOT) & 1),
+        now,
+        since_boot,
         _throttle_events(root),
         dict(hwmon_rails(root)) or _tegra_rails(told),
     )
@@ -73,6 +73,30 @@ def read_sensors(root: Path = ROOT) -> Sensors:
 def read_temperatures(root: Path = ROOT) -> dict[str, float]:
     """Degrees Celsius by sensor, from files alone: no program is started."""
     return dict(_temperatures(root))
+
+
+def read_throttle(root: Path = ROOT) -> str:
+    """A Raspberry Pi's throttle word as hexadecimal; empty on any other machine."""
+    said = re.search(r"throttled=0x([0-9a-fA-F]+)", _ask("vcgencmd", "get_throttled"))
+    return _as_word(said.group(1)) if said else read_throttle_file(root)
+
+
+def read_throttle_file(root: Path = ROOT) -> str:
+    """The same from the kernel's file alone: no program is started."""
+    return _as_word(read_text(root / _FIRMWARE))
+
+
+def _as_word(text: str) -> str:
+    return f"0x{int(text, 16):x}" if re.fullmatch(r"[0-9a-fA-F]+", text) else ""
+
+
+def words_of_throttle(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a throttle word says of now, and of the time since power-on."""
+    bits = int(word, 16) if word else 0
+    return (
+        tuple(name for bit, name in _BITS.items() if bits >> bit & 1),
+        tuple(name for bit, name in _BITS.items() if bits >> (bit + _SINCE_BOOT) & 1),
+    )
 
 
 def hwmon_rails(root: Path) -> Iterator[tuple[str, float]]:
@@ -131,12 +155,6 @@ def _numbers(folders: list[Path], name: str, factor: float) -> Iterator[float]:
         value = read_number(folder / name)
         if value is not None:
             yield round(value * factor, 1)
-
-
-def _throttle_word(root: Path) -> str:
-    said = re.search(r"throttled=0x([0-9a-fA-F]+)", _ask("vcgencmd", "get_throttled"))
-    word = said.group(1) if said else read_text(root / _FIRMWARE)
-    return f"0x{int(word, 16):x}" if re.fullmatch(r"[0-9a-fA-F]+", word) else ""
 
 
 def _throttle_events(root: Path) -> int | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 from edge.cameras.base import Camera
 from edge.cameras.desk import Desk, Wish
 from edge.cameras.status import Patience
 from edge.contract.errors import ClinicScopeError, EndOfSourceError, FrameError
+from edge.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +39,7 @@ class CameraOwner(threading.Thread):
         self._open = open_camera
         self._desk = desk
         self._patience = patience
-        self._deadline: float | None = None
-        self._doing = ""
+        self._pulse = Pulse()
         self._holding = False
         self.camera: Camera | None = None
         self.problem = ""
@@ -48,14 +47,13 @@ class CameraOwner(threading.Thread):
 
     def overdue(self) -> str:
         """What it hangs in, empty where it does not."""
-        deadline = self._deadline
-        late = deadline is not None and time.monotonic() > deadline
-        return f"the camera hangs in {self._doing}" if late else ""
+        hangs_in = self._pulse.overdue()
+        return f"the camera hangs in {hangs_in}" if hangs_in else ""
 
     def run(self) -> None:
         """Opens, serves, closes."""
         try:
-            with self._within(self._patience.open_s, "opening"):
+            with self._pulse.within(self._patience.open_s, "opening"):
                 camera = self._open()
         except Exception as error:
             # The thread's last line of defence: a driver may raise anything.
@@ -78,7 +76,7 @@ class CameraOwner(threading.Thread):
 
     def _close(self, camera: Camera) -> None:
         try:
-            with self._within(self._patience.close_s, "closing"):
+            with self._pulse.within(self._patience.close_s, "closing"):
                 camera.close()
         except Exception as error:
             log.warning("a camera does not close: %s", error)
@@ -106,7 +104,7 @@ class CameraOwner(threading.Thread):
     def _hold_or_release(self, camera: Camera) -> None:
         if self._desk.hold_wanted == self._holding:
             return
-        with self._within(camera.stall_s, "setting exposure"):
+        with self._pulse.within(camera.stall_s, "setting exposure"):
             if self._holding:
                 camera.release()
                 self._desk.keep_held(self, None)
@@ -118,7 +116,7 @@ class CameraOwner(threading.Thread):
         """One preview; how many seconds it took."""
         start = time.monotonic()
         try:
-            with self._within(budget_s, "a preview"):
+            with self._pulse.within(budget_s, "a preview"):
                 image = camera.preview()
         except (FrameError, EndOfSourceError):
             # Said to whoever asks for the frame.
@@ -130,21 +128,12 @@ class CameraOwner(threading.Thread):
 
     def _answer(self, camera: Camera, wish: Wish) -> None:
         if camera.has_autofocus:
-            with self._within(self._patience.focus_s, "focusing"):
+            with self._pulse.within(self._patience.focus_s, "focusing"):
                 camera.focus()
         try:
-            with self._within(camera.stall_s, "a capture"):
+            with self._pulse.within(camera.stall_s, "a capture"):
                 frame = camera.capture()
         except (FrameError, EndOfSourceError) as error:
             self._desk.fulfil(self, wish, error)
         else:
             self._desk.fulfil(self, wish, frame)
-
-    @contextmanager
-    def _within(self, budget_s: float, doing: str) -> Iterator[None]:
-        self._doing = doing
-        self._deadline = time.monotonic() + budget_s
-        try:
-            yield
-        finally:
-            self._deadline = None

@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 
 _STOP_LOOK_S = 0.1
 _CLOSING_S = 5.0
+# The watch pauses a few seconds at most.
+_WATCH_LATE_S = 60.0
+STUCK_FOR_GOOD = "its driver hangs"
 
 
 class SupervisedCamera:
@@ -63,6 +66,7 @@ class SupervisedCamera:
         self._left_behind: list[CameraOwner] = []
         self._camera: Camera | None = None
         self._judged: tuple[int, FieldQuality] | None = None
+        self._watched_s = time.monotonic()
         self._watch = threading.Thread(target=self._keep_open, name="camera-watch", daemon=True)
         self._watch.start()
 
@@ -167,6 +171,15 @@ class SupervisedCamera:
             return self.waiting
         return f"The specimen waits for it, {self.patience.wait_s:g} seconds at most."
 
+    def hangs(self) -> str:
+        """What only a new process helps against; empty where all is well, or helps itself."""
+        if self._closing.is_set():
+            return ""
+        if self._state == STUCK:
+            return STUCK_FOR_GOOD
+        late = time.monotonic() - self._watched_s > _WATCH_LATE_S
+        return "nobody watches the camera any more" if late else ""
+
     def judge(self, preview: Preview) -> FieldQuality:
         """How well a preview can be read; worked out once a preview."""
         judged = self._judged
@@ -193,6 +206,7 @@ class SupervisedCamera:
         """The watch: opens, attends, pauses, and again."""
         pause_s = self.patience.retry_s
         while not self._closing.is_set():
+            self._watched_s = time.monotonic()
             if self._is_stuck():
                 self._closing.wait(self.patience.retry_s)
                 continue
@@ -219,6 +233,7 @@ class SupervisedCamera:
     def _attend(self, owner: CameraOwner) -> None:
         """Returns when the owner has ended or hangs, or when the camera is to be closed."""
         while owner.is_alive():
+            self._watched_s = time.monotonic()
             if self._closing.is_set():
                 self.desk.appoint(None)
                 owner.join(self.patience.close_s)

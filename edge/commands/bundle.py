@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from edge.commands.bundle_updates import install, keygen, keys, revoke, sign, trust
 from edge.commands.device import self_tests_beside
 from edge.config import data_home, load_config
 from edge.contract.bundle import open_bundle
@@ -20,7 +21,11 @@ from edge.store.store import Store
 
 @click.group()
 def bundle() -> None:
-    """List, inspect and verify bundles."""
+    """List, inspect and verify bundles; install, sign and choose them."""
+
+
+for _command in (install, keygen, keys, revoke, sign, trust):
+    bundle.add_command(_command)
 
 
 @bundle.command("list")
@@ -143,8 +148,9 @@ def _echo_finder(finder: Finder) -> None:
 @bundle.command()
 @click.argument("path", type=click.Path(path_type=Path))
 def verify(path: Path) -> None:
-    """Check every file's sha256, then the golden tensors on this device."""
+    """Check every file's sha256 and who signed, then the golden tensors on this device."""
     opened = open_bundle(path)
+    signed = _who_signed(path)
     proven = prove_any(opened, load_config(data_home()))
     passed, runtime = self_test(opened, proven.runtime), proven.runtime
     click.echo(
@@ -153,6 +159,26 @@ def verify(path: Path) -> None:
     )
     for role, found in self_tests_beside(proven).items():
         click.echo(f"{role} network: {found}")
+    click.echo(signed)
+
+
+def _who_signed(path: Path) -> str:
+    """Raises SignatureError where there is a signature that this device does not trust."""
+    from edge.updates.signature import SIGNATURE_FILE, check_signature
+    from edge.updates.source import UpdateSource, check_files, read_envelope
+    from edge.updates.trust import bundle_trust
+
+    with UpdateSource(path) as source:
+        if SIGNATURE_FILE not in source.sizes:
+            return "not signed"
+        envelope = read_envelope(source)
+        check_signature(envelope, bundle_trust(data_home()))
+        check_files(source, envelope)
+    sites = f" at {', '.join(envelope.sites)}" if envelope.sites else ""
+    return (
+        f"signed by key {envelope.key_id} on {envelope.signed_utc[:10]}, for "
+        f"{', '.join(envelope.devices)}{sites}"
+    )
 
 
 @bundle.command("activate")

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import click
 
-from edge.certificate_health import check_certificate
 from edge.commands.shared import accelerator_options, device_config, model_options, open_any
 from edge.config import data_home
 from edge.contract.errors import ClinicScopeError
 from edge.enhancement.enhancer import Enhancer
-from edge.health import FAILED, check_all
-from edge.records_health import check_clinic, repair_records
+from edge.health import FAILED
+from edge.health.everything import check_all
+from edge.health.quick import check_home_quickly
+from edge.health.records import repair_records
 from edge.screening.classifier import Classifier
 from edge.selftest import SelfTest, self_test
+from edge.starts import leave_safe_mode
 
 
 @click.command()
@@ -53,17 +55,24 @@ def self_tests_beside(opened: Classifier | Enhancer) -> dict[str, SelfTest]:
 
 @click.command()
 @accelerator_options
-@click.option("--repair", is_flag=True, help="First mend the records, and say what was done.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="First mend the records, leave safe mode, and say so.",
+)
 @click.option("--deep", is_flag=True, help="With --repair: also read every image.")
+@click.option("--quick", is_flag=True, help="Only what takes milliseconds: no network, no camera.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def doctor(repair: bool, deep: bool, as_json: bool) -> int:
+def doctor(repair: bool, deep: bool, quick: bool, as_json: bool) -> int:
     """Check the device, and say what to do about each problem. Exit code 3 if one failed."""
     home = data_home()
     config = device_config(home)
     if repair:
-        for line in repair_records(home, deep=deep) or ["nothing had to be repaired"]:
+        told = repair_records(home, deep=deep)
+        told += ["the next start is a normal one"] if leave_safe_mode(home) else []
+        for line in told or ["nothing had to be repaired"]:
             click.echo(line, err=True)
-    checks = [*check_all(home, config), *check_clinic(home, config), *check_certificate(home)]
+    checks = check_home_quickly(home) if quick else check_all(home, config)
     if as_json:
         click.echo(json.dumps([vars(check) for check in checks], indent=1))
     else:

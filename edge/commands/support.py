@@ -9,8 +9,7 @@ import click
 
 from edge.commands.shared import accelerator_options, device_config
 from edge.config import data_home
-from edge.health import check_all
-from edge.records_health import check_clinic
+from edge.health.everything import check_all
 from edge.store.files import write_durably
 from edge.store.store import Store
 
@@ -25,7 +24,7 @@ def support(out: Path | None) -> None:
 
     home = data_home()
     config = device_config(home)
-    checks = [*check_all(home, config), *check_clinic(home, config)]
+    checks = check_all(home, config)
     with closing(Store(home)) as store:
         content = make_support_zip(store, config, checks)
         path = out or Path(file_name(store))

@@ -48,6 +48,22 @@ class GoldenMismatchError(BundleError):
     """The golden tensors came out different on this runtime; the device must not screen."""
 
 
+class UpdateError(ClinicScopeError):
+    """An update of a bundle or of the program is refused; what was in use before goes on."""
+
+
+class SignatureError(UpdateError):
+    """An update carries no signature, one of a key that is not trusted, or was altered since."""
+
+
+class OtherDeviceError(UpdateError):
+    """An update is meant for other devices or sites."""
+
+
+class OldVersionError(UpdateError):
+    """An update is older than what this device has had, or is here already."""
+
+
 class HardwareError(ClinicScopeError):
     """A device is absent or stopped answering."""
 

@@ -10,9 +10,13 @@ from edge.analysis.repeats import SeenFields, signature_of
 from edge.cameras.base import Camera
 from edge.contract.errors import DataError, EndOfSourceError, FrameError
 from edge.contract.types import FieldResult, Frame, SlideReport, U8Array
+from edge.pulse import Pulse
 from edge.screening.repeated import not_twice
 from edge.screening.screener import Screener, refused_field
 from edge.screening.uncertain import NONE_FLAGGED, Flagged
+
+# The slowest board takes ten seconds for the largest and fullest field.
+FIELD_S = 180.0
 
 
 class Reading:
@@ -22,10 +26,12 @@ class Reading:
 
     Attributes:
         flagged: cells of the fields so far that a reviewer is asked about.
+        pulse: of the thread that reads; the camera has its own.
     """
 
     def __init__(self, flagged: Flagged = NONE_FLAGGED) -> None:
         self.flagged = flagged
+        self.pulse = Pulse()
         self._seen = SeenFields()
         self._lock = threading.Lock()
 
@@ -40,7 +46,8 @@ class Reading:
             return None
         except FrameError as error:
             return refused_field(error.name, str(error)), None
-        result = _screen(screener, frame, self.flagged)
+        with self.pulse.within(FIELD_S, "the analysis of a field"):
+            result = _screen(screener, frame, self.flagged)
         with self._lock:
             result = not_twice(result, frame, self._seen)
             self.flagged = self.flagged.add(result.cells)

@@ -38,6 +38,7 @@ class ScreeningService:
         protocol: decides when there is enough.
         camera: the device's own, which the service closes; None where it has none.
         retention: makes room before each specimen; None removes no image.
+        safe_mode: why nothing is opened or screened; empty where it is. There is no camera then.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class ScreeningService:
         protocol: Protocol | None = None,
         camera: SupervisedCamera | None = None,
         retention: RetentionRule | None = None,
+        safe_mode: str = "",
     ) -> None:
         self.store = store
         self.camera = camera
@@ -57,7 +59,11 @@ class ScreeningService:
         self._work: SpecimenWork | None = None
         self._screener: Screener | None = None
         self._problem = ""
+        self.safe_mode = safe_mode
         store.recover()
+        if safe_mode:
+            self._problem = f"safe mode: {safe_mode}"
+            return
         try:
             self._screener = load()
         except ClinicScopeError as error:
@@ -155,6 +161,11 @@ class ScreeningService:
                 )
             )
 
+    def hangs(self) -> str:
+        """What the worker hangs in; empty where it does not."""
+        work = self._work
+        return work.hangs() if work is not None and work.progress.running else ""
+
     def at_work(self, specimen_id: str) -> SpecimenWork:
         """The work on a specimen, to pause it or to take a field back.
 
@@ -188,10 +199,14 @@ class ScreeningService:
     def reload(self, load: Callable[[], Screener]) -> None:
         """Opens bundle and runtime anew, proves them, and screens with them from now on.
 
+        In safe mode nothing is opened; the next start takes what is chosen then.
+
         Raises:
             BusyError: a specimen is being screened.
             ClinicScopeError: of `load`; what there was goes on.
         """
+        if self.safe_mode:
+            return
         screener = load()
         try:
             with self._lock:
@@ -211,12 +226,16 @@ class ScreeningService:
     def use_camera(self, opened: Callable[[], SupervisedCamera | None]) -> None:
         """Closes the device's camera and takes the one that is opened now, or none.
 
+        In safe mode none is opened.
+
         Raises:
             BusyError: a specimen is being screened.
         """
         with self._lock:
             self._refuse_at_work()
             old, self.camera = self.camera, None
+        if self.safe_mode:
+            return
         if old:  # The new one may be the same device with other settings.
             old.close()
         self.camera = opened()

@@ -31,6 +31,8 @@ from edge.tally import Tally
 log = logging.getLogger(__name__)
 
 IMAGE_SUFFIX = ".jpg"
+# A worn card may take seconds for a file; SQLite gives up by itself before this.
+STORING_S = 120.0
 
 
 class SpecimenWork:
@@ -77,6 +79,10 @@ class SpecimenWork:
     def progress(self) -> Progress:
         """A snapshot; safe from any thread."""
         return replace(self._progress, paused=self.control.paused, automatic=self.control.automatic)
+
+    def hangs(self) -> str:
+        """What its thread hangs in; empty where it does not."""
+        return self._reading.pulse.overdue()
 
     def run(self) -> None:
         """Reads to the end; never raises."""
@@ -133,7 +139,8 @@ class SpecimenWork:
         image = encode_image(frame.image, IMAGE_SUFFIX) if frame else None
         with self._lock:
             index = self._fields[-1].index + 1 if self._fields else 0
-            self._store.save_field(self.specimen_id, index, result, image, IMAGE_SUFFIX)
+            with self._reading.pulse.within(STORING_S, "the storing of a field"):
+                self._store.save_field(self.specimen_id, index, result, image, IMAGE_SUFFIX)
             self._fields.append(_note(index, result, has_image=image is not None))
             self._publish()
 

@@ -91,7 +91,7 @@ def transaction(engine: Engine, *, writes: bool = False) -> Iterator[Session]:
 def _prepare(engine: Engine, path: Path) -> None:
     with engine.connect() as connection:
         revision = _revision(connection, path)
-    known = _known_revisions()
+    known = known_revisions()
     if revision is not None and revision not in known:
         raise StoreError(
             f"{path} has schema {revision!r}, and this version knows up to {known[0]!r}: a newer "
@@ -138,7 +138,7 @@ def upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _known_revisions() -> list[str]:
+def known_revisions() -> list[str]:
     """The migrations of this program, newest first, by their files' names.
 
     Alembic would say the same, and take a third of a device's start to be imported for it.

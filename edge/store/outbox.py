@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from edge.contract.errors import ConflictError, NotFoundError, StoreError
 from edge.store import queries
 from edge.store.audit import write_entry
-from edge.store.clinic_schema import OutboxRow
+from edge.store.clinic_schema import AuditRow, OutboxRow
 from edge.store.field_images import check_suffix
 from edge.store.files import write_durably
 from edge.store.records import DEVICE, SENT, UNSENT, WAITING, OutboxItem
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 OUTBOX_FOLDER = "outbox"
 # A try that lies further ahead was planned by a clock that has since been set back.
 LONGEST_WAIT_S = 86_400
+_QUEUED = "outbox.queued"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Outbox:
                 row.payload_file, row.payload_sha256 = file, sha256
                 session.add(row)
                 session.flush()
-                _log(session, self._store.now(), row, "outbox.queued")
+                _log(session, self._store.now(), row, _QUEUED)
             elif row.payload_sha256 != sha256:
                 raise ConflictError(
                     f"{kind} of {specimen_id or 'no specimen'} version {version} is queued for "
@@ -146,6 +147,20 @@ class Outbox:
                 target: TargetCounts(int(waiting), int(failed), int(sent), last or "")
                 for target, waiting, failed, sent, last in session.execute(query)
             }
+
+    def waits_since(self) -> str:
+        """When the oldest item that waits was queued, as the log has it; empty where none waits."""
+        oldest = select(OutboxRow.item_id, OutboxRow.specimen_id).where(OutboxRow.state == WAITING)
+        with self._store.session() as session:
+            found = session.execute(oldest.order_by(OutboxRow.item_id).limit(1)).first()
+            if found is None:
+                return ""
+            line = select(AuditRow.at_utc).where(
+                AuditRow.subject == found.specimen_id,
+                AuditRow.action == _QUEUED,
+                func.json_extract(AuditRow.detail, "$.item_id") == found.item_id,
+            )
+            return session.scalar(line.limit(1)) or ""
 
     def payload(self, item: OutboxItem) -> bytes:
         """What is sent, compared with the hash in the record. Raises StoreError."""

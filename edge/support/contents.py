@@ -19,6 +19,7 @@ from edge.contract.records import to_plain
 from edge.health import Check
 from edge.installed import list_bundles
 from edge.log_file import log_files
+from edge.starts import read_starts
 from edge.store.outbox import Outbox
 from edge.store.schema import SpecimenRow
 from edge.store.store import Store
@@ -27,8 +28,8 @@ from edge.support.redact import GONE, Redactor, identifiers_of
 README = """\
 This file was made by ClinicScope for whoever helps with this device.
 
-It holds: the machine and its packages, the settings, the bundles, the outcome of every check, how
-many records there are of each kind, and the program's log.
+It holds: the machine and its packages, the settings, the bundles, the outcome of every check, the
+starts of the service, how many records there are of each kind, and the program's log.
 
 It holds no patient data: no result, no image, no label, no barcode and no name of a file that was
 uploaded. Each of these that the records know was searched for in the texts, and taken out.
@@ -61,6 +62,7 @@ def support_parts(store: Store, config: DeviceConfig, checks: Sequence[Check]) -
         "bundles.json": lambda: _json([to_plain(found) for found in list_bundles(store.home)]),
         "checks.json": lambda: _json([to_plain(check) for check in checks]),
         "counts.json": lambda: _json(_counts(store)),
+        "starts.json": lambda: _json(to_plain(read_starts(store.home))),
     }
     for path in log_files(store.home):
         makers[f"logs/{path.name}"] = partial(path.read_text, encoding="utf-8", errors="replace")

@@ -21,7 +21,7 @@ from edge.store.outbox import Outbox
 from edge.store.records import MALARIA, PRELIMINARY, UNSENT, OutboxItem
 from edge.store.schema import FieldRow, SpecimenRow
 from edge.store.store import Store
-from edge.sync.settings import ALL, DHIS2, DICOM, DICOMWEB, FHIR, SyncSettings, Target
+from edge.sync.settings import ALL, DHIS2, DICOM, DICOMWEB, FHIR, FLEET, SyncSettings, Target
 
 FHIR_KIND, EVENT_KIND, COUNTS_KIND, IMAGE_KIND = "fhir", "dhis2-event", "dhis2", "dicom"
 AT_ONCE = 200
@@ -39,6 +39,9 @@ def queue_missing(
     """
     added = 0
     for target in sync.targets:
+        if target.kind == FLEET:
+            added += _queue_inventory(store, target, problems)
+            continue
         if target.kind == DHIS2:
             try:
                 added += _queue_months(store, target, sync.months, interop)
@@ -48,6 +51,16 @@ def queue_missing(
                 continue
         added += _queue_results(store, target, interop, problems)
     return added
+
+
+def _queue_inventory(store: Store, target: Target, problems: list[str]) -> int:
+    from edge.fleet.reporting import queue_inventory  # few sites have such a server
+
+    try:
+        return int(queue_inventory(store, target.name))
+    except (ConfigError, DataError, StoreError) as error:
+        problems.append(f"{target.name}, inventory: {error}")
+        return 0
 
 
 def _queue_results(

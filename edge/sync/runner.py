@@ -19,9 +19,9 @@ from edge.interop.settings import InteropSettings
 from edge.store.outbox import Outbox
 from edge.store.records import SENT, WAITING, OutboxItem
 from edge.store.store import Store
-from edge.sync import queueing, to_dhis2, to_fhir, to_pacs
+from edge.sync import queueing, to_dhis2, to_fhir, to_fleet, to_pacs
 from edge.sync.http import NotDeliveredError
-from edge.sync.settings import DHIS2, DICOM, DICOMWEB, FHIR, SyncSettings, Target
+from edge.sync.settings import DHIS2, DICOM, DICOMWEB, FHIR, FLEET, SyncSettings, Target
 
 LOCK_FILE = "sync.lock"
 _ROUND = 500
@@ -162,6 +162,8 @@ def _deliver(outbox: Outbox, target: Target, item: OutboxItem) -> None:
         to_pacs.send_by_web(target, payload)
     elif target.kind == DICOM:
         to_pacs.send_by_association(target, payload)
+    elif target.kind == FLEET:
+        to_fleet.send(target, payload)
 
 
 def _comes_after(outbox: Outbox, item: OutboxItem) -> bool:

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from edge.contract.errors import ConfigError, DataError
 from edge.store.text_rules import check_id
 
-FHIR, DHIS2, DICOMWEB, DICOM = "fhir", "dhis2", "dicomweb", "dicom"
-KINDS = (FHIR, DHIS2, DICOMWEB, DICOM)
+FHIR, DHIS2, DICOMWEB, DICOM, FLEET = "fhir", "dhis2", "dicomweb", "dicom", "fleet"
+KINDS = (FHIR, DHIS2, DICOMWEB, DICOM, FLEET)
 SIGNED, ALL = "signed", "all"
 _MOST_AE = 16
 
@@ -22,8 +22,9 @@ class Target:
     Attributes:
         name: by which the queue knows it; renamed, it is another one and gets everything again.
         kind: FHIR (transactions), DHIS2 (counts, and events where a program is named), DICOMWEB
-            (STOW-RS) or DICOM (C-STORE).
-        url: its base ("https://server/fhir", "https://dhis2/", "https://pacs/dicom-web").
+            (STOW-RS), DICOM (C-STORE) or FLEET (this device's inventory by PUT, no patient data).
+        url: its base ("https://server/fhir", "https://dhis2/", "https://pacs/dicom-web",
+            "https://files/devices").
         host: of a DICOM node, with `port` and `ae_title`; `own_ae_title` is what we call ourselves.
         user: with `password`; or `token`, sent as a bearer's.
         ca_file: certificates to trust instead of the system's.

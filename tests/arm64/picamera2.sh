@@ -7,7 +7,7 @@ work=$1
 PIP=$(dirname "$2")/pip
 here=$(dirname "$0")
 root=$work/picamera2
-source "$here/common.sh"
+source firmware_config/image/common.sh
 RELEASE=trixie
 FROM_DEBIAN=(python3 libstdc++6 python3-libcamera libcamera-ipa python3-av python3-piexif
   python3-libarchive-c python3-prctl python3-jsonschema python3-pil python3-tqdm libpython3-dev)
@@ -51,7 +51,7 @@ install_tools
 install_compiler
 register_arm64
 key=$(cat requirements/device.lock "$here/picamera2.lock" "$here/display_without_bindings.py" \
-  "$0" "$here/common.sh" | sha256sum)
+  "$0" firmware_config/image/common.sh | sha256sum)
 if [ ! -f "$root/.key" ] || [ "$(cat "$root/.key")" != "$key" ]; then
   build_root
   printf '%s\n' "$key" > "$root/.key"

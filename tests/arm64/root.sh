@@ -7,18 +7,17 @@ set -euo pipefail
 work=$1
 PIP=$2
 root=$work/root
-here=$(dirname "$0")
-source "$here/common.sh"
+source firmware_config/image/common.sh
 
 install_tools
 register_arm64
 
-key=$(cat requirements/device.lock requirements/all.lock "$0" "$here/common.sh" | sha256sum)
+key=$(cat requirements/device.lock requirements/all.lock "$0" firmware_config/image/common.sh | sha256sum)
 [ -f "$root/.key" ] && [ "$(cat "$root/.key")" = "$key" ] && exit 0
 
 rm -rf "$root" "$work/wheels"
 mkdir -p "$work/wheels"
-debian_sources > "$work/debian.list"
+debian_sources "" > "$work/debian.list"
 unpack_debian "$work/debian.list" "$root" python3 libstdc++6
 
 python=$(basename "$(readlink -f "$root/usr/bin/python3")")
@@ -31,5 +30,5 @@ for lock in requirements/device.lock "$work/suite.lock"; do
 done
 mkdir -p "$packages"
 unpack_wheels "$python" "$packages" "$work"/wheels/*.whl
-compile_python "$root" "$python"
+compile_python "$root" "$python" usr/lib/python3 "usr/lib/$python" "usr/local/lib/$python"
 printf '%s\n' "$key" > "$root/.key"

@@ -10,28 +10,18 @@ python=$2
 PIP=$(dirname "$python")/pip
 here=$(dirname "$0")
 root=$work/root
-source "$here/common.sh"
+source firmware_config/image/common.sh
 FIELDS='camera:simulated?seed=3&parasitaemia_fraction=0.02&fields=3'
 # Those of a Pi 3, 4 and 5: libraries choose other kernels on each.
 PROCESSORS=(cortex-a53 cortex-a72 cortex-a76)
 
-step() {
-  local name=$1 began=$SECONDS
-  shift
-  echo "== $name"
-  "$@"
-  echo "   $((SECONDS - began)) s"
-}
-
 install_own_wheel() {
-  local source=$work/source version
-  rm -rf "$source" "$work/own"
-  mkdir -p "$source"
-  cp -r edge web_ui train compress pyproject.toml README.md LICENSE "$source"
-  "$PIP" wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work/own" "$source"
+  local version
+  rm -rf "$work/own"
+  build_own_wheel "$work/own"
   version=$(basename "$(readlink -f "$root/usr/bin/python3")")
   unpack_wheels "$version" "$root/usr/local/lib/$version/dist-packages" "$work"/own/*.whl
-  compile_python "$root" "$version"
+  compile_python "$root" "$version" "usr/local/lib/$version"
 }
 
 # One thread: under QEMU those of a network wait for each other, for minutes on a busy machine.

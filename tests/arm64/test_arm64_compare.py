@@ -13,7 +13,7 @@ import pytest
 from edge.contract.types import F32Array
 from tests.arm64 import answers, compare, compare_slides
 
-HERE = Path(__file__).parent
+COMMON = Path(__file__).parents[2] / "firmware_config" / "image" / "common.sh"
 CELLS, FINDER = "malaria-cells-5 classifier litert logit", "malaria-cells-5 finder litert grid"
 SLIDE = {
     "verdict": "inconclusive",
@@ -88,7 +88,7 @@ def test_slides_may_differ_by_a_cell_on_a_threshold(
 def shell(command: str) -> subprocess.CompletedProcess[str]:
     """A function of common.sh."""
     return subprocess.run(
-        ["bash", "-c", f"set -euo pipefail; source {HERE}/common.sh; {command}"],
+        ["bash", "-c", f"set -euo pipefail; source {COMMON}; {command}"],
         check=False,
         capture_output=True,
         text=True,

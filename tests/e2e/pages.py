@@ -81,6 +81,8 @@ PAGES = (
     PageSpec("settings-models", "settings.models", "/settings/models"),
     PageSpec("settings-model", "settings.model", "/settings/models/malaria-cells-5"),
     PageSpec("settings-network", "settings.network", "/settings/network"),
+    # The clinic of these tests has no Wi-Fi of its own.
+    PageSpec("settings-label", "settings.label", "/settings/network/label", status=404),
     PageSpec("settings-tokens", "settings.tokens", "/settings/tokens"),
     PageSpec("certificate", "certificate.show", "/certificate"),
     PageSpec("restarting", "settings.restarting", "/settings/restart"),
@@ -104,6 +106,9 @@ RARE_PAGES = (
 NOT_PAGES = frozenset(
     {
         "static",
+        # On a device in safe mode alone: test_safe_mode_page.py looks at them.
+        "safe_mode.leaving",
+        "safe_mode.show",
         "about.health",
         "api.describe",
         "api.list_fields",
@@ -142,7 +147,9 @@ NOT_PAGES = frozenset(
         "pwa.worker",
         "reports.html",
         "reports.pdf",
+        "settings.hotspot_code",
         "settings.network_code",
+        "settings.page_code",
         "specimens.progress",
         "tally.density",
         "xrays.heat",

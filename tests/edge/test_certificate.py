@@ -24,9 +24,9 @@ from edge.certificate import (
     read_certificate,
     renew_certificate,
 )
-from edge.certificate_health import check_certificate
 from edge.contract.errors import ConfigError, StoreError
 from edge.health import FAILED, OK, WARNING
+from edge.health.certificate import check_certificate
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 Run = Callable[..., tuple[int, str, str]]

@@ -8,18 +8,11 @@ import pytest
 
 from edge import installed
 from edge.config import DeviceConfig
-from edge.health import (
-    FAILED,
-    OK,
-    WARNING,
-    check_all,
-    check_bundle,
-    check_disk,
-    check_enhancer,
-    check_home,
-    check_records,
-    check_runtime,
-)
+from edge.health import FAILED, OK, WARNING
+from edge.health.disk import check_disk, check_home
+from edge.health.everything import check_all
+from edge.health.networks import check_bundle, check_enhancer, check_runtime
+from edge.health.records import check_records
 from edge.installed import list_bundles
 from edge.store.store import Store
 from tests.support.drawn_enhancer import write_enhancer_bundle

@@ -18,7 +18,8 @@ from edge.contract.errors import ConfigError
 from edge.contract.images import encode_image
 from edge.contract.reference import ClassLogits, LogitReference
 from edge.contract.types import Frame
-from edge.health import OK, WARNING, check_site
+from edge.health import OK, WARNING
+from edge.health.networks import check_site
 from edge.installed import find_bundle, prove_screener
 from tests.conftest import SHIPPED
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from edge.store.migrate import _known_revisions
+from edge.store.migrate import known_revisions
 from edge.store.store import Store
 
 RICH, ALEMBIC, SQLALCHEMY, NUMPY = "rich", "alembic", "sqlalchemy", "numpy"
@@ -47,4 +47,4 @@ def test_names_of_migrations_say_what_alembic_says() -> None:
     config = Config()
     config.set_main_option("script_location", "edge.store:migrations")
     walked = ScriptDirectory.from_config(config).walk_revisions()
-    assert _known_revisions() == [script.revision for script in walked]
+    assert known_revisions() == [script.revision for script in walked]

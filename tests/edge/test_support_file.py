@@ -75,6 +75,7 @@ def test_it_tells_what_a_helper_needs(planted: Store) -> None:
     assert json.loads(found["checks.json"])[0]["advice"] == "free some space"
     assert json.loads(found["settings.json"])["threads"] == 3
     assert json.loads(found["counts.json"])["specimens"] == {"running": 1}
+    assert json.loads(found["starts.json"])["broken"] == []
     assert any(one["task"] == "malaria-cells" for one in json.loads(found["bundles.json"]))
     device = json.loads(found["device.json"])
     assert device["machine"]["cores"] >= 1 and "numpy" in device["packages"]

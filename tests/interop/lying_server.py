@@ -63,7 +63,7 @@ def serve(answer: Answerer) -> Iterator[Server]:
             with suppress(OSError):  # the program has hung up
                 _send(self, server.answer(asked))
 
-        do_GET = do_POST = _do  # noqa: N815
+        do_GET = do_POST = do_PUT = _do  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
             """Nothing."""

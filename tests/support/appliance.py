@@ -69,12 +69,17 @@ def log_in(page: Page, name: str = ADMIN) -> None:
 
 @contextmanager
 def appliance(
-    home: Path, *, admin: bool = True, tls: bool = False, port: int | None = None
+    home: Path,
+    *words: str,
+    admin: bool = True,
+    tls: bool = False,
+    port: int | None = None,
 ) -> Iterator[str]:
     """`clinicscope run`; gives its address once it answers.
 
     Args:
         home: its data directory.
+        words: more for the command line.
         admin: ADMIN can log in; False leaves the device as it leaves the workshop.
         tls: its page is encrypted by the device's own certificate.
         port: where it was before it was switched off; None for a free one.
@@ -84,7 +89,7 @@ def appliance(
     port = port or free_port()
     with (home.parent / "appliance.log").open("wb") as log:
         process = subprocess.Popen(
-            [*_PROGRAM, "run", "--port", str(port), "--tls" if tls else "--no-tls"],
+            [*_PROGRAM, "run", "--port", str(port), "--tls" if tls else "--no-tls", *words],
             env={**os.environ, "CLINICSCOPE_HOME": str(home)},
             stdout=log,
             stderr=log,

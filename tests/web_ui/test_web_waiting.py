@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 from web_samples import ScriptedScreener, field_png, screen_uploads, submit, token, value_of
 
-from edge.health import FULL_DISK_BYTES, LOW_DISK_BYTES
+from edge.health.disk import FULL_DISK_BYTES, LOW_DISK_BYTES
 from edge.screening.service import ScreeningService
 from edge.screening.state import IntervalPoint
 from edge.store.outbox import Outbox
@@ -18,6 +18,8 @@ from edge.store.records import Patient, WorklistItem
 from edge.store.register import Register
 from edge.store.review import Reviews
 from edge.store.waiting import expected_count, unsigned
+from tests.edge.bench.sensor_tree import write_pi
+from web_ui import today
 from web_ui.device_facts import DeviceFacts, read_facts
 from web_ui.narrowing import BOTTOM, LEFT, RIGHT, TOP, narrowing
 from web_ui.next_label import next_label
@@ -169,3 +171,13 @@ def test_a_label_of_the_worklist_is_filled_in(
         submit(client, label="", barcode="BC-1", source="simulated", fields="1").status_code == 303
     )
     assert service.wait(20)
+
+
+def test_first_page_tells_of_a_weak_supply(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert 'data-testid="power"' not in client.get("/").text
+    assert read_facts(tmp_path, write_pi(tmp_path, "0")).power == ""
+    weak = read_facts(tmp_path, write_pi(tmp_path, "50005"))
+    monkeypatch.setattr(today, "read_facts", lambda _: weak)
+    assert "the voltage is too low now" in client.get("/").text

@@ -22,6 +22,8 @@ def device_families(service: ScreeningService, version: str) -> Iterator[Family]
     """May it screen, on what, what is stored and what waits."""
     state = service.state()
     yield single("clinicscope_ready", GAUGE, "1 where the device may screen.", state.ready)
+    words = "1 where it runs without camera and networks."
+    yield single("clinicscope_safe_mode", GAUGE, words, bool(service.safe_mode))
     running = bool(state.progress and state.progress.running)
     yield single("clinicscope_screening", GAUGE, "1 while a specimen is at work.", running)
     ran_on = state.ran_on

@@ -8,8 +8,11 @@ from flask import Blueprint, Response
 
 from web_ui.api.health import program_version
 from web_ui.context import context
+from web_ui.device import device
+from web_ui.live_checks import quick_checks
 from web_ui.metrics.exposition import CONTENT_TYPE, Family, render
 from web_ui.metrics.figures import device_families, machine_families, process_families
+from web_ui.metrics.health import check_families, heart_families
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -27,4 +30,6 @@ def _families() -> Iterator[Family]:
     yield from device_families(here.service, program_version())
     yield from machine_families()
     yield from process_families()
+    yield from check_families(quick_checks())
+    yield from heart_families(device().heart)
     yield from here.meter.families()

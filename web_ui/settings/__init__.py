@@ -10,7 +10,18 @@ from typing import Any
 
 from flask import Blueprint
 
-from web_ui.settings import camera, clinic, models, network, overview, protocol, tokens, users
+from web_ui.settings import (
+    camera,
+    clinic,
+    models,
+    network,
+    overview,
+    program,
+    protocol,
+    tokens,
+    updates,
+    users,
+)
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -27,6 +38,9 @@ _PAGES: tuple[tuple[str, str, View], ...] = (
     ("/network", "network", network.show),
     ("/password", "own_password", users.show_own),
     ("/network/code.svg", "network_code", network.code),
+    ("/network/hotspot.svg", "hotspot_code", network.hotspot_code),
+    ("/network/page.svg", "page_code", network.page_code),
+    ("/network/label", "label", network.label),
     ("/tokens", "tokens", tokens.show),
     ("/restart", "restarting", overview.restarting),
 )
@@ -39,6 +53,9 @@ _ACTIONS: tuple[tuple[str, str, View], ...] = (
     ("/protocol", "save_protocol", protocol.save),
     ("/camera", "save_camera", camera.save),
     ("/models/<bundle_id>/activate", "activate_model", models.activate_one),
+    ("/models/install", "install_update", updates.install),
+    ("/models/sticks", "check_sticks", updates.check_sticks),
+    ("/models/program-back", "go_back", program.go_back),
     ("/models/roll-back", "roll_back_model", models.roll_back_task),
     ("/password", "save_own_password", users.set_own),
     ("/tokens", "add_token", tokens.add),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from edge.activation import activate, may_roll_back, roll_back
 from edge.bundle_list import InstalledBundle
 from edge.contract.bundle import Bundle, open_bundle
-from edge.contract.errors import BundleError, ClinicScopeError
+from edge.contract.errors import BundleError, ClinicScopeError, ConfigError
 from edge.contract.labels import (
     CXR_COVID,
     CXR_PNEUMONIA,
@@ -22,7 +22,13 @@ from edge.contract.labels import (
     MALARIA_STAGES,
     MALARIA_SUPERRES,
 )
+from edge.drives import find_drives
 from edge.installed import list_bundles, load_screener
+from edge.updates.asking import asked_file
+from edge.updates.bundle_trial import BundleTrials, read_trials
+from edge.updates.stage import signed_by
+from edge.updates.standing import standing_of
+from edge.updates.stick import Outcome
 from web_ui.context import context
 from web_ui.device import device
 from web_ui.language import lazy_gettext
@@ -54,7 +60,7 @@ class TaskBundles:
 
 def show() -> Response:
     """All, by task."""
-    return _page()
+    return overview()
 
 
 def show_one(bundle_id: str) -> Response:
@@ -78,16 +84,20 @@ def roll_back_task() -> Response:
     try:
         _switch(lambda: roll_back(context().store, device().live.current, task, person()))
     except ClinicScopeError as error:
-        return _page(error)
+        return overview(error)
     return back("models")
 
 
 def _switch(change: Callable[[], InstalledBundle]) -> None:
     refuse_at_work()
-    changed = change()
-    if changed.task in _OF_SERVICE:
+    take_up(change().task)
+
+
+def take_up(task: str) -> None:
+    """Lets what runs use the bundle of a task that was just chosen."""
+    if task in _OF_SERVICE:
         _reload()
-    elif changed.task == MALARIA_SUPERRES:
+    elif task == MALARIA_SUPERRES and not context().service.safe_mode:
         context().sharper.reopen(device().live.current)
     context().pictures.worker.forget()  # the next picture takes what is active then
 
@@ -110,7 +120,8 @@ def _find(bundle_id: str) -> InstalledBundle:
     return max(found, key=lambda one: one.active)
 
 
-def _page(error: ClinicScopeError | None = None) -> Response:
+def overview(error: ClinicScopeError | None = None, outcomes: Sequence[Outcome] = ()) -> Response:
+    """The page of all models, with what became of updates that were just given to the device."""
     home = context().store.home
     try:
         found = list_bundles(home)
@@ -122,7 +133,35 @@ def _page(error: ClinicScopeError | None = None) -> Response:
         for task, group in groupby(sound, key=lambda one: one.task)
     ]
     broken = [one for one in found if one.problem]
-    return page("models.html", error, tasks=tasks, broken=broken, name_of=task_name)
+    return page(
+        "models.html",
+        error,
+        tasks=tasks,
+        broken=broken,
+        name_of=task_name,
+        outcomes=outcomes,
+        trials=_trials(home),
+        waits=_waits(found),
+        drives=find_drives(home),
+        program=standing_of(),
+        asked_back=asked_file(home).exists(),
+    )
+
+
+def _trials(home: Path) -> BundleTrials:
+    """What is on trial, and what was taken back; nothing where the file is damaged."""
+    try:
+        return read_trials(home)
+    except ConfigError as error:
+        log.warning("%s", error)
+        return BundleTrials()
+
+
+def _waits(found: Sequence[InstalledBundle]) -> bool:
+    """Whether the network that was chosen is not the one that screens yet."""
+    ran_on = context().service.state().ran_on
+    chosen = [one.sha256 for one in found if one.active and one.task == MALARIA_CELLS]
+    return ran_on is not None and bool(chosen) and ran_on.bundle_sha256 not in chosen
 
 
 def _newest_first(one: InstalledBundle) -> tuple[int, str]:
@@ -138,6 +177,7 @@ def _card(found: InstalledBundle, error: ClinicScopeError | None = None) -> Resp
         "model.html",
         error,
         found=found,
+        signed_by=signed_by(found),
         manifest=opened.manifest,
         card=_card_text(opened),
         name_of=task_name,

@@ -13,7 +13,8 @@ from edge.cameras.smear import draw_field
 from edge.cameras.smear_settings import SmearSettings
 from edge.config import DeviceConfig
 from edge.contract.types import Frame
-from edge.health import ABSENT, OK, PRESENT, WARNING, check_bundle, list_accelerators
+from edge.health import ABSENT, OK, PRESENT, WARNING
+from edge.health.networks import check_bundle, list_accelerators
 from edge.installed import load_screener
 from edge.protocol import Protocol
 from edge.screening.service import ScreeningService

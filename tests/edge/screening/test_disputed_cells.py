@@ -17,7 +17,8 @@ from edge.contract.errors import BundleError, GoldenMismatchError, RuntimeUnavai
 from edge.contract.images import encode_image
 from edge.contract.manifest_json import format_manifest
 from edge.contract.types import CellBox, CellCall, FieldResult
-from edge.health import FAILED, OK, check_bundle
+from edge.health import FAILED, OK
+from edge.health.networks import check_bundle
 from edge.installed import prove_classifier, prove_screener
 from edge.runtimes.base import open_runtime
 from edge.screening.classifier import Classifier

@@ -20,7 +20,8 @@ from edge.contract.labels import PARASITISED, STAGES
 from edge.contract.manifest_json import format_manifest
 from edge.contract.preprocess import Preprocessing, prepare_crop
 from edge.contract.types import CellCall, FieldResult, U8Array
-from edge.health import OK, WARNING, check_stages
+from edge.health import OK, WARNING
+from edge.health.networks import check_stages
 from edge.installed import list_bundles, load_classifier, load_screener, open_stages, prove_screener
 from edge.runtimes.base import open_runtime
 from edge.screening.screener import Screener

@@ -13,7 +13,7 @@ from clinic_samples import Clock, make_store, screen
 
 from edge.config import DeviceConfig
 from edge.health import FAILED, OK, WARNING
-from edge.records_health import (
+from edge.health.records import (
     check_clinic,
     check_clock,
     check_log,
