@@ -21,7 +21,9 @@ from edge.config_file import change_config
 from edge.contract.errors import ConfigError
 from edge.hotspot import ADDRESS, HOST, Hotspot, draw_password, read_hotspot, written
 from edge.identity import device_name
+from edge.setup_code import setup_code
 from edge.store.files import disk_errors, write_durably
+from edge.store.store import DATABASE_FILE
 
 GROUP = "clinicscope"
 _TEMPLATE = "usr/local/share/clinicscope/hotspot.nmconnection"
@@ -58,11 +60,16 @@ def draw_identity(home: Path) -> list[Change]:
     if missing:
         change_config(home, {"page.host_names": [*names, *missing]})
         done.append(Change(f"the certificate names {', '.join(missing)}"))
+    if not (home / DATABASE_FILE).exists():
+        setup_code(home)  # So that the screen can show it before the service has started once.
     return done
 
 
 def set_up(
-    name: str, root: Path = Path("/"), set_host: Callable[[str], None] = socket.sethostname
+    name: str,
+    root: Path = Path("/"),
+    set_host: Callable[[str], None] = socket.sethostname,
+    code: str = "",
 ) -> list[Change]:
     """Root's part: host's name, and the hotspot where its template was installed.
 
@@ -70,12 +77,13 @@ def set_up(
         name: the device's.
         root: above /etc, for tests.
         set_host: takes the host's name into the kernel.
+        code: with which a phone sets up the device; empty where it has its admin.
 
     Raises:
         ConfigError: the hotspot's file is damaged.
         StoreError: the disk refuses.
     """
-    return [*_make_hotspot(name, root), *_name_host(name, root, set_host)]
+    return [*_make_hotspot(name, root, code), *_name_host(name, root, set_host)]
 
 
 def _name_host(name: str, root: Path, set_host: Callable[[str], None]) -> list[Change]:
@@ -99,7 +107,7 @@ def _name_host(name: str, root: Path, set_host: Callable[[str], None]) -> list[C
     return done
 
 
-def _make_hotspot(name: str, root: Path) -> list[Change]:
+def _make_hotspot(name: str, root: Path, code: str) -> list[Change]:
     template = root / _TEMPLATE
     if not template.is_file():
         return []  # `install.sh --no-hotspot`
@@ -112,7 +120,7 @@ def _make_hotspot(name: str, root: Path) -> list[Change]:
         done.append(Change("a password was drawn for the hotspot"))
     _let_service_read(path)
     connection = fill(template.read_text(encoding="utf-8"), hotspot)
-    for where, text in ((_CONNECTION, connection), (_SHOWN, to_show(hotspot))):
+    for where, text in ((_CONNECTION, connection), (_SHOWN, to_show(hotspot, code))):
         place = root / where
         if not place.is_file() or place.read_text(encoding="utf-8") != text:
             write_durably(place, text.encode(), private=True)
@@ -120,11 +128,12 @@ def _make_hotspot(name: str, root: Path) -> list[Change]:
     return done
 
 
-def to_show(hotspot: Hotspot) -> str:
+def to_show(hotspot: Hotspot, code: str = "") -> str:
     """The lines on a screen at the device; nothing in them has a meaning for agetty."""
+    asked = f"to set it up, give the code {code}\n" if code else ""
     return (
         f"Wi-Fi {hotspot.name}, password {hotspot.password}\n"
-        f"then open https://{ADDRESS}/ on the phone\n\n"
+        f"then open https://{ADDRESS}/ on the phone\n{asked}\n"
     )
 
 

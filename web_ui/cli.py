@@ -27,6 +27,8 @@ from edge.interop.settings import InteropSettings
 from edge.log_file import keep_log
 from edge.screening.lock import own_device
 from edge.screening.service import ScreeningService
+from edge.setup_code import FILE as SETUP_CODE_FILE
+from edge.setup_code import code_in_force
 from edge.starts import BARE, NORMAL, HowToStart, broke_off_for, counted, note, this_start
 from edge.store.store import Store, utc_now
 from edge.sync.sender import Sender
@@ -43,8 +45,6 @@ from web_ui.memory import settle_objects, share_heaps
 from web_ui.restarting import SAFE_MODE, Restart, replace_process
 from web_ui.safe_mode import no_bundle, open_safely
 from web_ui.serve import serve
-from web_ui.setup_code import FILE as SETUP_CODE_FILE
-from web_ui.setup_code import code_in_force
 from web_ui.sharper_views import open_enhancer
 from web_ui.single_pictures import active_bundle
 from web_ui.tls import server_context

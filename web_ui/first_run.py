@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from edge.contract.errors import ClinicScopeError
 from edge.screening.state import SpecimenRequest
+from edge.setup_code import FILE, forget_setup_code
 from edge.store.records import SpecimenDetails
 from edge.store.users import Users
 from web_ui.camera import view_camera
@@ -25,7 +26,7 @@ from web_ui.language import gettext as _
 from web_ui.person import let_in, person
 from web_ui.settings.clinic import take_up_page
 from web_ui.settings.common import check_repeated, save
-from web_ui.setup_code import FILE, forget_setup_code, take_code
+from web_ui.setup_code import take_code
 from web_ui.starting import start
 
 log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from edge.contract.errors import StoreError
 from edge.first_boot import Change, draw_identity, set_up
 from edge.hotspot import HOTSPOT_FILE, read_hotspot
 from edge.identity import DEVICE_FILE, device_name, read_identity
+from edge.setup_code import kept_code
 
 
 @click.group()
@@ -53,7 +54,7 @@ def set_up_command() -> None:
             f"there is no {home / DEVICE_FILE} yet; first run `clinicscope device name` as the "
             "user of the service"
         )
-    _tell(set_up(device_name(home)))
+    _tell(set_up(device_name(home), code=kept_code(home)))
 
 
 @device.command()

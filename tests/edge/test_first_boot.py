@@ -12,6 +12,7 @@ from edge.config import load_config
 from edge.contract.errors import ConfigError, StoreError
 from edge.first_boot import draw_identity, fill, set_up
 from edge.hotspot import Hotspot, draw_password, read_hotspot, written
+from edge.setup_code import forget_setup_code, kept_code
 
 TEMPLATE = Path("firmware_config/network/profiles/hotspot.nmconnection")
 NAME = "clinicscope-k7x2"
@@ -72,6 +73,34 @@ def test_connection_is_roots_alone_and_holds_what_the_page_shows(root: Path) -> 
     screen = root / "run/issue.d/clinicscope.issue"
     assert stat.S_IMODE(screen.stat().st_mode) == 0o600
     assert f"Wi-Fi {NAME}, password {shown.password}\n" in screen.read_text()
+
+
+def test_screen_shows_the_code_until_the_device_has_its_admin(root: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    draw_identity(home)
+    code = kept_code(home)
+    set_up(NAME, root, lambda _: None, code)
+    screen = root / "run/issue.d/clinicscope.issue"
+    assert code and f"give the code {code}\n" in screen.read_text()
+    forget_setup_code(home)
+    set_up(NAME, root, lambda _: None, kept_code(home))
+    assert "code" not in screen.read_text()
+    (home / "records.db").touch()
+    draw_identity(home)
+    assert kept_code(home) == "", "the service knows whether there is an admin"
+
+
+def test_root_follows_no_link_to_a_code(tmp_path: Path) -> None:
+    (tmp_path / "else").write_text("2345-6789\n")
+    (tmp_path / "setup-code").symlink_to(tmp_path / "else")
+    assert kept_code(tmp_path) == ""
+    (tmp_path / "setup-code").unlink()
+    for content in (b"", b"\xff", b"password\n", b"2345-6789x"):
+        (tmp_path / "setup-code").write_bytes(content)
+        assert kept_code(tmp_path) == ""
+    (tmp_path / "setup-code").write_bytes(b"2345-6789\n")
+    assert kept_code(tmp_path) == "2345-6789"
 
 
 def test_cut_off_first_start_is_ended_by_the_next(root: Path) -> None:

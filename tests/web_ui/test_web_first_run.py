@@ -17,13 +17,13 @@ from edge.config import load_config
 from edge.contract.errors import BundleError
 from edge.protocol import Protocol
 from edge.screening.service import ScreeningService
+from edge.setup_code import FILE, code_in_force, setup_code
 from edge.store.audit import Audit
 from edge.store.store import Store
 from edge.store.users import ADMIN, OPERATOR, Users
 from tests.support.people import add_person
 from web_ui import create_app
 from web_ui.cli import show_setup_code
-from web_ui.setup_code import FILE, code_in_force, setup_code
 
 PASSWORD = "yellow river stone"
 ACCOUNT = {"name": "Ana", "password": PASSWORD, "password_again": PASSWORD}
