@@ -48,6 +48,7 @@ build() {
 }
 
 # As its user, by its own words: started, found healthy, ended.
+# shellcheck disable=SC2016
 prove() {
   local container
   container=$(containers from --pull-never $NAME)

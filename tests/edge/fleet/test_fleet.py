@@ -90,7 +90,9 @@ def test_inventories_of_several_devices_become_one_table(
 ) -> None:
     folder = tmp_path / "fleet"
     folder.mkdir()
-    one = replace(take_inventory(store), site="Kisumu", serial_hash="a" * 64)
+    one = replace(
+        take_inventory(store), device_name="clinicscope-mmmm", site="Kisumu", serial_hash="a" * 64
+    )
 
     def write(name: str, found: Inventory) -> None:
         (folder / name).write_bytes(format_inventory(found))

@@ -164,7 +164,7 @@ def test_version_that_migrates_and_is_never_ready_goes_back_with_its_records(
     before = revision_of(database)
     apply_update(device, make_update(tmp_path, key, "0.2.0", 5, [MIGRATES, UNREADY]))
     with page_of(device) as url:
-        problem = is_well(url, Patience(0.2, 3.0))
+        problem = is_well(url, Patience(0.2, 1.2))
     assert problem == f"{url} answered 503"
     assert revision_of(database) == "9999"
 
@@ -261,7 +261,6 @@ def test_version_that_has_lost_the_camera_is_refused(device: Device, tmp_path: P
     config.write_text('[camera]\nname = "replay"\nsettings = { folder = "/nowhere" }\n')
     prove_camera(current.command, broken, device.owner)  # it gave no picture before either
     config.write_text('[camera]\nname = "simulated"\n')
-    prove_camera(current.command, current, device.owner)
     with pytest.raises(UpdateError, match="no module named picamera2"):
         prove_camera(current.command, broken, device.owner)
 
