@@ -4,6 +4,10 @@
 # make test-arm64  the program, its networks' answers, the suite of runtimes and picamera2 on arm64
 # make soak   20,000 captures with faults: memory, records, states
 # make kill   200 kills in mid-work; make many-specimens: 100,000 specimens; make load: 50 phones
+# make image-root  a device's root for arm64, and a slide in it; make appliance-check  the service under systemd
+# make update-kill, make application-kill  power that goes in the midst of an update
+# make application  an update of the program, to be signed; make container  the container, built and asked
+# make tools  what reads the device's units, rules and networks
 # make legacy an environment with NumPy 1, in which tests try tflite-runtime
 # make lock   resolve the dependencies again
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -15,7 +19,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-arm64 soak kill many-specimens load check format legacy lock translations browser rtsp compiler servers tools screenshots pages image-root appliance-check container clean
+.PHONY: run test test-arm64 soak kill many-specimens load check format legacy lock translations browser rtsp compiler servers tools screenshots pages image-root appliance-check container application update-kill application-kill clean
 
 run: $(DEVICE)/.ready
 	$(DEVICE)/bin/clinicscope run --host $(HOST) --port $(PORT)
@@ -40,9 +44,22 @@ appliance-check: $(ALL)/.ready
 	bash tests/appliance/install_nspawn.sh
 	ARCH=$(OWN) bash firmware_config/image/make_root.sh build/image $(CURDIR)/$(ALL)/bin/python
 	$(ALL)/bin/python -m tests.appliance.check build/image/$(OWN)/root --json build/appliance-check.json
+	$(ALL)/bin/python -m tests.appliance.update build/image/$(OWN) --json build/application-update-check.json
 
 container: $(ALL)/.ready
 	bash firmware_config/image/container.sh build/image $(CURDIR)/$(ALL)/bin/python
+
+# An update of the program for this machine's processor, every wheel in it; `bundle sign` signs it.
+application: $(ALL)/.ready
+	$(ALL)/bin/clinicscope application pack . --out build/application
+
+# Power that goes in the midst of an update. The records are docs/update-kill.json and
+# docs/application-kill.json.
+update-kill: $(ALL)/.ready
+	$(ALL)/bin/python -m tests.updates.kill --times 100 --flips 2000 --json build/update-kill.json
+
+application-kill: $(ALL)/.ready
+	$(ALL)/bin/python -m tests.updates.application_kill --times 100 --json build/application-kill.json
 
 # A day's captures with faults; the record that is committed is docs/soak.json.
 CAPTURES ?= 20000
@@ -77,7 +94,8 @@ format: $(ALL)/.ready
 screenshots: $(ALL)/.ready browser
 	$(ALL)/bin/python -m tests.e2e.screenshots build/screenshots --guide docs/pictures
 
-# Every page looked at by axe, by its width, targets, moves and bytes; the record is docs/pages.json.
+# Every page looked at by axe on three screens and on paper, by width, targets, moves and bytes as a
+# sharp phone loads them; the record is docs/pages.json.
 pages: $(ALL)/.ready browser
 	$(ALL)/bin/python -m tests.e2e.record --json docs/pages.json
 
@@ -101,6 +119,7 @@ compiler:
 # What reads the device's units, rules and networks as a device does.
 tools:
 	bash tests/firmware/install_tools.sh
+	bash tests/firmware/install_rauc.sh
 
 # A real PACS and a real FHIR server for what leaves the device.
 servers:
