@@ -10,11 +10,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Hashable
+from functools import partial
 
 from flask import Flask, Response, request
 
 from edge.contract.errors import StoreError
 from edge.store.audit import Audit
+from edge.store.store import Store
 from web_ui.access import RULES, Rule
 from web_ui.context import context
 from web_ui.guard import program
@@ -59,7 +61,9 @@ def note_sights(app: Flask) -> None:
             return response
         onlooker, subject = _onlooker(rule), _subject()
         if onlooker is not None and sights.is_new(onlooker, rule.seen, subject):
-            write_line(onlooker[1], rule.seen, subject)
+            # Once the page is on its way: nobody waits for the disk.
+            line = (context().store, onlooker[1], rule.seen, subject, {})
+            response.call_on_close(partial(_write, *line))
         return response
 
     app.after_request(note)
@@ -76,8 +80,12 @@ def _onlooker(rule: Rule) -> tuple[int, str] | None:
 
 def write_line(by: str, action: str, subject: str, **detail: str) -> None:
     """Adds a line to the log; where it cannot, that is no reason to keep anyone waiting."""
+    _write(context().store, by, action, subject, detail)
+
+
+def _write(store: Store, by: str, action: str, subject: str, detail: dict[str, str]) -> None:
     try:
-        Audit(context().store).write(by, action, subject, detail)
+        Audit(store).write(by, action, subject, detail)
     except StoreError as error:
         log.error("%s of %s by %r is not in the log: %s", action, subject, by, error)
 

@@ -390,11 +390,10 @@ def test_the_log_says_what_a_program_saw(
     app: Flask, api: Program, service: ScreeningService
 ) -> None:
     specimen_id = screen(api, service)
-    for _ in range(2):
-        api.get("results")
-        api.get(f"specimens/{specimen_id}/result")
-        api.get(f"specimens/{specimen_id}/fields")
-    api.get("specimens/none/result")
+    base = f"specimens/{specimen_id}"
+    for path in ("results", f"{base}/result", f"{base}/fields") * 2:
+        api.get(path).close()
+    api.get("specimens/none/result").close()
     lines = [line for line in Audit(service.store).entries() if line.action.endswith(".seen")]
     assert [(line.by, line.action, line.subject) for line in reversed(lines)] == [
         ("program laboratory", "results.seen", "/api/v1/results"),
