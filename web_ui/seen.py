@@ -62,8 +62,8 @@ def note_sights(app: Flask) -> None:
         onlooker, subject = _onlooker(rule), _subject()
         if onlooker is not None and sights.is_new(onlooker, rule.seen, subject):
             # Once the page is on its way: nobody waits for the disk.
-            line = (context().store, onlooker[1], rule.seen, subject, {})
-            response.call_on_close(partial(_write, *line))
+            write = partial(_write, context().store, onlooker[1], rule.seen, subject, {})
+            response.call_on_close(write)
         return response
 
     app.after_request(note)
