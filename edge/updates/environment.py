@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import venv
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from edge.contract.errors import StorageFullError, UpdateError
@@ -108,7 +108,7 @@ def prove(version: InstalledVersion, owner: Owner) -> str:
 def _pip(path: Path, content: Path, command: str, *words: str | Path) -> None:
     """What is on trial installs nothing itself: its environment has no pip, this one's is used."""
     common = ["--isolated", "--disable-pip-version-check", "--quiet"]
-    pip = pip_for(path, content, own=find_spec("pip") is not None)
+    pip = pip_for(path, content, own=_has_pip())
     whole = [*pip, *common, command, *map(str, words)]
     done = subprocess.run(
         whole, capture_output=True, text=True, errors="replace", timeout=_INSTALL_S, check=False
@@ -122,6 +122,14 @@ def _pip(path: Path, content: Path, command: str, *words: str | Path) -> None:
             "is untouched"
         )
     raise UpdateError(f"its wheels do not make a whole program: {told}")
+
+
+def _has_pip() -> bool:
+    # To look for the module itself would let setuptools replace distutils in this process.
+    try:
+        return bool(distribution("pip"))
+    except PackageNotFoundError:
+        return False
 
 
 def pip_for(path: Path, content: Path, *, own: bool) -> list[str]:

@@ -15,7 +15,7 @@ from edge.config import CONFIG_FILE
 from tests.e2e.axe import grave
 from tests.e2e.clinic import CONFIG
 from tests.e2e.errands import start_slide
-from tests.support.appliance import FLAGS, appliance, free_port, log_in
+from tests.support.appliance import FLAGS, appliance, free_port, log_in, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 expect.set_options(timeout=30_000)
@@ -113,7 +113,7 @@ def test_the_page_kept_for_that_is_in_the_language_that_was_chosen(
     kept = (
         "caches.match('/offline').then((page) => page.text()).then((text) => /lang=.fr/.test(text))"
     )
-    page.wait_for_function(kept)
+    wait_until(page, kept)
     page.context.set_offline(True)
     page.goto(f"{address}/about")
     expect(page.locator("html")).to_have_attribute("lang", "fr")

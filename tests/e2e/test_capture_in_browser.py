@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from edge.cameras.smear import SmearSettings
-from tests.support.appliance import appliance, chromium, log_in
+from tests.support.appliance import appliance, chromium, log_in, wait_until
 from tests.support.mjpeg_server import MjpegServer, drawn_jpegs, mjpeg_server
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -91,7 +91,7 @@ def test_a_slide_is_read_at_the_microscope(page: Page, microscope: MjpegServer) 
     expect(page.get_by_test_id("status")).to_contain_text("Paused")
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=10_000)
+    wait_until(page, "document.documentElement.scrollWidth <= innerWidth")
 
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Go on with this slide").click()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.appliance import PASSWORD, add_user, appliance, chromium, log_in
+from tests.support.appliance import PASSWORD, add_user, appliance, chromium, log_in, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 expect.set_options(timeout=20_000)
@@ -70,7 +70,7 @@ def result(browser: Browser, address: str) -> str:
 
 def no_sideways(page: Page) -> None:
     # A page that has just been asked for has no styles yet; it may take its time to get them.
-    page.wait_for_function(FITS, timeout=10_000)
+    wait_until(page, FITS)
 
 
 def reviewed(page: Page, count: int) -> None:

@@ -26,7 +26,14 @@ from tests.e2e.test_restart_process import Browser
 from tests.support.appliance import ADMIN, PASSWORD, add_user, free_port
 from web_ui.api.health import program_version
 
-_PROGRAM = (sys.executable, "-c", "from edge.cli import script; script()")
+# A run of the tests that ignores SIGHUP would hand that on.
+_CODE = """
+import signal
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+from edge.cli import script
+script()
+"""
+_PROGRAM = (sys.executable, "-c", _CODE)
 _LIMIT_S = 2.0
 
 

@@ -67,6 +67,18 @@ def log_in(page: Page, name: str = ADMIN) -> None:
     page.wait_for_url(lambda address: "/login" not in address)
 
 
+def wait_until(page: Page, expression: str, within_s: float = 20.0) -> None:
+    """Until an expression of the page is true.
+
+    Asked from outside each time: the page's own policy lets no text be run inside it, so that
+    `wait_for_function` works at its first look alone.
+    """
+    until = time.monotonic() + within_s
+    while not page.evaluate(expression):
+        assert time.monotonic() < until, f"not within {within_s:g} s: {expression}"
+        page.wait_for_timeout(100)
+
+
 @contextmanager
 def appliance(
     home: Path,

@@ -52,7 +52,7 @@ def restarts() -> list[str]:
 def safe_app(safe: ScreeningService, restarts: list[str]) -> Flask:
     restart = Restart(lambda: restarts.append("ended"), delay_s=0.0)
     heart = Heartbeat(limit_s=30.0)
-    device = device_of(safe.store, DeviceConfig(), restart, heart)
+    device = device_of(safe.store, DeviceConfig(), restart, heart=heart)
     return create_app(safe, load_bundle=no_bundle, device=device)
 
 
