@@ -90,6 +90,12 @@ def test_cell_of_another_specimen_is_not_found(
     assert client.get(f"/specimens/{other}/cells/{cell}.jpg").status_code == 404
 
 
+# Werkzeug's client leaves a large body to the garbage collector, and its parser the parts that it
+# had read when it gives up on one.
+LEFT_OPEN = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@LEFT_OPEN
 def test_oversized_upload_is_answered_in_words(
     client: FlaskClient, service: ScreeningService
 ) -> None:
@@ -99,8 +105,7 @@ def test_oversized_upload_is_answered_in_words(
     assert not (service.store.home / "uploads").exists()
 
 
-# Werkzeug leaves the parts it had read to the garbage collector when it gives up on a body.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@LEFT_OPEN
 def test_too_many_files_are_answered_in_words(
     client: FlaskClient, service: ScreeningService
 ) -> None:
