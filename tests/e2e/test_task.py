@@ -109,6 +109,8 @@ def test_power_on_to_signed_result_by_keyboard_alone(browser: Browser, home: Pat
         reach(page, page.get_by_role("link", name="Review suspect cells"))
         keys.press("Enter")
         expect(page.get_by_test_id("reviewed")).to_have_attribute("data-value", "0")
+        # A key that is pressed before the page's script is there is lost.
+        page.wait_for_load_state()
         keys.press("2")
         expect(page.get_by_test_id("reviewed")).to_have_attribute("data-value", "1")
         reach(page, page.get_by_role("link", name="Enough was seen to sign"))
