@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,22 +32,10 @@ from edge.updates.observe import (
 )
 from edge.updates.signature import BUNDLE
 from edge.updates.stage import install_bundle
-from tests.support.signed_updates import Clinic, make_bundle, make_clinic, spoil_golden
+from tests.support.signed_updates import Clinic, make_bundle, spoil_golden
 
 CONFIG = DeviceConfig(threads=1)
 SHIPPED, NEW = "malaria-cells-5", "malaria-cells-7"
-
-
-@pytest.fixture
-def clinic(tmp_path: Path) -> Clinic:
-    return make_clinic(tmp_path)
-
-
-@pytest.fixture
-def store(clinic: Clinic) -> Iterator[Store]:
-    made = clinic.store()
-    yield made
-    made.close()
 
 
 def active(home: Path, task: str = MALARIA_CELLS) -> list[str]:

@@ -55,18 +55,6 @@ CONFIG = DeviceConfig(threads=1)
 SHIPPED = "malaria-cells-5"
 
 
-@pytest.fixture
-def clinic(tmp_path: Path) -> Clinic:
-    return make_clinic(tmp_path)
-
-
-@pytest.fixture
-def store(clinic: Clinic) -> Iterator[Store]:
-    made = clinic.store()
-    yield made
-    made.close()
-
-
 def active(home: Path, task: str = MALARIA_CELLS) -> str:
     (found,) = (one.bundle_id for one in list_bundles(home) if one.active and one.task == task)
     return found

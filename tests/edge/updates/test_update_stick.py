@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import run
 
@@ -45,18 +45,6 @@ from tests.support.signed_updates import (
 )
 
 Program = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def clinic(tmp_path: Path) -> Clinic:
-    return make_clinic(tmp_path)
-
-
-@pytest.fixture
-def store(clinic: Clinic) -> Iterator[Store]:
-    made = clinic.store()
-    yield made
-    made.close()
 
 
 @pytest.fixture
