@@ -44,6 +44,7 @@ _OBSERVE = """
 _TOO_WIDE = """
 (width) => {
   const root = document.documentElement;
+  if (!root) return null;
   if (root.scrollWidth <= width) return [];
   const out = Array.from(document.body.querySelectorAll("*")).filter((one) => {
     const box = one.getBoundingClientRect();
@@ -148,8 +149,10 @@ def too_wide(page: Page) -> list[str]:
     for _ in range(_PAGES_LEFT_AT_MOST):
         page.wait_for_load_state("load")
         try:
-            found: list[str] = page.evaluate(_TOO_WIDE, size["width"])
-            return found
+            found: list[str] | None = page.evaluate(_TOO_WIDE, size["width"])
+            if found is not None:
+                return found
+            page.wait_for_timeout(100)  # The next one has only just begun, and has no root yet.
         except Error as error:
             # It was being left; the next one is asked.
             if "context was destroyed" not in error.message:

@@ -14,10 +14,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from edge.store.store import Store
 from edge.store.users import Users
@@ -74,7 +74,11 @@ def wait_until(page: Page, expression: str, within_s: float = 20.0) -> None:
     `wait_for_function` works at its first look alone.
     """
     until = time.monotonic() + within_s
-    while not page.evaluate(expression):
+    while True:
+        # A page that is being left, or has only just begun, has nothing to ask yet.
+        with suppress(Error):
+            if page.evaluate(expression):
+                return
         assert time.monotonic() < until, f"not within {within_s:g} s: {expression}"
         page.wait_for_timeout(100)
 
