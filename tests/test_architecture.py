@@ -43,13 +43,21 @@ def test_arrows_run_one_way(package: str) -> None:
         assert ours <= ALLOWED[package], f"{path} imports {ours - ALLOWED[package]}"
 
 
-def test_train_imports_only_the_contract_of_edge() -> None:
+def of_edge_beside(path: Path, *rooms: str) -> set[str]:
+    """What a module imports of edge, besides these rooms."""
+    own = {name for name in imports_of(path) if name.split(".")[0] == "edge"}
+    return {name for name in own if not f"{name}.".startswith(tuple(f"{r}." for r in rooms))}
+
+
+def test_train_imports_only_the_contract_and_the_engine_of_edge() -> None:
     for path in modules("train"):
-        other = {
-            name
-            for name in imports_of(path)
-            if name.split(".")[0] == "edge" and not name.startswith("edge.contract")
-        }
+        other = of_edge_beside(path, "edge.contract", "edge.engine")
+        assert not other, f"{path} imports {other}"
+
+
+def test_engine_knows_nothing_of_the_device() -> None:
+    for path in modules("edge/engine"):
+        other = of_edge_beside(path, "edge.contract", "edge.engine")
         assert not other, f"{path} imports {other}"
 
 
@@ -66,7 +74,8 @@ def test_device_starts_without_tensorflow() -> None:
         "for package in (edge, web_ui):\n"
         "    for found in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
         "        if '.migrations' not in found.name: importlib.import_module(found.name)\n"
-        "bad = {'tensorflow', 'tf_keras', 'train', 'compress', 'sklearn'} & set(sys.modules)\n"
+        "heavy = {'tensorflow', 'tf_keras', 'train', 'compress', 'sklearn', 'ray', 'pyarrow'}\n"
+        "bad = heavy & set(sys.modules)\n"
         "print(sorted(bad)); sys.exit(bool(bad))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
