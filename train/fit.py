@@ -9,12 +9,19 @@ what an undisturbed one would have seen.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edge.contract.errors import ConfigError
 from edge.contract.records import to_plain
 from train.batches import predict_logits
+from train.corrections import (
+    SOURCE,
+    claim_corrections,
+    read_corrections,
+    write_run_corrections,
+)
+from train.corrections_joined import reading_of
 from train.loop import Loop, check_finite
 from train.networks import WEIGHTS_FILE, build_to_fit, mix_with_start
 from train.objectives import own_logit
@@ -31,20 +38,23 @@ def fit(
     run_dir: Path,
     *,
     data: Path | None = None,
+    corrections: Sequence[Path] = (),
     on_epoch: Callable[[dict[str, float]], None] = lambda _row: None,
 ) -> Path:
     """Fits the recipe's network, or goes on where an earlier call stopped.
 
     Args:
         data: the folder of data sets; None reads CLINICSCOPE_DATA.
+        corrections: folders of exports whose crops join the part that is fitted on.
         on_epoch: called with each row of the log.
 
     Returns:
         The path of the weights.
 
     Raises:
-        ConfigError: the folder holds a run of another recipe, or weights of another network; a data
-            set of one label; or a share of a start that there is none of.
+        ConfigError: the folder holds a run of another recipe or of other corrections, or weights of
+            another network; a data set of one label; a share of a start that there is none of; or
+            draws of corrections that are not given.
         DataError: a split leaks, an image is unreadable, the loss is not finite, or the disk is
             full; what was written before stays and a later call goes on from it.
     """
@@ -53,9 +63,18 @@ def fit(
     if recipe.start_share and not recipe.model.weights:
         raise ConfigError("start_share needs model.weights, which the fit starts from")
     n_classes = n_classes_of(recipe.dataset)
+    if SOURCE in recipe.draws and not corrections:
+        raise ConfigError(f"draws has {SOURCE!r}, and no --corrections are given; give them")
+    if corrections:
+        reading_of(recipe)
+    exports = read_corrections(corrections)
+    with writing(run_dir):
+        claim_corrections(run_dir, recipe, exports)
     claim(run_dir, recipe)
     with writing(run_dir):
-        given = load_fit_data(recipe, run_dir.parent / "cache", data)
+        given = load_fit_data(recipe, run_dir.parent / "cache", data, exports)
+        if given.corrections is not None:
+            write_run_corrections(run_dir, given.corrections)
         (run_dir / "split.json").write_text(json.dumps(to_plain(given.split)) + "\n")
     model = build_to_fit(recipe, n_classes, run_dir)
     taught = given.fitted.taught

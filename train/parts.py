@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from edge.contract.errors import ConfigError, DataError
+from edge.contract.manifest_corrections import Corrections
 from edge.contract.types import U8Array
 from train.batches import LabelledCrops
+from train.corrections import SOURCE, Exports
+from train.corrections_joined import join_corrections
 from train.datasets import bccd_objects
 from train.datasets.base import Example, labels_of, list_examples, load_crops
 from train.recipe import Recipe
@@ -23,8 +26,9 @@ class FitData:
 
     Attributes:
         crops: (N,S,S,3) uint8 RGB, in the order of `examples`.
-        fitted: with what the recipe's teacher says of it.
+        fitted: with what the recipe's teacher says of it, and corrections at its end.
         validation: None where the fit takes it too.
+        corrections: what became of them; None where there are none.
     """
 
     examples: list[Example]
@@ -32,6 +36,7 @@ class FitData:
     split: Split
     fitted: LabelledCrops
     validation: LabelledCrops | None
+    corrections: Corrections | None = None
 
     def part(self, name: str, source: str = "") -> tuple[list[Example], U8Array]:
         """Examples and crops of a part; of one collection alone where `source` names it."""
@@ -43,16 +48,20 @@ class FitData:
         return [self.examples[row] for row in rows], self.crops[rows]
 
 
-def load_fit_data(recipe: Recipe, cache: Path, data: Path | None = None) -> FitData:
+def load_fit_data(
+    recipe: Recipe, cache: Path, data: Path | None = None, exports: Exports | None = None
+) -> FitData:
     """Everything that a fit of the recipe sees.
 
     Args:
         cache: folder for prepared crops.
         data: the folder of data sets; None reads CLINICSCOPE_DATA.
+        exports: corrections that join the part that is fitted on.
 
     Raises:
         ConfigError: a data set of one label, or a batch larger than the part to fit on.
-        DataError: a split leaks, an image is unreadable, or a teacher does not fit the student.
+        DataError: a split leaks, an image is unreadable, a teacher does not fit the student, or no
+            correction can be learned from.
     """
     labels = n_classes_of(recipe.dataset)
     examples = list_examples(recipe.dataset, data)
@@ -63,6 +72,9 @@ def load_fit_data(recipe: Recipe, cache: Path, data: Path | None = None) -> FitD
     fitted = _taught(recipe, examples, fitted, split, names)
     if recipe.novelty is not None and recipe.novelty.real_foreign:
         fitted = replace(fitted, foreign=_real_foreign(recipe, cache, data))
+    corrections = None
+    if exports is not None:
+        fitted, corrections = join_corrections(fitted, exports, recipe, examples, split)
     if len(fitted.labels) < recipe.fit.batch_size:
         raise ConfigError(
             f"fit.batch_size is {recipe.fit.batch_size}, more than the {len(fitted.labels)} crops "
@@ -71,7 +83,7 @@ def load_fit_data(recipe: Recipe, cache: Path, data: Path | None = None) -> FitD
     validation = None
     if not recipe.fit.use_validation:
         validation = _part(recipe, examples, crops, split, ("validation",), labels)
-    return FitData(examples, crops, split, fitted, validation)
+    return FitData(examples, crops, split, fitted, validation, corrections)
 
 
 def _real_foreign(recipe: Recipe, cache: Path, data: Path | None) -> U8Array:
@@ -119,7 +131,7 @@ def _part(
             f"{n_classes} classes; check the folds"
         )
     source = np.array([examples[row].source for row in rows])
-    if unknown := sorted(set(recipe.draws) - set(source.tolist())):
+    if unknown := sorted(set(recipe.draws) - {*source.tolist(), SOURCE}):
         raise ConfigError(f"draws has {unknown}; known: {sorted(set(source.tolist()))}")
     if wrong := [name for name, shares in recipe.shares.items() if len(shares) != n_classes]:
         raise ConfigError(f"shares of {wrong} are not one for each of {n_classes} classes")

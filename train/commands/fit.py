@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from train.commands.shared import data_option
+from train.commands.shared import corrections_option, data_option
 from train.recipe import load_recipe
 from train.recipe_file import parse_setting
 
@@ -17,6 +17,7 @@ from train.recipe_file import parse_setting
 @click.option("--epochs", type=int, help="Instead of the recipe's.")
 @click.option("--fold", type=int, help="Held-out fold, instead of the recipe's.")
 @click.option("--set", "settings", multiple=True, help="KEY=VALUE, e.g. augmentation.stain=0.")
+@corrections_option
 @data_option
 def fit(
     recipe: str,
@@ -24,6 +25,7 @@ def fit(
     epochs: int | None,
     fold: int | None,
     settings: tuple[str, ...],
+    corrections: tuple[Path, ...],
     data: Path | None,
 ) -> None:
     """Fit RECIPE (a shipped name or a .toml file); goes on where an earlier call stopped."""
@@ -47,5 +49,5 @@ def fit(
                 f"{row['validation_auc']:.4f}  {row['seconds']:.0f} s"
             )
 
-        weights = fit_run(loaded, run_dir, data=data, on_epoch=show)
+        weights = fit_run(loaded, run_dir, data=data, corrections=corrections, on_epoch=show)
     click.echo(f"weights: {weights}")

@@ -11,3 +11,10 @@ data_option = click.option(
     type=click.Path(path_type=Path),
     help="Folder of data sets; default: CLINICSCOPE_DATA.",
 )
+
+corrections_option = click.option(
+    "--corrections",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Folder of `clinicscope export corrections`, whose crops are learned from too.",
+)
