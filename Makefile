@@ -151,7 +151,7 @@ RESOLVE = .venv-lock/bin/uv pip compile --quiet --universal --python-version 3.1
 
 lock: .venv-lock/.ready
 	$(RESOLVE) -o requirements/device.lock
-	$(RESOLVE) --extra onnx --extra interop --extra train --extra test -c requirements/device.lock -o requirements/all.lock
+	$(RESOLVE) --extra onnx --extra interop --extra scale --extra train --extra test -c requirements/device.lock -o requirements/all.lock
 	$(RESOLVE) --extra legacy -o requirements/legacy.lock
 
 .venv-lock/.ready:
