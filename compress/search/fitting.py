@@ -6,10 +6,12 @@ the finished fits and the checkpoint of the one it was in.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,11 +56,24 @@ def start_afresh() -> None:
     clear_session()
 
 
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Waits for whoever holds the file: a worker may outlive its killed search for a moment."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 class Fits:
-    """The fits below one folder, on one folder of data sets."""
+    """The fits below one folder, on one folder of data sets; other processes may use both.
+
+    Attributes:
+        folder: of the fits.
+    """
 
     def __init__(self, folder: Path, data: Path | None) -> None:
-        self._folder, self._data = folder, data
+        self.folder, self._data = folder, data
         self._crops: tuple[Recipe, Validation] | None = None
 
     def fit_plan(self, plan: Plan, on_epoch: Callable[[float], None]) -> Any:
@@ -69,12 +84,16 @@ class Fits:
         Raises:
             DataError: as `train.fit.fit`.
         """
-        first = self._fit(plan.first, self._name(plan.first), on_epoch)
+        with _alone(self.folder / f"{self.name_of(plan.first)}.lock"):
+            return self._fit_plan(plan, on_epoch)
+
+    def _fit_plan(self, plan: Plan, on_epoch: Callable[[float], None]) -> Any:
+        first = self._fit(plan.first, self.name_of(plan.first), on_epoch)
         if plan.second is None:
             return first
-        name = f"{self._name(plan.first)}-{self._name(plan.second)}"
+        name = f"{self.name_of(plan.first)}-{self.name_of(plan.second)}"
         # Named by what it was cut from and to; written anew, the file would have the same weights.
-        start = self._folder / f"{name}.start.weights.h5"
+        start = self.folder / f"{name}.start.weights.h5"
         if not start.is_file():
             cut, spec = prune_channels(first, plan.first.model, plan.second.model.widths)
             write_start(cut, spec, start)
@@ -90,7 +109,7 @@ class Fits:
     def _load(self, recipe: Recipe) -> Validation:
         examples = list_examples(recipe.dataset, self._data)
         split = split_for(recipe, examples)
-        crops = load_crops(examples, recipe.preprocessing, self._folder / "cache")
+        crops = load_crops(examples, recipe.preprocessing, self.folder / "cache")
         rows = split.rows_of(examples, "validation")
         chosen = choose_representatives(
             split.part_of(examples, "train"), labels_of(recipe.dataset), recipe.seed
@@ -103,7 +122,7 @@ class Fits:
         )
 
     def _fit(self, recipe: Recipe, name: str, on_epoch: Callable[[float], None]) -> Any:
-        run_dir = self._folder / name
+        run_dir = self.folder / name
         for row in read_log(run_dir / "log.csv"):
             on_epoch(row["validation_auc"])
         if not (run_dir / WEIGHTS_FILE).is_file():
@@ -121,6 +140,7 @@ class Fits:
         return load_network(run_dir)[1]
 
     @staticmethod
-    def _name(recipe: Recipe) -> str:
+    def name_of(recipe: Recipe) -> str:
+        """Of the folder of its fit: other recipes have other names."""
         text = json.dumps(to_plain(recipe), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -89,6 +89,10 @@ class Objective:
         """Its cost, from an unfitted network; `over` and `reason` are set where it is too much."""
         return self._weigh(candidate, plan_of(candidate, self._base, self._epochs))
 
+    def shares(self, candidate: Candidate) -> str:
+        """A name that candidates with a fit in common have in common."""
+        return self._fits.name_of(plan_of(candidate, self._base, self._epochs).first)
+
     def judge(self, candidate: Candidate, earlier: Sequence[Course]) -> Outcome:
         """The whole trial: weighed, and where it is within the budget fitted and scored.
 

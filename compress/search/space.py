@@ -45,6 +45,20 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """A candidate with what Optuna drew for it.
+
+    Attributes:
+        parameters: by name, as Optuna keeps them.
+        distributions: what each was drawn from.
+    """
+
+    candidate: Candidate
+    parameters: dict[str, Any]
+    distributions: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Space:
     """Bounds of each setting; both ends are in."""
 

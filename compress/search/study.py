@@ -1,55 +1,59 @@
 """A search over networks for one device: drawn by Optuna, resumed after a kill, its front written.
 
-What is drawn depends on the finished trials alone: the sampler is seeded anew for each draw by the
-recipe's seed and their number. A trial that a kill cut off is drawn again, and its fit goes on from
-its checkpoint.
+It goes in rounds (`compress.search.rounds`). An engine judges the candidates of a round; this
+process alone draws them and writes the study, in the order in which they were drawn. A round that a
+kill cut off is drawn again, the same, and its fits go on from their checkpoints.
 """
 
 from __future__ import annotations
 
-import fcntl
-import json
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from compress.devices import Budget, Device
 from compress.search.fitting import Fits
 from compress.search.front import Trial, front_of
 from compress.search.objective import Objective, Outcome
 from compress.search.output import write_front
-from compress.search.space import Space, space_of
-from edge.contract.errors import BusyError, ConfigError, DataError
-from edge.contract.records import from_plain, to_plain
+from compress.search.rounds import Judge, draw_round
+from compress.search.space import Candidate, Drawn, Space, space_of
+from compress.search.storage import STUDY_FILE, alone, finished, opened, read_trial, write_trial
+from edge.contract.errors import ConfigError, DataError
+from edge.engine import EngineSettings, open_engine
+from train.datasets.base import data_root
 from train.recipe import Recipe
+from train.shared_folder import share_folder
 
 if TYPE_CHECKING:
     from optuna.study import Study
 
 log = logging.getLogger(__name__)
-STUDY_FILE = "study.db"
-_STUDY = "search"
 # Over the budget, or drawn before, costs no fit and does not count; but a search has an end.
 DRAWS_PER_TRIAL = 20
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What makes two searches the same one; the number of trials does not."""
+    """What makes two searches the same one; the number of trials, or the engine, does not.
+
+    Attributes:
+        at_once: candidates of a round, which know nothing of each other.
+    """
 
     recipe: Recipe
     device: str
     budget: Budget
     epochs: int
+    at_once: int = 1
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ConfigError(f"epochs of a trial are {self.epochs}; at least 1")
+        if self.at_once < 1:
+            raise ConfigError(f"candidates at once are {self.at_once}; at least 1")
 
 
 def search(
@@ -60,36 +64,41 @@ def search(
     trials: int,
     command: str,
     data: Path | None = None,
+    engine: EngineSettings | None = None,
     on_trial: Callable[[Trial], None] = lambda _trial: None,
 ) -> tuple[Trial, ...]:
-    """Goes on until so many trials were fitted, and writes the front into `out`.
+    """Goes on to the end of the round in which so many trials are fitted, and writes the front.
 
     Args:
         trials: fitted to the end or stopped early; those over the budget do not count.
         command: that repeats the search, for the record.
-        on_trial: called after each draw, also those over the budget.
+        engine: that judges the candidates of a round; None does it in this process.
+        on_trial: called after each trial, also those over the budget, when its round is judged.
 
     Returns:
         The front, by bytes.
 
     Raises:
         ConfigError: the folder holds a search of other settings, or the recipe's network is no
-            plain one.
+            plain one; or as `open_engine`, or a worker does not see `out`.
+        HardwareError: as `open_engine`.
         BusyError: another process searches there.
         DataError: no network of the space is within the budget.
     """
     if trials < 1:
         raise ConfigError(f"trials are {trials}; at least 1")
     space = space_of(settings.recipe, device)
-    fits = Fits(out.resolve() / "fits", data)
+    # Workers have other environments and working folders.
+    fits = Fits(out.resolve() / "fits", data_root(data))
     objective = Objective(settings.recipe, device, settings.budget, settings.epochs, fits)
     if not (out / STUDY_FILE).is_file():
         _check_smallest(objective, space, settings)
-    out.mkdir(parents=True, exist_ok=True)
-    with _alone(out), _opened(out / STUDY_FILE, settings) as study:
-        _fail_interrupted(study)
-        _draw_all(study, objective, space, settings.recipe.seed, trials, on_trial)
-        found = _finished(study)
+    with open_engine(engine or EngineSettings()) as opened_engine:
+        out.mkdir(parents=True, exist_ok=True)
+        with alone(out), opened(out / STUDY_FILE, settings) as study:
+            judge = Judge(opened_engine, objective, share_folder(fits.folder))
+            search_rounds(study, judge, space, settings, trials, on_trial)
+            found = [read_trial(one) for one in finished(study)]
     front = front_of(found)
     if not front:
         raise DataError(_nothing_fits(found, settings))
@@ -126,132 +135,41 @@ def _described(one: Outcome) -> str:
     )
 
 
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    # The lock goes with the process, so a kill leaves none behind.
-    with (out / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise BusyError(
-                f"another search is running in {out}; wait for it, or give another --out"
-            ) from error
-        yield
-
-
-@contextmanager
-def _opened(path: Path, settings: Settings) -> Iterator[Study]:
-    """The study in a file, made where there is none. Raises ConfigError as `search`."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    if not path.is_file():
-        partial = path.with_suffix(".part")
-        partial.unlink(missing_ok=True)
-        with _storage(partial) as storage:
-            study = optuna.create_study(
-                storage=storage,
-                study_name=_STUDY,
-                # AUC, bytes, ms.
-                directions=["maximize", "minimize", "minimize"],
-            )
-            study.set_user_attr("settings", _as_text(settings))
-        partial.replace(path)
-    with _storage(path) as storage:
-        study = _load(storage, path)
-        if study.user_attrs.get("settings") != _as_text(settings):
-            raise ConfigError(
-                f"{path} holds a search with another recipe, device, budget or number of epochs; "
-                "give another --out"
-            )
-        yield study
-
-
-@contextmanager
-def _storage(path: Path) -> Iterator[Any]:
-    from optuna.storages import RDBStorage
-    from sqlalchemy.exc import SQLAlchemyError
-
-    try:
-        storage = RDBStorage(f"sqlite:///{path}")
-    except SQLAlchemyError as error:
-        raise ConfigError(f"{path} is no study of a search: {error}; give another --out") from error
-    try:
-        yield storage
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
-
-
-def _load(storage: Any, path: Path) -> Study:
-    import optuna
-
-    try:
-        return optuna.load_study(storage=storage, study_name=_STUDY)
-    except KeyError as error:
-        raise ConfigError(f"{path} holds no search; give another --out") from error
-
-
-def _as_text(settings: Settings) -> str:
-    return json.dumps(to_plain(settings), sort_keys=True)
-
-
-def _fail_interrupted(study: Study) -> None:
-    """Marks trials that a kill left running; nothing else runs, for the folder is locked."""
-    from optuna.trial import TrialState
-
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        log.info("trial %d was interrupted; its candidate is drawn again", trial.number)
-        study.tell(trial.number, state=TrialState.FAIL)
-
-
-def _finished(study: Study) -> list[Trial]:
-    from optuna.trial import TrialState
-
-    states = (TrialState.COMPLETE, TrialState.PRUNED)
-    return [
-        Trial(trial.number, from_plain(Outcome, trial.user_attrs["outcome"], "outcome"))
-        for trial in study.get_trials(deepcopy=False, states=states)
-    ]
-
-
-def _draw_all(
+def search_rounds(
     study: Study,
-    objective: Objective,
+    judge: Judge,
     space: Space,
-    seed: int,
+    settings: Settings,
     trials: int,
     on_trial: Callable[[Trial], None],
 ) -> None:
-    done = _finished(study)
-    while (fitted := sum(bool(trial.outcome.curve) for trial in done)) < trials:
-        if len(done) >= trials * DRAWS_PER_TRIAL:
+    """Round after round; one that a kill left half told is told to its end first."""
+    while True:
+        frozen = finished(study)
+        done = [read_trial(one) for one in frozen]
+        whole = len(done) - len(done) % settings.at_once
+        fitted = sum(bool(trial.outcome.curve) for trial in done)
+        if whole == len(done) and fitted >= trials:
+            return
+        if whole == len(done) >= trials * DRAWS_PER_TRIAL:
             log.warning("%d draws gave %d of %d trials to fit", len(done), fitted, trials)
             return
-        done.append(_draw(study, objective, space, seed, done))
-        on_trial(done[-1])
+        drawn = draw_round(frozen[:whole], space, settings.recipe.seed, settings.at_once)
+        left = drawn[len(done) - whole :]
+        known = {one.outcome.candidate for one in done}
+        new = [one for one in dict.fromkeys(each.candidate for each in left) if one not in known]
+        courses = [one.outcome.course for one in done[:whole]]
+        judged = judge.judge(new, courses)
+        for each in left:
+            done.append(_tell(study, each, judged, done))
+            on_trial(done[-1])
 
 
-def _draw(study: Study, objective: Objective, space: Space, seed: int, done: list[Trial]) -> Trial:
-    from optuna.samplers import TPESampler
-    from optuna.trial import TrialState
-
-    state = np.random.SeedSequence((seed, len(done))).generate_state(1)
-    study.sampler = TPESampler(seed=int(state[0]))
-    trial = study.ask()
-    candidate = space.draw(trial)
-    same = [one for one in done if one.outcome.candidate == candidate]
-    if same:
-        outcome = _repeated(same[0])
-    else:
-        outcome = objective.judge(candidate, [one.outcome.course for one in done])
-    trial.set_user_attr("outcome", to_plain(outcome))
-    trial.set_constraint("budget", outcome.over)
-    if outcome.auc is None:
-        study.tell(trial, state=TrialState.PRUNED)
-    else:
-        study.tell(trial, [outcome.auc, *outcome.costs])
-    return Trial(trial.number, outcome)
+def _tell(
+    study: Study, drawn: Drawn, judged: Mapping[Candidate, Outcome], done: Sequence[Trial]
+) -> Trial:
+    same = [one for one in done if one.outcome.candidate == drawn.candidate]
+    return write_trial(study, drawn, _repeated(same[0]) if same else judged[drawn.candidate])
 
 
 def _repeated(trial: Trial) -> Outcome:

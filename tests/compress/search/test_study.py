@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,69 +21,61 @@ from compress.search.fitting import Fits
 from compress.search.front import Trial, front_of
 from compress.search.objective import Objective, Outcome
 from compress.search.space import Candidate
-from compress.search.study import STUDY_FILE, Settings, search
+from compress.search.storage import STUDY_FILE
+from compress.search.study import Settings, search
 from edge.contract.errors import BusyError, ConfigError, DataError
-from tests.support.drawn_dataset import TINY_RECIPE, write_dataset
-from train import splits
-from train.datasets.base import list_examples
+from tests.support.drawn_dataset import TINY_RECIPE, known_patients, write_dataset
 from train.recipe import load_recipe
 
 # tf_keras and the converter warn about their own deprecations.
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
 
 DEVICE = "coral_usb"
-TRIALS = 3
-# Width, depth, resolution, cut, bits.
-SETTINGS = 5
+# One round of two.
+TRIALS = AT_ONCE = 2
+LOG, WEIGHTS = "log.csv", "model.weights.h5"
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """A drawn data set with folds and a recipe, and where a search of it lies."""
+    """A drawn data set and a recipe, and where a search of it lies."""
 
     data: Path
     recipe: Path
-    folds: Path
     out: Path
 
     @property
     def settings(self) -> Settings:
         recipe = load_recipe(str(self.recipe))
-        return Settings(recipe, DEVICE, budget_of(load_device(DEVICE)), 1)
+        return Settings(recipe, DEVICE, budget_of(load_device(DEVICE)), 1, AT_ONCE)
 
     def search(self, **changes: object) -> tuple[Trial, ...]:
         settings = replace(self.settings, **changes)
         device = load_device(settings.device)
         return search(settings, device, self.out, trials=TRIALS, command="again", data=self.data)
 
+    def words(self, out: Path) -> list[str]:
+        """Of the command, for the same search."""
+        words = (
+            self.recipe, "--device", DEVICE, "--trials", TRIALS, "--epochs", 1,
+            "--at-once", AT_ONCE, "--out", out, "--data", self.data,
+        )  # fmt: skip
+        return [str(word) for word in words]
+
 
 @pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     root = tmp_path_factory.mktemp("search")
-    data, folds = write_dataset(root / "data"), root / "folds"
-    folds.mkdir()
+    data = write_dataset(root / "data", names=known_patients(8))
     recipe = root / "tiny.toml"
     recipe.write_text(TINY_RECIPE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(splits, "FOLDS_DIR", folds)
-        splits.write_folds("nih-cells", list_examples("nih-cells", data), 5, 1)
-        yield Workshop(data, recipe, folds, root / "out")
+    return Workshop(data, recipe, root / "out")
 
 
 def search_in_child(workshop: Workshop) -> subprocess.Popen[bytes]:
-    code = (
-        "import sys, pathlib\n"
-        "from train import splits\n"
-        f"splits.FOLDS_DIR = pathlib.Path({str(workshop.folds)!r})\n"
-        "from compress.commands.search import search\n"
-        "search.main(sys.argv[1:])"
-    )
-    argv = [
-        workshop.recipe, "--device", DEVICE, "--trials", TRIALS, "--epochs", 1,
-        "--out", workshop.out, "--data", workshop.data,
-    ]  # fmt: skip
+    code = "import sys; from edge.cli import main; sys.exit(main())"
     return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, argv)],
+        [sys.executable, "-c", code, "compress", "search", *workshop.words(workshop.out)],
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -113,45 +105,45 @@ def parameters(out: Path) -> list[dict[str, float]]:
 
 @pytest.fixture(scope="module")
 def killed(workshop: Workshop) -> list[str]:
-    """The states of a search that was killed in its second fit."""
+    """The fits of a search that was killed in the second fit of its only round."""
     child = search_in_child(workshop)
-    deadline, before = time.monotonic() + 200, set[str]()
+    deadline = time.monotonic() + 200
     while time.monotonic() < deadline and child.poll() is None:
-        found = states(workshop.out)
-        # An epoch of the second trial is logged, so that its fit has a checkpoint to go on from.
-        logs = {path.parent.name for path in workshop.out.glob("fits/*/log.csv")}
-        if "COMPLETE" not in found:
-            before = logs
-        elif "RUNNING" in found and logs > before and len(parameters(workshop.out)[-1]) == SETTINGS:
+        fits = workshop.out / "fits"
+        logs, weights = (
+            {path.parent.name for path in fits.glob(f"*/{name}")} for name in (LOG, WEIGHTS)
+        )
+        # An epoch of it is logged, so that it has a checkpoint to go on from.
+        if weights and logs > weights:
             break
         time.sleep(0.02)
     child.send_signal(signal.SIGKILL)
     child.wait()
+    return sorted(weights)
+
+
+@pytest.fixture(scope="module")
+def told_of_killed(workshop: Workshop, killed: list[str]) -> list[str]:
     return states(workshop.out)
 
 
 @pytest.fixture(scope="module")
-def front(workshop: Workshop, killed: list[str]) -> tuple[Trial, ...]:
+def front(workshop: Workshop, told_of_killed: list[str]) -> tuple[Trial, ...]:
     return workshop.search()
 
 
 def test_killed_search_loses_no_trial_and_doubles_none(
-    workshop: Workshop, killed: list[str], front: tuple[Trial, ...]
+    workshop: Workshop, killed: list[str], told_of_killed: list[str], front: tuple[Trial, ...]
 ) -> None:
-    assert killed[-1] == "RUNNING"
-    after = states(workshop.out)
-    at = len(killed) - 1
-    assert after[:at] == killed[:at]
-    assert after[at] == "FAIL"
-    assert after.count("COMPLETE") == TRIALS
-    assert "RUNNING" not in after
-    # What the kill cut off is drawn again; nothing else is drawn twice.
+    # What was fitted before the kill is there; nothing of the round had been told.
+    assert killed
+    assert told_of_killed == []
+    assert states(workshop.out) == ["COMPLETE"] * TRIALS
     drawn = parameters(workshop.out)
-    assert drawn[at] == drawn[at + 1]
-    assert len({tuple(sorted(one.items())) for one in drawn}) == len(drawn) - 1
+    assert len({tuple(sorted(one.items())) for one in drawn}) == TRIALS
     with (workshop.out / "trials.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [int(row["trial"]) for row in rows] == [n for n in range(len(after)) if n != at]
+    assert [int(row["trial"]) for row in rows] == list(range(TRIALS))
 
 
 def test_finished_search_is_not_searched_again(
@@ -264,6 +256,8 @@ def test_search_of_other_settings_is_not_gone_on_with(
 ) -> None:
     with pytest.raises(ConfigError, match="holds a search with another recipe, device, budget"):
         workshop.search(epochs=2)
+    with pytest.raises(ConfigError, match="number of epochs or of candidates at once"):
+        workshop.search(at_once=1)
 
 
 def test_folder_that_is_searched_already_is_refused(
@@ -286,6 +280,8 @@ def test_file_that_is_no_study_is_refused(workshop: Workshop, tmp_path: Path) ->
 def test_settings_out_of_range_are_refused(workshop: Workshop) -> None:
     with pytest.raises(ConfigError, match="epochs of a trial are 0"):
         workshop.search(epochs=0)
+    with pytest.raises(ConfigError, match="candidates at once are 0"):
+        workshop.search(at_once=0)
     with pytest.raises(ConfigError, match="trials are 0"):
         search(workshop.settings, load_device(DEVICE), workshop.out, trials=0, command="")
 
@@ -338,7 +334,7 @@ def test_search_that_finds_nothing_says_the_nearest(
     tight = Budget(least.size_bytes, least.macs, 100.0)
     with pytest.raises(DataError, match=r"none of 1 trials is within the budget .*; nearest: \["):
         search(
-            replace(settings, budget=tight), load_device(DEVICE), tmp_path / "out",
+            replace(settings, budget=tight, at_once=1), load_device(DEVICE), tmp_path / "out",
             trials=1, command="", data=workshop.data,
         )  # fmt: skip
 
@@ -349,9 +345,7 @@ def test_trial_lines_and_json_go_to_their_own_streams(
     from compress.commands.search import search as command
 
     run: Callable[..., object] = command.main
-    argv = [workshop.recipe, "--device", DEVICE, "--trials", TRIALS, "--epochs", 1, "--json"]
-    argv += ["--out", workshop.out, "--data", workshop.data]
-    run([str(word) for word in argv], standalone_mode=False)
+    run([*workshop.words(workshop.out), "--json"], standalone_mode=False)
     captured = capsys.readouterr()
     assert json.loads(captured.out)["gain"] == "AUC"
     assert "predicted, not measured" in captured.err
