@@ -19,6 +19,7 @@ NOTICE = "For research and screening support, not for diagnosis."
 # Module and name of each command: only the one that runs is imported, so that a device starts fast.
 OWN = {
     "application": ("edge.commands.application", "application"),
+    "archive": ("edge.commands.archive", "archive"),
     "backup": ("edge.commands.backup", "backup"),
     "bench": ("edge.commands.bench", "bench"),
     "bundle": ("edge.commands.bundle", "bundle"),
