@@ -32,6 +32,7 @@ def render_card(manifest: Manifest, variants: Mapping[str, str]) -> str:
         *_operating_points(manifest, examples),
         *_novelty(manifest),
         *_finder(manifest),
+        *_corrections(manifest),
         "## Evaluation (the model that ships, 95 % intervals by bootstrap over patients)",
     ]
     for entry in manifest.evaluation:
@@ -131,6 +132,19 @@ def _finder(manifest: Manifest) -> list[str]:
             "cells"
             for run in parity.runtimes
         ),
+        "",
+    ]
+
+
+def _corrections(manifest: Manifest) -> list[str]:
+    """What reviewers taught the networks, in counts."""
+    if not manifest.corrections:
+        return []
+    return [
+        "## Corrections (cells that reviewers judged on devices, beside the data set)",
+        *(f"- {line}" for one in manifest.corrections for line in one.told()),
+        "- such cells are those that a network had suspected, most of them wrongly; none is in the "
+        "figures below, and at these sites the network is no longer new",
         "",
     ]
 

@@ -15,6 +15,7 @@ from edge.contract.manifest import (
     ScoreCalibration,
     Weights,
 )
+from edge.contract.manifest_corrections import Corrections
 from edge.contract.reference import LogitReference
 from train.recipe import Recipe
 
@@ -49,6 +50,7 @@ class Compressed:
         novelty: of a novelty network; None of a classifier.
         logit_reference: of tasks that read fields.
         evaluation: on examples that the fit was neither fitted nor tuned on.
+        corrections: that the fit learned from; None where there were none.
     """
 
     recipe: Recipe
@@ -62,6 +64,7 @@ class Compressed:
     novelty: NoveltyPoints | None = None
     logit_reference: LogitReference | None = None
     score_calibration: ScoreCalibration = field(default_factory=ScoreCalibration)
+    corrections: Corrections | None = None
 
 
 def write_compressed(folder: Path, compressed: Compressed) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from compress.lab_recipe import LabRecipe
 from edge.contract.errors import ConfigError
+from train.corrections import claim_corrections, read_corrections
 from train.fit import SCORES_FILE, fit
 from train.models.start_weights import KEPT_DIR, WEIGHTS_FILE
 from train.networks import load_network, read_recipe
@@ -22,11 +23,12 @@ KEPT_FILES = ("recipe.json", "split.json", "log.csv", SCORES_FILE, WEIGHTS_FILE)
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """One finished fit."""
+    """One finished fit; `corrections` are the folders of the exports that it was given here."""
 
     folder: Path
     recipe: Recipe
     model: Any
+    corrections: tuple[Path, ...] = ()
 
 
 def fit_all(
@@ -35,31 +37,44 @@ def fit_all(
     *,
     kept: bool = False,
     data: Path | None = None,
+    corrections: Sequence[Path] = (),
     tell: Callable[[str], None] = lambda _text: None,
 ) -> list[Fit]:
     """The student's fits, one a fold, in `out/STUDENT/fold<k>`; finished ones are not made again.
 
     Args:
-        kept: take fits from `train/records` where those keep their weights.
+        kept: take fits from `train/records` where those keep their weights; a student that learns
+            from corrections is fitted all the same.
+        corrections: folders of exports that the student learns from.
         tell: called with a line for each fit and epoch.
 
     Raises:
-        ConfigError: a folder or a record holds a fit of another recipe; or as `train.fit.fit`.
+        ConfigError: a folder or a record holds a fit of another recipe or of other corrections; or
+            as `train.fit.fit`.
         DataError: as `train.fit.fit`.
     """
-    for name in (lab.first, lab.student):
-        for fold in lab.folds if name else ():
-            _fit_one(name, fold, out, kept, data, tell)
-    return [_load(out / Path(lab.student).stem / f"fold{fold}") for fold in lab.folds]
+    for fold in lab.folds if lab.first else ():
+        _fit_one(lab.first, fold, out, kept, data, (), tell)
+    for fold in lab.folds:
+        _fit_one(lab.student, fold, out, kept and not corrections, data, corrections, tell)
+    folders = [out / Path(lab.student).stem / f"fold{fold}" for fold in lab.folds]
+    return [replace(_load(folder), corrections=tuple(corrections)) for folder in folders]
 
 
 def _fit_one(
-    name: str, fold: int, out: Path, kept: bool, data: Path | None, tell: Callable[[str], None]
+    name: str,
+    fold: int,
+    out: Path,
+    kept: bool,
+    data: Path | None,
+    corrections: Sequence[Path],
+    tell: Callable[[str], None],
 ) -> None:
     recipe = load_recipe(name, {"held_out_fold": fold})
     folder = out / Path(name).stem / f"fold{fold}"
     if kept:
         _take_kept(recipe, Path(name).stem, folder)
+    claim_corrections(folder, recipe, read_corrections(corrections))
     claim(folder, recipe)
     if (folder / WEIGHTS_FILE).is_file() and (folder / SCORES_FILE).is_file():
         tell(f"{name}, fold {fold}: fitted")
@@ -69,6 +84,7 @@ def _fit_one(
         recipe,
         folder,
         data=data,
+        corrections=corrections,
         on_epoch=lambda row: tell(
             f"{name}, fold {fold}: epoch {row['epoch']:.0f} of {recipe.fit.epochs}, loss "
             f"{row['loss']:.4f}, {row['seconds']:.0f} s"

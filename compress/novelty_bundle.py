@@ -24,6 +24,7 @@ def with_novelty(manifest: Manifest, record: Compressed, golden: Golden) -> Mani
         manifest,
         weights=manifest.weights + record.weights,
         evaluation=manifest.evaluation + record.evaluation,
+        corrections=manifest.corrections + ((record.corrections,) if record.corrections else ()),
         novelty_threshold=points.threshold,
         novelty=Novelty(
             foreign_threshold=points.foreign_threshold,

@@ -128,6 +128,7 @@ def _manifest(record: Compressed, version: int, now: datetime, golden: GoldenSet
         novelty_threshold=None,
         logit_reference=record.logit_reference,
         evaluation=record.evaluation,
+        corrections=(record.corrections,) if record.corrections else (),
         representative_set=record.representative_set,
         golden=_golden(golden, ""),
         parity=record.parity,

@@ -24,8 +24,9 @@ from compress.points import Points, check_left_out, choose_points, evaluate_ship
 from compress.quantise import describe_weights
 from compress.tables import TABLE_FILE, LayerErrors, VariantTable, write_table
 from compress.variant_files import FoldLab, Made
-from edge.contract.errors import DataError
+from edge.contract.errors import ConfigError, DataError
 from edge.contract.manifest import Evaluation, Weights
+from train.corrections import read_run_corrections
 from train.costs import machine_name
 from train.datasets.base import Example, labels_of
 from train.objectives import own_logit
@@ -47,6 +48,7 @@ class Settings:
         kept: take fits from the records that keep them.
         command: as the table prints it.
         timed_runs: of each variant at each batch size.
+        corrections: folders of exports that the student learns from.
     """
 
     out: Path
@@ -55,6 +57,7 @@ class Settings:
     kept: bool = False
     command: str = ""
     timed_runs: int = 300
+    corrections: tuple[Path, ...] = ()
     tell: Callable[[str], None] = lambda _text: None
 
 
@@ -68,10 +71,16 @@ def run_task(task_or_run: str, settings: Settings) -> Path:
         The folder that `compress pack` takes.
 
     Raises:
-        ConfigError: no such task or run, or a fit that leaves nothing to choose thresholds on.
+        ConfigError: no such task or run, a fit that leaves nothing to choose thresholds on, or
+            corrections for a run that is fitted.
         DataError: parity fails, an operation is not quantised, or a model is over its budget.
     """
     if (Path(task_or_run) / "recipe.json").is_file():
+        if settings.corrections:
+            raise ConfigError(
+                f"{task_or_run} is fitted already; give --corrections to `train fit`, whose run "
+                "says what it learned from"
+            )
         lab, fits = lab_of_run(Path(task_or_run))
         folder = settings.out
     else:
@@ -79,7 +88,12 @@ def run_task(task_or_run: str, settings: Settings) -> Path:
         check_left_out(lab, load_recipe(lab.student))
         folder = settings.out / COMPRESSED / Path(lab.student).stem
         fits = fit_all(
-            lab, settings.out, kept=settings.kept, data=settings.data, tell=settings.tell
+            lab,
+            settings.out,
+            kept=settings.kept,
+            data=settings.data,
+            corrections=settings.corrections,
+            tell=settings.tell,
         )
     run_lab(lab, fits, settings, folder)
     return folder
@@ -146,6 +160,7 @@ def write_shipped(
         field_operating_point=points.field,
         logit_reference=points.reference,
         novelty=points.novelty,
+        corrections=read_run_corrections(fold.fit.folder),
     )
     write_compressed(folder, record)
 

@@ -16,6 +16,7 @@ from compress.prune_channels import prune_channels, widths_for_budget, write_sta
 from compress.prune_magnitude import prune_magnitude
 from compress.quantise import quantise_int8
 from edge.contract.types import F32Array
+from train.corrections import claim_corrections, read_corrections
 from train.fit import fit
 from train.models.start_weights import WEIGHTS_FILE
 from train.networks import load_network
@@ -66,7 +67,7 @@ def network_of_fewer_channels(
     Its fit is a run like any other, `out/STUDENT-small/fold<k>`, and goes on where it was stopped.
 
     Raises:
-        ConfigError: that folder holds a fit of another recipe.
+        ConfigError: that folder holds a fit of another recipe or of other corrections.
         DataError: the budget is too small, or the network has branches.
     """
     student, fold = one.folder.parent.name, one.recipe.held_out_fold
@@ -79,12 +80,13 @@ def network_of_fewer_channels(
         fit=replace(one.recipe.fit, epochs=spec.epochs, learning_rate=spec.rate),
     )
     folder = out / f"{student}-small" / f"fold{fold}"
+    claim_corrections(folder, recipe, read_corrections(one.corrections))
     claim(folder, recipe)
     if not (folder / WEIGHTS_FILE).is_file():
         tell(
             f"{student}, fold {fold}: fitting widths {list(settings.widths)}, {spec.epochs} epochs"
         )
-        fit(recipe, folder, data=data)
+        fit(recipe, folder, data=data, corrections=one.corrections)
     return load_network(folder)[1]
 
 

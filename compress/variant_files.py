@@ -22,6 +22,7 @@ from compress.representative import Representatives, choose_representatives
 from compress.tuned import aware_network, network_of_fewer_channels, network_with_zeros
 from compress.variants import Variant, make_variant
 from edge.contract.types import U8Array
+from train.corrections import read_corrections
 from train.datasets.base import Example, labels_of
 from train.models.cost import Cost, cost_of
 from train.models.start_weights import WEIGHTS_FILE
@@ -55,8 +56,9 @@ class FoldLab:
 
     @cached_property
     def given(self) -> FitData:
-        """Every example of the fit's data set."""
-        return load_fit_data(self.fit.recipe, self.out / "cache", self.data)
+        """Every example of the fit's data set, and the corrections that the fit was given."""
+        exports = read_corrections(self.fit.corrections)
+        return load_fit_data(self.fit.recipe, self.out / "cache", self.data, exports)
 
     @cached_property
     def representatives(self) -> Representatives:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from train.commands.shared import data_option
+from train.commands.shared import corrections_option, data_option
 
 if TYPE_CHECKING:
     from compress.run import Settings
@@ -25,15 +25,22 @@ if TYPE_CHECKING:
 )
 @click.option("--kept", is_flag=True, help="Take fits from the records that keep their weights.")
 @click.option("--timed-runs", type=click.IntRange(10), default=300, show_default=True)
+@corrections_option
 @data_option
 def run(
-    task: str, out: Path | None, peers: Path | None, kept: bool, timed_runs: int, data: Path | None
+    task: str,
+    out: Path | None,
+    peers: Path | None,
+    kept: bool,
+    timed_runs: int,
+    corrections: tuple[Path, ...],
+    data: Path | None,
 ) -> None:
     """From recipe to what `compress pack` takes: fit, quantise, compare, choose thresholds.
 
     TASK is one of compress/recipes, a .toml file of that kind, or a run folder of `train fit`, of
     which only what ships is made. What a stopped call has made is not made again. An enhancer has
-    neither peers nor timed runs here: `compress superres` times it.
+    neither peers nor timed runs nor corrections here: `compress superres` times it.
     """
     from compress.run import Settings
     from compress.superres.recipe import is_enhancer_lab
@@ -48,9 +55,12 @@ def run(
         kept,
         command,
         timed_runs,
+        corrections,
         tell=lambda text: click.echo(text, err=True),
     )
     if is_enhancer_lab(task):
+        if corrections:
+            raise click.UsageError(f"{task} is an enhancer, which learns from no --corrections")
         _run_enhancer(task, settings)
     else:
         _run_task(task, settings)

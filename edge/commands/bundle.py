@@ -61,6 +61,8 @@ def inspect(path: Path, as_json: bool) -> None:
         _echo_enhancer(manifest.enhancer)
     else:
         _echo_labels(manifest)
+    for line in (line for one in manifest.corrections for line in one.told()):
+        click.echo(f"corrections {line}")
     for entry in manifest.evaluation:
         click.echo(f"evaluation  {entry.dataset}, {entry.role}, {entry.labels} labels:")
         for name, metric in entry.metrics.items():

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 
 from edge.contract.errors import ManifestError
 from edge.contract.labels import MALARIA_SUPERRES, TASKS
+from edge.contract.manifest_corrections import CorrectedBundle, Corrections, CorrectionsExport
 from edge.contract.manifest_enhancer import (
     ENLARGED,
     RESIDUAL,
@@ -43,6 +44,9 @@ __all__ = [
     "RESIDUAL",
     "ROLES",
     "SCHEMA_VERSION",
+    "CorrectedBundle",
+    "Corrections",
+    "CorrectionsExport",
     "Enhancer",
     "EnhancerParity",
     "EnhancerRuntimeParity",
@@ -75,7 +79,7 @@ NOVELTY_LOGITS = 2
 OF_LABELS = ("labels", "score_meaning", "score_calibration", "novelty_threshold", "parity")
 _OF_CALLS = (
     *OF_LABELS, "positive_label", "operating_point", "field_operating_point", "novelty",
-    "finder", "logit_reference",
+    "finder", "logit_reference", "corrections",
 )  # fmt: skip
 _UNCALIBRATED = ScoreCalibration()
 
@@ -100,6 +104,7 @@ class Manifest:
             the device finds them without a network.
         enhancer: of a bundle that makes pictures larger and has no labels, points, calibration or
             parity of its own; else None.
+        corrections: that its networks learned from, one entry a network that did.
     """
 
     schema_version: int
@@ -123,6 +128,7 @@ class Manifest:
     finder: Finder | None = None
     logit_reference: LogitReference | None = None
     enhancer: Enhancer | None = None
+    corrections: tuple[Corrections, ...] = ()
     evaluation: tuple[Evaluation, ...]
     representative_set: RepresentativeSet
     golden: Golden
@@ -143,6 +149,7 @@ class Manifest:
         self._check_labels()
         self._check_novelty()
         self._check_finder()
+        self._check_corrections()
         if self.logit_reference and self.field_operating_point is None:
             raise ManifestError("logit_reference is given without a field_operating_point")
         if self.logit_reference and self.logit_reference.novelty_weight and not self.novelty:
@@ -234,6 +241,14 @@ class Manifest:
         if self.finder:
             for weights in networks:
                 self.finder.check_weights(weights)
+
+    def _check_corrections(self) -> None:
+        learned = [one.role for one in self.corrections]
+        roles = {weights.role for weights in self.weights}
+        if len(set(learned)) < len(learned) or set(learned) - roles:
+            raise ManifestError(
+                f"corrections are of roles {learned}; each once at most, of {sorted(roles)}"
+            )
 
     def weights_for(self, role: str, format_: str) -> Weights:
         """The weights of a role and format. Raises ManifestError where there are none."""

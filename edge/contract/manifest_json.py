@@ -55,6 +55,7 @@ def format_manifest(manifest: Manifest) -> str:
         (content, "finder", None),
         (content, "logit_reference", None),
         (content, "enhancer", None),
+        (content, "corrections", []),
         (content["preprocessing"], "contrast", "none"),
         (content["preprocessing"], "trim", 0.0),
         (content.get("parity", {}), "runtimes", []),
