@@ -1,0 +1,36 @@
+"""What an address of no Ray, or of one that refuses, is told as; each within seconds."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from edge.contract.errors import ConfigError, HardwareError
+from edge.engine.environment import ABSENT, differences, environment
+from edge.engine.ray_start import check_answers
+from edge.engine.ray_worker import unlike
+
+
+@pytest.mark.parametrize("address", ["here", "host:", "host:port", ":6379", "host:0", "host:70000"])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ConfigError, match="give HOST:PORT, as `ray start --head` told it"):
+        check_answers(address)
+
+
+def test_nobody_answers() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(HardwareError, match=rf"no Ray answers at 127\.0\.0\.1:{port}.*refused"):
+        check_answers(f"127.0.0.1:{port}")
+
+
+def test_versions_are_compared_by_name() -> None:
+    here = environment()
+    assert here["ray"] != ABSENT
+    assert differences(here, dict(here)) == ""
+    found = differences(here, {**here, "numpy": "1.26.4", "ray": ABSENT})
+    assert found == (f"numpy 1.26.4 (here {here['numpy']}), ray {ABSENT} (here {here['ray']})")
+    assert unlike("pi-7 (10.0.0.7)", "") == ""
+    assert unlike("pi-7 (10.0.0.7)", found).startswith("node pi-7 (10.0.0.7) of the cluster has nu")
