@@ -80,6 +80,11 @@ class Engine(ABC):
     def cpus(self) -> int:
         """CPUs that are used at once, over all machines."""
 
+    @property
+    def node_cpus(self) -> int:
+        """CPUs of the largest machine: a piece that takes so many has one to itself."""
+        return self.cpus
+
     @abstractmethod
     def run(self, task: Task[T, R], items: Sequence[T], *, cpus: int = 1) -> Iterator[Done[R]]:
         """Few and heavy pieces, such as fits, as they finish; elsewhere each in a fresh process.

@@ -57,6 +57,12 @@ class RayEngine(Engine):
         total = int(ray.cluster_resources().get("CPU", 0))
         return min(self._workers, total) if self._workers else total
 
+    @property
+    def node_cpus(self) -> int:
+        """See `Engine.node_cpus`."""
+        alive = [node for node in the_ray().nodes() if node["Alive"]]
+        return int(max((node["Resources"].get("CPU", 0) for node in alive), default=0))
+
     def close(self) -> None:
         """Leaves the cluster; one that was started here ends."""
         if self._started:
@@ -125,15 +131,12 @@ class RayEngine(Engine):
         return max(1, self.cpus // cpus)
 
     def _check_room(self, cpus: int) -> None:
-        ray = the_ray()
-
-        alive = [node for node in ray.nodes() if node["Alive"]]
-        most = max((node["Resources"].get("CPU", 0.0) for node in alive), default=0.0)
+        most = self.node_cpus
         if cpus > most or (self._workers and cpus > self._workers):
             limit = min(most, self._workers or most)
             raise ConfigError(
                 f"a piece of this work takes {cpus} CPUs, and no node of the Ray gives it more "
-                f"than {limit:g}; ask for fewer, or for more --workers"
+                f"than {limit}; ask for fewer, or for more --workers"
             )
 
 
