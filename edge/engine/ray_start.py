@@ -20,6 +20,16 @@ ANSWER_S = 5.0
 NODES_S = 120.0
 # Pieces and what comes of them are small: the shared memory of a Ray that is started here.
 OBJECT_STORE_BYTES = 256_000_000
+# Of Ray's own, which it reads when it is loaded.
+SETTINGS = {
+    # It would tell its maker of each start, and there is no network.
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # A node that was cut off counts as dead after a while, yet the call that gave it a piece would
+    # wait minutes for an answer that cannot come. So many milliseconds of silence, and so many for
+    # the answer to a ping, and the piece is given to another node.
+    "RAY_grpc_client_keepalive_time_ms": "10000",
+    "RAY_grpc_client_keepalive_timeout_ms": "10000",
+}
 
 
 def start_ray(settings: EngineSettings) -> bool:
@@ -32,8 +42,8 @@ def start_ray(settings: EngineSettings) -> bool:
         ConfigError: Ray is not installed, or the one at the address refuses this program.
         HardwareError: nothing answers at the address.
     """
-    # Before it is loaded: it would tell its maker of each start, and there is no network.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
     ray = _load()
     if ray.is_initialized():
         return False
@@ -77,13 +87,28 @@ def check_answers(address: str) -> None:
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
         raise ConfigError(f"address is {address!r}; give HOST:PORT, as `ray start --head` told it")
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), ANSWER_S):
-            pass
+        with socket.create_connection((host.strip("[]"), int(port)), ANSWER_S) as there:
+            answers_as_ray = _speaks_http2(there)
     except OSError as error:
         raise HardwareError(
             f"no Ray answers at {address}: {error}; start one there with `ray start --head`, or "
             "give --address as it told it"
         ) from error
+    # Ray itself would try to reach it for minutes.
+    if not answers_as_ray:
+        raise HardwareError(
+            f"what answers at {address} is no Ray; give --address as `ray start --head` told it"
+        )
+
+
+def _speaks_http2(there: socket.socket) -> bool:
+    """Whether the other end answers the preface of HTTP/2, which gRPC is (RFC 9113, 3.4)."""
+    settings = b"\0\0\0\x04\0\0\0\0\0"
+    there.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings)
+    try:
+        return there.recv(4)[3:4] == settings[3:4]
+    except (TimeoutError, ConnectionError):
+        return False
 
 
 def _join(ray: Any, address: str) -> None:

@@ -26,6 +26,29 @@ def test_nobody_answers() -> None:
         check_answers(f"127.0.0.1:{port}")
 
 
+@pytest.fixture()
+def web_server() -> Iterator[int]:
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_something_else_answers(web_server: int) -> None:
+    with pytest.raises(HardwareError, match=rf"what answers at 127.0.0.1:{web_server} is no Ray"):
+        check_answers(f"127.0.0.1:{web_server}")
+
+
+def test_something_listens_and_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.engine.ray_start.ANSWER_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(HardwareError, match="is no Ray"):
+            check_answers(address)
+
+
 def test_versions_are_compared_by_name() -> None:
     here = environment()
     assert here["ray"] != ABSENT
