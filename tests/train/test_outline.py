@@ -12,7 +12,7 @@ from edge.contract.images import encode_image
 from edge.contract.preprocess import Preprocessing
 from edge.contract.types import BoolArray, U8Array
 from train.datasets.base import Box, Example, load_crops
-from train.datasets.outline import glass, trace
+from train.datasets.outline import glass, glass_about, trace
 
 GLASS, CELL, PALE = (205, 215, 205), (170, 150, 160), (200, 210, 200)
 SIDE = 80
@@ -47,6 +47,19 @@ def test_cell_is_traced_with_its_pale_centre_and_without_its_neighbour(light: fl
     assert not mask[40, 78]
     ellipse = Box(60, 120, SIDE, SIDE).mask()
     assert ellipse is not None and ellipse[40, 78]
+
+
+def test_crop_alone_gives_the_outline_of_a_cell_full_of_parasites() -> None:
+    image = field((100, 160))
+    for number in range(10):
+        x, y = 100 + 18 * np.cos(number * 0.63), 160 + 18 * np.sin(number * 0.63)
+        cv2.circle(image, (int(x), int(y)), 6, (90, 40, 110), cv2.FILLED)
+    crop = np.ascontiguousarray(image[126:194, 66:134])
+    mask = Box(0, 0, 68, 68, "alone").mask(glass_about(crop))
+    assert mask is not None and overlap(mask, disc((68, 68), 34, 34, 32)) > 0.93
+    by_the_whole_crop = Box(0, 0, 68, 68, "alone").mask(glass(crop))
+    assert by_the_whole_crop is not None and by_the_whole_crop.sum() < 0.8 * mask.sum()
+    assert not glass_about(crop[:2, :2]).any()
 
 
 def test_where_no_cell_is_told_from_glass_the_ellipse_is_kept() -> None:

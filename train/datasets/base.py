@@ -46,7 +46,7 @@ DATASETS = {
 }
 
 
-OUTLINES = ("box", "ellipse", "traced")
+OUTLINES = ("box", "ellipse", "traced", "alone")
 Image = TypeVar("Image", bound=np.ndarray[Any, Any])
 
 
@@ -57,7 +57,8 @@ class Box:
     Attributes:
         outline: what belongs to the cell; the rest is black where the preprocessing masks.
             "ellipse": the inscribed ellipse; "traced": of that, what `outline.trace` tells from
-            glass; "box": the whole rectangle.
+            glass; "alone": the same where the image is the box, and shows no other cell's glass;
+            "box": the whole rectangle.
     """
 
     left_px: int
@@ -85,7 +86,7 @@ class Box:
         """(height_px,width_px) bool, True inside the outline; None where that is everywhere.
 
         Args:
-            glass: of the whole field, (H,W) bool; "traced" needs it.
+            glass: of the whole field, (H,W) bool; "traced" and "alone" need it.
         """
         if self.outline == "box":
             return None
@@ -252,14 +253,20 @@ def _prepare(
     try:
         image = read_image(first.path, may_be_grey=first.may_be_grey)
         boxes = [examples[row].box for row in rows]
-        traced = spec.mask == "black" and any(box and box.outline == "traced" for box in boxes)
-        glass = outline.glass(image) if traced else None
+        glass = _glass(image, {box.outline for box in boxes if box}, spec)
         for row, box in zip(rows, boxes, strict=True):
             mask = box.mask(glass) if box else None
             crops[row] = prepare_crop(cut_example(image, examples[row]), spec, mask)
     except ImageError as error:
         return f"{first.path}: {error}"
     return ""
+
+
+def _glass(image: U8Array, outlines: set[str], spec: Preprocessing) -> BoolArray | None:
+    """Of an image whose boxes have these outlines; None where none is traced."""
+    if spec.mask != "black" or not outlines & {"traced", "alone"}:
+        return None
+    return outline.glass_about(image) if "alone" in outlines else outline.glass(image)
 
 
 @remember

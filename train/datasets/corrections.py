@@ -5,8 +5,9 @@ cell are left out. The patient is the site's pseudonym with the site before it, 
 both have a P-1.
 
 A crop is the box of a cell, neither masked nor scaled. Its outline is traced by the glass in the
-crop itself: on 1,232 cells of iml-cells that is the outline of the whole field's glass at a mean
-intersection over union of .97 (the inscribed ellipse: .78).
+crop itself: on 834 healthy and 225 infected cells of iml-cells that is the outline by the whole
+field's glass at a mean intersection over union of .98 (the inscribed ellipse: .78), and below .8 in
+.4 % of both, so that an outline that went wrong says nothing of the label.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def outlined(path: Path) -> Box:
         header = read_header(read_bytes(path))
     except ImageError as error:
         raise DataError(f"{path} cannot be read ({error}); export it again") from error
-    return Box(0, 0, header.width_px, header.height_px, "traced")
+    return Box(0, 0, header.width_px, header.height_px, "alone")
 
 
 def read_export(folder: Path) -> list[Correction]:

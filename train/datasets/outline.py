@@ -14,6 +14,8 @@ from edge.contract.types import BoolArray, F32Array, U8Array
 _WORK_SCALE = 0.25
 # Light falls off over much more than a cell, which is some 20 px at working size.
 _LIGHT_SIGMA_PX = 40.0
+# Of the axes of a cell's ellipse: what lies beyond is glass, but for the cell's rim.
+_RIM_SHARE = 0.9
 # A neighbour's edge is thinner than this share of the box; a cell is not.
 _SLIVER_SHARE = 0.2
 # Less than this of the box is no outline, but a crescent or a stain.
@@ -33,6 +35,25 @@ def glass(image: U8Array) -> BoolArray:
     relative = green / _glass_level(green)
     scaled = np.clip(relative * 200, 0, 255).astype(np.uint8)
     return np.asarray(scaled >= _otsu(_smaller(scaled)))
+
+
+def glass_about(crop: U8Array) -> BoolArray:
+    """Where the crop of one cell shows no cell, (H,W) bool.
+
+    The limit is Otsu's between rim and corners alone: over the whole crop it parts a parasite from
+    its cell as readily as the cell from glass, and schizonts would lose their outline.
+
+    Args:
+        crop: (H,W,3) uint8 RGB, the box of the cell.
+    """
+    green = np.asarray(cv2.GaussianBlur(crop[:, :, 1], (0, 0), 1), np.uint8)
+    height, width = green.shape
+    y = (np.arange(height) + 0.5) / height * 2 - 1
+    x = (np.arange(width) + 0.5) / width * 2 - 1
+    beyond = green[x[None, :] ** 2 + y[:, None] ** 2 > _RIM_SHARE**2]
+    if not beyond.size:
+        return np.zeros(green.shape, bool)
+    return np.asarray(green >= _otsu(np.asarray(beyond[:, None], np.uint8)))
 
 
 def _glass_level(green: U8Array) -> F32Array:
