@@ -123,15 +123,17 @@ class Fits:
 
     def _fit(self, recipe: Recipe, name: str, on_epoch: Callable[[float], None]) -> Any:
         run_dir = self.folder / name
-        for row in read_log(run_dir / "log.csv"):
+        logged = read_log(run_dir / "log.csv")
+        for row in logged:
             on_epoch(row["validation_auc"])
+
+        def tell(row: dict[str, float]) -> None:
+            # A kill between log and checkpoint leaves an epoch to do that was told of.
+            if row["epoch"] > len(logged):
+                on_epoch(row["validation_auc"])
+
         if not (run_dir / WEIGHTS_FILE).is_file():
-            fit(
-                recipe,
-                run_dir,
-                data=self._data,
-                on_epoch=lambda row: on_epoch(row["validation_auc"]),
-            )
+            fit(recipe, run_dir, data=self._data, on_epoch=tell)
         # Scores of held-out patients: nothing may be chosen by them.
         (run_dir / SCORES_FILE).unlink(missing_ok=True)
         for left_over in _LEFT_OVER:

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 from compress.devices import Budget, budget_of, load_device
@@ -24,6 +26,7 @@ from compress.search.space import Candidate
 from compress.search.storage import STUDY_FILE
 from compress.search.study import Settings, search
 from edge.contract.errors import BusyError, ConfigError, DataError
+from edge.engine import EngineSettings
 from tests.support.drawn_dataset import TINY_RECIPE, known_patients, write_dataset
 from train.recipe import load_recipe
 
@@ -49,10 +52,13 @@ class Workshop:
         recipe = load_recipe(str(self.recipe))
         return Settings(recipe, DEVICE, budget_of(load_device(DEVICE)), 1, AT_ONCE)
 
-    def search(self, **changes: object) -> tuple[Trial, ...]:
+    def search(self, engine: EngineSettings | None = None, **changes: object) -> tuple[Trial, ...]:
         settings = replace(self.settings, **changes)
         device = load_device(settings.device)
-        return search(settings, device, self.out, trials=TRIALS, command="again", data=self.data)
+        return search(
+            settings, device, self.out, trials=TRIALS, command="again", data=self.data,
+            engine=engine,
+        )  # fmt: skip
 
     def words(self, out: Path) -> list[str]:
         """Of the command, for the same search."""
@@ -90,6 +96,34 @@ def states(out: Path) -> list[str]:
         rows = connection.execute("SELECT state FROM trials ORDER BY number").fetchall()
     connection.close()
     return [row[0] for row in rows]
+
+
+def told(out: Path) -> list[tuple[object, ...]]:
+    """Everything of the trials, as the study has it."""
+    query = """
+        SELECT number, state, objective, value, value_json
+        FROM trials LEFT JOIN trial_values USING (trial_id)
+        JOIN trial_user_attributes USING (trial_id) ORDER BY number, objective
+    """
+    with sqlite3.connect(out / STUDY_FILE) as connection:
+        rows = connection.execute(query).fetchall()
+    connection.close()
+    return rows
+
+
+def same_weights(first: Path, second: Path) -> bool:
+    def arrays(path: Path) -> dict[str, np.ndarray]:
+        found: dict[str, np.ndarray] = {}
+        with h5py.File(path) as file:
+            file.visititems(
+                lambda name, item: found.update({name: item[()]} if hasattr(item, "dtype") else {})
+            )
+        return found
+
+    ours, theirs = arrays(first), arrays(second)
+    return ours.keys() == theirs.keys() and all(
+        np.array_equal(ours[name], theirs[name]) for name in ours
+    )
 
 
 def parameters(out: Path) -> list[dict[str, float]]:
@@ -209,13 +243,18 @@ def test_candidate_over_the_budget_is_never_fitted(workshop: Workshop, tmp_path:
     assert not list(tmp_path.iterdir())
 
 
-def test_file_weighs_the_same_whatever_was_built_before(workshop: Workshop, tmp_path: Path) -> None:
+def test_candidate_comes_out_the_same_whatever_was_built_before(
+    workshop: Workshop, tmp_path: Path
+) -> None:
     objective = Objective(
         workshop.settings.recipe, load_device("rpi4"), workshop.settings.budget, 1,
         Fits(tmp_path, workshop.data),
     )  # fmt: skip
     candidate = Candidate(0.5, 0, 0.5, 0.0, "int8")
     judged = objective.judge(candidate, [])
+    # As a kill leaves it between the log of an epoch and its checkpoint.
+    (weights,) = tmp_path.glob(f"*/{WEIGHTS}")
+    weights.unlink()
     again = objective.judge(candidate, [])
     assert judged == again
     assert objective.weigh(candidate).size_bytes == pytest.approx(judged.size_bytes, abs=64)
@@ -349,3 +388,18 @@ def test_trial_lines_and_json_go_to_their_own_streams(
     captured = capsys.readouterr()
     assert json.loads(captured.out)["gain"] == "AUC"
     assert "predicted, not measured" in captured.err
+
+
+def test_two_workers_of_ray_find_the_very_same(
+    workshop: Workshop, front: tuple[Trial, ...], tmp_path: Path
+) -> None:
+    elsewhere = replace(workshop, out=tmp_path / "out")
+    assert elsewhere.search(engine=EngineSettings("ray", workers=2)) == front
+    assert told(elsewhere.out) == told(workshop.out)
+    for name in ("front.csv", "trials.csv"):
+        assert (elsewhere.out / name).read_bytes() == (workshop.out / name).read_bytes()
+    # Each candidate had a process of its own; the weights are those of one process for both.
+    weights = list(elsewhere.out.glob(f"fits/*/{WEIGHTS}"))
+    assert len(weights) >= TRIALS
+    for path in weights:
+        assert same_weights(path, workshop.out / path.relative_to(elsewhere.out)), path
