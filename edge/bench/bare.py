@@ -149,9 +149,18 @@ class BareTFLite(BareModel):
 
 
 class BareOnnx(BareModel):
-    """Under ONNX Runtime's session on the CPU."""
+    """Under ONNX Runtime's session on the CPU.
+
+    `sides` (H,W,C) are those of noise where the file leaves them open, as a finder's does.
+    """
 
     format = "onnx"
+
+    def __init__(
+        self, content: bytes, name: str, threads: int, sides: Sequence[int] | None = None
+    ) -> None:
+        self._sides = sides
+        super().__init__(content, name, threads)
 
     def open(self, **options: Any) -> Any:
         """A session; `options` are set on its SessionOptions."""
@@ -202,6 +211,8 @@ class BareOnnx(BareModel):
 
     def _noise(self, tensor: Any, batch: int) -> np.ndarray:
         sides = tensor.shape[1:]
+        if self._sides and len(sides) == len(self._sides):
+            sides = self._sides
         if tensor.type not in _ONNX_TYPES or not all(isinstance(side, int) for side in sides):
             raise DataError(
                 f"baseline {self.name} takes {tensor.type} of {tensor.shape}; expected a batch of "

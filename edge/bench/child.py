@@ -1,4 +1,4 @@
-"""The child in which the page measures: its own process, so that the page's work is none of it.
+"""A process of its own that measures, so that the work of a page or a matrix is none of it.
 
 Prints what is measured next as lines of JSON, and at the end leaves the record in a file.
 """
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measures; returns the exit code."""
     words = _parser().parse_args(argv)
     try:
-        measure(words.out, words.runs, words.fields, words.accelerator, words.delegate)
+        measure(**vars(words))
     except ClinicScopeError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -34,12 +34,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def measure(
-    out: Path, runs: int, fields: int, accelerator: str | None = None, delegate: str | None = None
+    out: Path,
+    runs: int,
+    fields: int,
+    accelerator: str | None = None,
+    delegate: str | None = None,
+    bundle: str | None = None,
+    runtime: str | None = None,
+    threads: int = 1,
 ) -> None:
-    """Writes the record of the active bundle to `out`; as `clinicscope bench` does."""
+    """Writes the record of a bundle, the active one where none is given, to `out`; as
+    `clinicscope bench` does.
+    """
     _tell(OPENING)
     home = data_home()
-    config = load_config(home, threads=1)
+    runtimes = (runtime,) if runtime else None
+    config = load_config(home, bundle=bundle, runtimes=runtimes, threads=threads)
     wanted = with_flags(config.accelerators, accelerator, delegate)
     config = replace(config, accelerators=wanted)
     opened = load_any(home, config)
@@ -61,6 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fields", type=int, required=True)
     parser.add_argument("--accelerator")
     parser.add_argument("--delegate")
+    parser.add_argument("--bundle")
+    parser.add_argument("--runtime")
+    parser.add_argument("--threads", type=int, default=1)
     return parser
 
 

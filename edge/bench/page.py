@@ -1,4 +1,4 @@
-"""A record as one self-contained HTML file, for a phone, a screen or paper."""
+"""A record, or a matrix of them, as one self-contained HTML file for a phone, a screen or paper."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from importlib.resources import files
 
-from jinja2 import Environment
+from jinja2 import Environment, FunctionLoader
 
 from edge.bench.fields import SIMULATED
+from edge.bench.matrix_table import Matrix
 from edge.bench.record import Record
 from edge.bench.sustained import Sustained
 
@@ -18,17 +19,36 @@ _WIDTH, _HEIGHT, _LEFT, _TOP = 720, 180, 56, 12
 
 def render_page(record: Record) -> str:
     """The page."""
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"ms": show_ms, "count": show_count, "mb": show_mb}
-    template = files("edge").joinpath("templates/bench.html").read_text(encoding="utf-8")
-    return environment.from_string(template).render(
-        record=record,
-        first=record.models[0],
-        longest_ms=max(model.median_ms for model in record.models),
-        log_share=log_share,
-        stages=_stages(record),
-        curve=_curve(record.sustained) if record.sustained else None,
+    return (
+        environment()
+        .get_template("bench.html")
+        .render(
+            record=record,
+            first=record.models[0],
+            longest_ms=max(model.median_ms for model in record.models),
+            log_share=log_share,
+            stages=_stages(record),
+            curve=_curve(record.sustained) if record.sustained else None,
+        )
     )
+
+
+def render_matrix(matrix: Matrix) -> str:
+    """The page of a matrix of records."""
+    return environment().get_template("bench_matrix.html").render(matrix=matrix)
+
+
+def environment() -> Environment:
+    """Of both pages."""
+    made = Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, loader=FunctionLoader(_template)
+    )
+    made.filters |= {"ms": show_ms, "count": show_count, "mb": show_mb}
+    return made
+
+
+def _template(name: str) -> str:
+    return files("edge").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def show_ms(value: float | None) -> str:

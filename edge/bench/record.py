@@ -215,8 +215,8 @@ def _look_into(networks: Sequence[Network], runs: int) -> tuple[list[Proof], lis
 
 
 def _profile_onnx(network: Network) -> Profile:
-    model = BareOnnx(network.content, network.name, network.runtime.threads)
     image = network.images[:1]
+    model = BareOnnx(network.content, network.name, network.runtime.threads, image.shape[1:])
     if network.runtime.weights.inputs[0].dtype == "int8":
         image = (image ^ np.uint8(0x80)).view(np.int8)
     return profile_onnx(network.role, model, image)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edge.commands.joined import joined_points, load_joined, missing_extra
+from edge.commands.matrix import matrix
 from edge.commands.shared import model_options, open_any, progress_bar, write_json
 from edge.commands.start import start
 from edge.config import data_home, load_config
@@ -151,6 +152,7 @@ def _measure(opened: Classifier | Enhancer, plan: Plan) -> Record:
 
 
 bench.add_command(start)
+bench.add_command(matrix)
 
 
 @bench.command("compare")

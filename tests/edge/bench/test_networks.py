@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from edge.bench.agreement import FLOAT, GOLDEN, measure_agreement
-from edge.bench.bare import bare_of, open_bare
+from edge.bench.bare import BareOnnx, bare_of, open_bare
 from edge.bench.cold import measure_cold
 from edge.bench.cold_child import warm_up_of
 from edge.bench.graph import macs_of, multiplies_floats, prove_device, prove_onnx, prove_tflite
@@ -97,6 +97,13 @@ def test_operations_of_onnx_are_the_sessions_own() -> None:
     assert 0 < sum(op.ms for op in found.ops) <= found.whole_ms * 1.5
     proof = prove_onnx("classifier", found.ops)
     assert (proof.ops, proof.partitions, proof.delegated_ops) == (len(found.ops), 0, 0)
+
+
+def test_onnx_finder_is_opened_at_the_sides_of_its_golden_field() -> None:
+    content = (SHIPPED / "finder.int8.onnx").read_bytes()
+    with pytest.raises(DataError, match=r"image_H.*expected a batch of fixed sides"):
+        bare_of("onnx", content, "finder", 1)
+    assert BareOnnx(content, "finder", 1, (48, 64, 3)).noise().shape == (1, 48, 64, 3)
 
 
 @pytest.mark.parametrize("runtime", ["litert", "onnx"])
