@@ -33,6 +33,7 @@ from tests.scale.archives import (
     slides_done,
 )
 from tests.scale.cluster import TUNED, Cluster, cluster
+from tests.scale.processes import AT_SLIDE
 
 FIELDS = 4
 # What is done is done when a share of the slides has its results.
@@ -71,12 +72,7 @@ class Run:
 
 def busy(nodes: Cluster) -> list[int]:
     """Processes of the other machine that are at a slide."""
-    found = []
-    for pid in nodes.worker.processes("ray::"):
-        title = Path(f"/proc/{pid}/cmdline").read_text()
-        if "MapBatches" in title or "work" in title:
-            found.append(pid)
-    return found
+    return nodes.worker.processes(AT_SLIDE)
 
 
 def kill_process(nodes: Cluster) -> str:
