@@ -337,8 +337,7 @@ def test_run_keeps_where_they_came_from_and_names_nobody(
     row = rows_of(given)[0]
     assert not any(name in kept for name in ("P-1", "Ann", row["specimen_id"]))
 
-    # Going on, with the same, is no other run.
-    fit(RECIPE, tmp_path / "run", data=data, corrections=[given])
+    claim_corrections(tmp_path / "run", RECIPE, read_corrections([given]))
     with pytest.raises(ConfigError, match="given no corrections; give the same"):
         fit(RECIPE, tmp_path / "run", data=data)
     other = export_of(tmp_path, 4)
