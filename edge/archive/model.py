@@ -8,6 +8,8 @@ import platform
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
+
 from edge.accelerators import join
 from edge.accelerators.settings import AcceleratorSettings
 from edge.config import DeviceConfig
@@ -76,7 +78,9 @@ def _remember(packed: bytes, screener: Screener) -> None:
 
 
 def _open(model: Model) -> Screener:
+    """In a worker's process, which has as many CPUs as its networks have threads."""
     ran_on = model.ran_on
+    cv2.setNumThreads(ran_on.threads)
     config = DeviceConfig(
         threads=ran_on.threads,
         runtimes=(ran_on.runtime,),

@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from edge.archive.ahead import fetch_ahead
 from edge.archive.libraries import need
 from edge.archive.places import Place
 from edge.archive.schema import (
@@ -75,17 +76,17 @@ def part_path(slide: Slide) -> str:
 
 
 def list_parts(place: Place) -> set[str]:
-    """Paths of all parts; a folder is listed at a time. Raises OSError."""
-    found = set()
-    for number in range(256):
-        folder = f"{PARTS}/{number:02x}"
-        try:
-            entries = place.entries(folder)
-        except FileNotFoundError:
-            continue
-        names = (one.name for one in entries if not one.is_folder)
-        found |= {f"{folder}/{name}" for name in names if _is_part(name)}
-    return found
+    """Paths of all parts; a few folders are listed at a time. Raises OSError."""
+    try:
+        folders = [f"{PARTS}/{one.name}" for one in place.entries(PARTS) if one.is_folder]
+    except FileNotFoundError:
+        return set()
+    return {
+        f"{folder}/{one.name}"
+        for folder, entries in fetch_ahead(place.entries, folders)
+        for one in entries
+        if not one.is_folder and _is_part(one.name)
+    }
 
 
 def _is_part(name: str) -> bool:

@@ -231,5 +231,6 @@ def join(folder: str, name: str) -> str:
 
 
 def why(error: OSError) -> str:
-    """An OSError in words, without its number."""
-    return error.strerror or str(error) or type(error).__name__
+    """An OSError in words, with the file that it is about."""
+    said = error.strerror or str(error) or type(error).__name__
+    return f"{error.filename}: {said}" if error.filename else said

@@ -25,6 +25,8 @@ from edge.contract.errors import SourceError, StoreError
 from edge.engine import Done, Engine
 from edge.protocol import Protocol
 
+# Before the first retry; twice as long before each further one.
+RETRY_WAIT_S = 0.5
 UNREADABLE = Failure(
     "", "no readable field", "none of its fields is a picture", "copy the slide again", 0
 )
@@ -51,6 +53,7 @@ class ArchiveRun:
     settings: Settings = field(default_factory=Settings)
     watch: Callable[[Counts], None] = _unwatched
     clock: Callable[[], float] = time.monotonic
+    pause: Callable[[float], None] = time.sleep
 
     def __post_init__(self) -> None:
         self.counts = Counts()
@@ -88,18 +91,28 @@ class ArchiveRun:
             self.source.text, self.place.url, token, self.model, self.protocol, self.program_version
         )
         try:
-            self._parts = list_parts(self.place)
+            self._parts = self._done_before()
             again = self._pass(job, self._waiting(found), 1)
             if not found.count and not self.source.failures:
                 raise SourceError(
                     f"{self.source.text} holds no PNG, JPEG, WebP or BMP image in any folder; "
                     "give the folder or URL that the slides are in"
                 )
-            for turn in range(self.settings.retries):
+            for turn in range(self.settings.retries if again else 0):
+                self.pause(RETRY_WAIT_S * 2**turn)
                 again = self._pass(job, iter(again), 2 + turn)
         finally:
             with suppress(OSError):
                 self.place.remove(TOKEN_FILE)
+
+    def _done_before(self) -> set[str]:
+        try:
+            return list_parts(self.place)
+        except OSError as error:
+            raise StoreError(
+                f"{self.place.url} cannot be listed ({why(error)}); check its permissions, or give "
+                "another --out"
+            ) from error
 
     def _waiting(self, found: FoundSlides) -> Iterator[Slide]:
         """Slides that are to be screened, as they are found; the others are counted."""

@@ -5,6 +5,7 @@ Names are those of `screen --json`. A change of any of them takes another VERSIO
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from edge.archive.columns import (
@@ -160,12 +161,14 @@ SLIDES = (
 TABLES = {"cells": CELLS, "fields": FIELDS, "slides": SLIDES}
 
 
+@cache
 def arrow_schema(table: str) -> Any:
     """The Arrow schema of a table, its version in the metadata."""
     columns = [column.field() for column in TABLES[table]]
     return need("pyarrow").schema(columns, {VERSION_KEY: str(VERSION).encode()})
 
 
+@cache
 def part_schema() -> Any:
     """One slide with its fields and their cells nested in it: what a worker writes."""
     pa = need("pyarrow")
@@ -173,6 +176,7 @@ def part_schema() -> Any:
     return pa.schema([*slides, pa.field("fields", _list_of(field_struct()), False)])
 
 
+@cache
 def field_struct() -> Any:
     """A field of a part, its cells in it."""
     pa = need("pyarrow")
@@ -180,6 +184,7 @@ def field_struct() -> Any:
     return pa.struct([*own, pa.field("cells", _list_of(cell_struct()), False)])
 
 
+@cache
 def cell_struct() -> Any:
     """A cell of a part."""
     return need("pyarrow").struct([column.field(bare=True) for column in CELLS[3:]])

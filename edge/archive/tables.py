@@ -13,9 +13,11 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edge.archive.ahead import fetch_ahead
 from edge.archive.libraries import need
 from edge.archive.parts import COMPRESSION, DamagedPartError, read_part
 from edge.archive.places import Place
@@ -27,6 +29,7 @@ TABLES_FOLDER, SUMMARY_FILE = "tables", "tables.json"
 _KEPT_PREFIX = ".tables-"
 ROWS_A_GROUP = 1 << 16
 ROWS_A_FILE = 1 << 20
+MOST_WAITING = 256
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,9 @@ class _Table:
 
     def add(self, rows: Any) -> None:
         self._waiting.append(rows)
+        if len(self._waiting) > MOST_WAITING:
+            # A row takes far less in a large table than in one of its own.
+            self._waiting = [need("pyarrow").concat_tables(self._waiting).combine_chunks()]
         self._waiting_rows += len(rows)
         self.rows += len(rows)
         while self._waiting_rows >= ROWS_A_GROUP:
@@ -155,6 +161,9 @@ def _make_in_folder(
         with disk_errors(link, 0):
             summary, _ = _write_tables(place, new, name, paths())
             _write_summary(place, new, summary)
+            if link.is_dir() and not link.is_symlink():
+                # A copy of an --out may have a folder in the link's place.
+                link.rename(root / f"{_KEPT_PREFIX}copy")
             beside = root / f"{_KEPT_PREFIX}link"
             beside.symlink_to(new)
             beside.replace(link)
@@ -181,15 +190,13 @@ def _write_tables(
     tables = {table: _Table(table, place, folder) for table in TABLES}
     unreadable, damaged = [], []
     try:
-        for path in paths:
-            try:
-                part = read_part(place.read(path))
-            except DamagedPartError:
+        for path, part in fetch_ahead(partial(_fetch, place), paths):
+            if part is None:
                 damaged.append(path)
                 continue
             for table, rows in part.items():
                 tables[table].add(rows)
-            slide = part["slides"].slice(0, 1).to_pylist()[0]
+            slide = part["slides"].select(["slide_id", "fields_undecodable"]).to_pylist()[0]
             if slide["fields_undecodable"] == len(part["fields"]):
                 unreadable.append(slide["slide_id"])
         if damaged:
@@ -203,6 +210,14 @@ def _write_tables(
     counts = {table: tables[table].rows for table in TABLES}
     files = [file for one in tables.values() for file in one.files]
     return TablesSummary(name, **counts, unreadable=tuple(unreadable)), files
+
+
+def _fetch(place: Place, path: str) -> dict[str, Any] | None:
+    """A part's rows; None where it is damaged."""
+    try:
+        return read_part(place.read(path))
+    except DamagedPartError:
+        return None
 
 
 def _write_summary(place: Place, folder: str, summary: TablesSummary) -> None:
