@@ -19,7 +19,9 @@ from edge.store.review import Reviews
 from edge.store.store import Store
 from tests.support.clinic_specimens import REPORT
 
-_SMEAR = SmearSettings(parasitaemia_fraction=0.3, um_per_px=0.2)
+_SMEAR = SmearSettings(
+    width_px=720, height_px=540, um_per_px=0.2, cells_per_field=55, parasitaemia_fraction=0.4
+)
 
 
 def drawn(seed: int) -> DrawnField:
