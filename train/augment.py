@@ -15,6 +15,7 @@ from edge.contract.types import BoolArray, F32Array, U8Array
 
 # Interpolation blends the cell's rim with the black outside; darker than this is outside.
 EDGE_LEVEL = 24
+ALL = slice(None)
 # Less the optical density of each level, so that its exponential is light again.
 _MINUS_DENSITY = np.log((np.arange(256, dtype=np.float32) + 1) / 256)
 
@@ -55,24 +56,30 @@ def augment(
     settings: Augmentation,
     rng: np.random.Generator,
     paint: Callable[[U8Array], U8Array] = lambda image: image,
+    own: slice = ALL,
 ) -> U8Array:
     """A randomly changed copy of the batch; the same generator state gives the same copy.
 
     Args:
         paint: draws something into each cell (H,W,3), before lens and compression spoil it.
+        own: rows that are wanted. They are what they are in the whole copy: chance is drawn for
+            the others too, but they are not made.
     """
-    moved = np.stack([_move(image, settings, rng) for image in batch])
+    made = range(len(batch))[own]
+    # A cell may take on the colours of any other.
+    needed = range(len(batch)) if settings.style else made
+    moved = np.stack([_move(image, settings, rng, i in needed) for i, image in enumerate(batch)])
     cell = _inside(moved)
     if settings.style:
         moved = _mix_style(moved, cell, settings, rng)
     stain, colour, offset = _draw_colours(len(batch), settings, rng)
-    out = np.empty_like(moved)
-    for index, image in enumerate(moved):
-        out[index] = _recolour(image, stain[index], colour[index], offset[index])
+    out = np.zeros_like(moved)
+    for index in made:
+        out[index] = _recolour(moved[index], stain[index], colour[index], offset[index])
     out *= cell
     for index in range(len(out)):
-        out[index] = _degrade(paint(out[index]), settings, rng)
-    return _fill_background(out, cell, settings, rng)
+        out[index] = _degrade(paint(out[index]), settings, rng, index in made)
+    return _fill_background(out, cell, settings, rng)[own]
 
 
 def _inside(batch: U8Array) -> BoolArray:
@@ -81,7 +88,9 @@ def _inside(batch: U8Array) -> BoolArray:
     return np.asarray(bright[..., None])
 
 
-def _move(image: U8Array, settings: Augmentation, rng: np.random.Generator) -> U8Array:
+def _move(
+    image: U8Array, settings: Augmentation, rng: np.random.Generator, needed: bool
+) -> U8Array:
     if rng.random() >= settings.affine:
         turned = np.rot90(image, rng.integers(4))
         return turned[:, ::-1] if rng.random() < 0.5 else turned
@@ -91,6 +100,8 @@ def _move(image: U8Array, settings: Augmentation, rng: np.random.Generator) -> U
     if rng.random() < 0.5:
         matrix = matrix @ np.array([[-1, 0, side - 1], [0, 1, 0], [0, 0, 1]], float)
     matrix[:, 2] += rng.uniform(-1, 1, 2) * settings.shift * side
+    if not needed:
+        return image
     return np.asarray(cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR), np.uint8)
 
 
@@ -147,11 +158,16 @@ def _recolour(image: U8Array, stain: F32Array, colour: F32Array, offset: F32Arra
     return np.asarray(np.clip(turned, 1, 255, out=turned), np.float32).astype(np.uint8)
 
 
-def _degrade(image: U8Array, settings: Augmentation, rng: np.random.Generator) -> U8Array:
-    if rng.random() < settings.blur:
-        image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.3, 1.3)), np.uint8)
-    if rng.random() < settings.jpeg:
-        quality = int(rng.integers(35, 96))
+def _degrade(
+    image: U8Array, settings: Augmentation, rng: np.random.Generator, needed: bool
+) -> U8Array:
+    blur = rng.uniform(0.3, 1.3) if rng.random() < settings.blur else 0.0
+    quality = int(rng.integers(35, 96)) if rng.random() < settings.jpeg else 0
+    if not needed:
+        return image
+    if blur:
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), blur), np.uint8)
+    if quality:
         _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
         image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return image

@@ -14,6 +14,7 @@ import numpy as np
 
 from edge.contract.errors import ConfigError
 from edge.contract.types import U8Array
+from train.augment import ALL
 
 _LOCAL = threading.local()
 
@@ -58,12 +59,17 @@ class ImageAugmentation:
 
 
 def augment_images(
-    batch: U8Array, settings: ImageAugmentation, rng: np.random.Generator
+    batch: U8Array, settings: ImageAugmentation, rng: np.random.Generator, own: slice = ALL
 ) -> U8Array:
-    """A randomly changed copy of the batch; the same generator state gives the same copy."""
+    """A randomly changed copy of the batch; the same generator state gives the same copy.
+
+    Args:
+        own: rows that are wanted. What is drawn for a picture depends on those before it, so that
+            only the ones after the last are not made.
+    """
     pipeline = _pipeline(settings)
     pipeline.set_random_seed(int(rng.integers(2**31)))
-    return np.stack([pipeline(image=image)["image"] for image in batch])
+    return np.stack([pipeline(image=image)["image"] for image in batch[: own.stop]])[own]
 
 
 def _pipeline(settings: ImageAugmentation) -> Any:

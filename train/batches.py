@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge.contract.types import F32Array, U8Array
-from train.augment import augment
+from train.augment import ALL, augment
 from train.augment_image import augment_images
 from train.drawn import draw_batch
 
@@ -38,7 +38,9 @@ class LabelledCrops:
     foreign: U8Array | None = None
 
 
-def batches(part: LabelledCrops, recipe: Recipe, epoch: int) -> Iterator[tuple[Any, ...]]:
+def batches(
+    part: LabelledCrops, recipe: Recipe, epoch: int, index: int = 0, of: int = 1
+) -> Iterator[tuple[Any, ...]]:
     """Shuffled, augmented batches of one epoch: crops, labels, and each array of `taught`.
 
     Those of the objective `drawn` are a `DrawnBatch`'s arrays. The incomplete last batch is
@@ -46,21 +48,27 @@ def batches(part: LabelledCrops, recipe: Recipe, epoch: int) -> Iterator[tuple[A
 
     tf.data prepares them on all cores while the step runs. Each batch draws from a generator of its
     own, seeded by (seed, epoch, batch), so the order in which threads finish changes nothing.
+
+    Args:
+        index: which share of each batch to give, of
+        of: equal ones; all of them joined are the batch.
     """
     import tensorflow as tf
 
     size = recipe.fit.batch_size
+    own = slice(size // of * index, size // of * (index + 1))
     order = _rows_of_epoch(part, recipe, np.random.default_rng((recipe.seed, epoch)))
 
-    def prepare(index: np.int64) -> tuple[np.ndarray, ...]:
-        rows = order[index * size : (index + 1) * size]
-        return _prepare(part, rows, recipe, np.random.default_rng((recipe.seed, epoch, int(index))))
+    def prepare(batch: np.int64) -> tuple[np.ndarray, ...]:
+        rows = order[batch * size : (batch + 1) * size]
+        rng = np.random.default_rng((recipe.seed, epoch, int(batch)))
+        return _prepare(part, rows, recipe, rng, own)
 
     # One batch outside the pipeline says what shapes and types all have.
     first = prepare(np.int64(0))
 
-    def load(index: Any) -> tuple[Any, ...]:
-        given = tf.numpy_function(prepare, [index], [a.dtype for a in first])
+    def load(batch: Any) -> tuple[Any, ...]:
+        given = tf.numpy_function(prepare, [batch], [a.dtype for a in first])
         return tuple(tf.ensure_shape(a, b.shape) for a, b in zip(given, first, strict=True))
 
     steps = tf.data.Dataset.range(steps_of(part, recipe))
@@ -72,20 +80,22 @@ def batches(part: LabelledCrops, recipe: Recipe, epoch: int) -> Iterator[tuple[A
 
 
 def _prepare(
-    part: LabelledCrops, rows: np.ndarray, recipe: Recipe, rng: np.random.Generator
+    part: LabelledCrops, rows: np.ndarray, recipe: Recipe, rng: np.random.Generator, own: slice
 ) -> tuple[np.ndarray, ...]:
     if recipe.novelty is not None and recipe.novelty.objective == "drawn":
         drawn = draw_batch(part.crops[rows], recipe, rng, part.foreign)
-        return drawn.images, drawn.kinds, drawn.truth
-    others = [values[rows] for values in (part.labels, *part.taught)]
-    return (augmented(part.crops[rows], recipe, rng), *others)
+        return drawn.images[own], drawn.kinds[own], drawn.truth[own]
+    others = [values[rows[own]] for values in (part.labels, *part.taught)]
+    return (augmented(part.crops[rows], recipe, rng, own), *others)
 
 
-def augmented(crops: U8Array, recipe: Recipe, rng: np.random.Generator) -> U8Array:
-    """As whole pictures where the recipe says how, else as cells on black."""
+def augmented(
+    crops: U8Array, recipe: Recipe, rng: np.random.Generator, own: slice = ALL
+) -> U8Array:
+    """As whole pictures where the recipe says how, else as cells on black; the rows `own`."""
     if recipe.image_augmentation is not None:
-        return augment_images(crops, recipe.image_augmentation, rng)
-    return augment(crops, recipe.augmentation, rng)
+        return augment_images(crops, recipe.image_augmentation, rng, own)
+    return augment(crops, recipe.augmentation, rng, own=own)
 
 
 def steps_of(part: LabelledCrops, recipe: Recipe) -> int:

@@ -12,17 +12,18 @@ import numpy as np
 
 from edge.contract.errors import ConfigError, DataError
 from edge.contract.types import F32Array
-from train.batches import LabelledCrops, batches, logit_function, logits_of, steps_of
+from train.batches import LabelledCrops, batches, steps_of
 from train.distil import hint_model
 from train.evaluate import log_loss, macro_auc
 from train.log import LOG_COLUMNS, as_logged, read_log, write_log
 from train.models import HEAD_LAYERS
 from train.models.freezing import is_frozen_for_good
-from train.networks import reseed
+from train.networks import build_to_load, reseed
 from train.objectives import class_weights_of, objective_of, own_logit
 from train.recipe import Recipe
 from train.run_folder import writing
 from train.schedule import best_epoch, is_frozen, learning_rate, stops_early
+from train.team import ALONE, Team
 
 BEST_FILE = "best.weights.h5"
 
@@ -30,41 +31,49 @@ BEST_FILE = "best.weights.h5"
 class Loop:
     """Fits `model` in `run_dir`, from the last checkpoint on.
 
-    `n_features` are those of a teacher that the student's are drawn to; 0 is none.
+    `n_features` are those of a teacher that the student's are drawn to; 0 is none. Of a team each
+    worker has a loop of its own, with a model made in the team's scope.
     """
 
     def __init__(
-        self, recipe: Recipe, run_dir: Path, model: Any, n_classes: int, n_features: int = 0
+        self,
+        recipe: Recipe,
+        run_dir: Path,
+        model: Any,
+        n_classes: int,
+        n_features: int = 0,
+        team: Team = ALONE,
     ) -> None:
         import tensorflow as tf
-        import tf_keras
 
         self.recipe, self.run_dir, self.model, self.n_classes = recipe, run_dir, model, n_classes
-        kind = {"adam": tf_keras.optimizers.Adam, "adamw": tf_keras.optimizers.AdamW}
-        decay = {"weight_decay": recipe.fit.weight_decay} if recipe.fit.weight_decay else {}
-        self.optimiser = kind[recipe.fit.optimiser](recipe.fit.learning_rate, **decay)
-        self.hint = hint_model(model, n_features) if n_features else None
-        self.optimiser.build(self._learning().trainable_variables)
+        self.team, self.writes_to = team, team.folder(run_dir)
+        with team.scope():
+            self.hint = hint_model(model, n_features) if n_features else None
+            self.optimiser = _optimiser(recipe, self._learning().trainable_variables)
+            self.epochs_done = tf.Variable(0, dtype=tf.int64)
         self._steps: dict[bool, Any] = {}
-        self._logit_of = logit_function(model, recipe.preprocessing.scale)
-        self.epochs_done = tf.Variable(0, dtype=tf.int64)
+        self._logit_of = team.logit_function(model, recipe.preprocessing.scale)
         parts = {"model": model, "optimiser": self.optimiser, "epochs_done": self.epochs_done}
         if self.hint is not None:
             parts["hint"] = self.hint
         self.checkpoint = tf.train.Checkpoint(**parts)
         self.manager = tf.train.CheckpointManager(
-            self.checkpoint, str(run_dir / "checkpoint"), max_to_keep=1
+            self.checkpoint, str(self.writes_to / "checkpoint"), max_to_keep=1
         )
-        self.board = tf.summary.create_file_writer(str(run_dir / "tensorboard"))
+        self.board = tf.summary.create_file_writer(str(self.writes_to / "tensorboard"))
         self._restore()
 
     def _restore(self) -> None:
-        if path := self.manager.latest_checkpoint:
+        import tensorflow as tf
+
+        if path := tf.train.latest_checkpoint(str(self.run_dir / "checkpoint")):
             self._restore_from(path)
         # A kill between the checkpoint and the log, or the reverse, must not leave a row too many.
         path, done = self.run_dir / "log.csv", int(self.epochs_done.numpy())
-        if len(rows := read_log(path)) > done:
-            write_log(path, rows[:done])
+        self._history = read_log(path)[:done]
+        if len(read_log(path)) > done:
+            write_log(self.writes_to / "log.csv", self._history)
 
     def _restore_from(self, path: str) -> None:
         import tensorflow as tf
@@ -84,26 +93,37 @@ class Loop:
         validation: LabelledCrops | None,
         on_epoch: Callable[[dict[str, float]], None],
     ) -> None:
-        """All epochs that are left; then the weights to keep are in the model."""
-        fit, history = self.recipe.fit, read_log(self.run_dir / "log.csv")
+        """All epochs that are left."""
+        fit, history = self.recipe.fit, self._history
         for epoch in range(int(self.epochs_done.numpy()), fit.epochs):
             if stops_early(fit, history):
                 break
-            row = as_logged(self._epoch(train, epoch, history) | self._validate(validation))
+            row = self._epoch(train, epoch, history)
+            self.team.settle(self.model)
+            row = as_logged(row | self._validate(validation))
             history.append(row)
             self.epochs_done.assign(epoch + 1)
             with writing(self.run_dir):
                 self._record(history)
             on_epoch(row)
-        if fit.keep_best:
-            self.model.load_weights(self.run_dir / BEST_FILE)
+
+    def kept(self) -> Any:
+        """The network with the weights to keep; all of a team ask for it."""
+
+        def build() -> Any:
+            return build_to_load(self.recipe, self.n_classes)
+
+        model = self.team.whole(self.model, build)
+        if self.recipe.fit.keep_best and self.team.keeps:
+            model.load_weights(self.run_dir / BEST_FILE)
+        return model
 
     def _record(self, history: list[dict[str, float]]) -> None:
         import tensorflow as tf
 
         if self.recipe.fit.keep_best and best_epoch(history) == len(history) - 1:
-            self.model.save_weights(self.run_dir / BEST_FILE)
-        write_log(self.run_dir / "log.csv", history)
+            self.model.save_weights(self.writes_to / BEST_FILE)
+        write_log(self.writes_to / "log.csv", history)
         self.manager.save()
         with self.board.as_default(step=len(history)):
             for name, value in history[-1].items():
@@ -114,9 +134,9 @@ class Loop:
     ) -> dict[str, float]:
         started, fit = time.monotonic(), self.recipe.fit
         step, steps = self._step_of(train, epoch), steps_of(train, self.recipe)
-        reseed(self.model, (self.recipe.seed, epoch))
-        seen, rate = [], 0.0
-        for index, batch in enumerate(batches(train, self.recipe, epoch)):
+        reseed(self.model, self.team.seed(self.recipe.seed, epoch))
+        seen, rate, team = [], 0.0, self.team
+        for index, batch in enumerate(batches(train, self.recipe, epoch, team.index, team.size)):
             rate = learning_rate(fit, epoch * steps + index, steps, history)
             self.optimiser.learning_rate.assign(rate)
             seen.append([float(value) for value in step(*batch)])
@@ -144,20 +164,20 @@ class Loop:
         variables = self._learning().trainable_variables
         weights = class_weights_of(self.recipe, train.labels, self.n_classes)
         objective = objective_of(self.recipe, self.model, self.n_classes, weights, self.hint)
-        scale, model = self.recipe.preprocessing.scale, self.model
+        scale, model, team = self.recipe.preprocessing.scale, self.model, self.team
 
-        @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
         def step(crops: Any, *others: Any) -> Any:
             with tf.GradientTape() as tape:
                 loss, right = objective(tf.cast(crops, tf.float32) * scale, *others)
                 if model.losses:
                     loss += tf.add_n(model.losses)
+                share = team.share(loss)
             self.optimiser.apply_gradients(
-                zip(tape.gradient(loss, variables), variables, strict=True)
+                zip(tape.gradient(share, variables), variables, strict=True)
             )
             return loss, right
 
-        return step
+        return team.compiled(step)
 
     def _learning(self) -> Any:
         return self.model if self.hint is None else self.hint
@@ -174,7 +194,7 @@ class Loop:
     def _validate(self, validation: LabelledCrops | None) -> dict[str, float]:
         if validation is None:
             return dict.fromkeys(LOG_COLUMNS[4:7], math.nan)
-        logit = own_logit(self.recipe, logits_of(self._logit_of, validation.crops))
+        logit = own_logit(self.recipe, self.team.logits(self._logit_of, validation.crops))
         check_finite(logit, f"validation after epoch {int(self.epochs_done.numpy()) + 1}")
         labels = validation.labels.astype(int)
         called = logit > 0 if logit.ndim == 1 else logit.argmax(axis=1)
@@ -183,6 +203,16 @@ class Loop:
             "validation_auc": macro_auc(logit, labels),
             "validation_accuracy": float(np.mean(called == labels)),
         }
+
+
+def _optimiser(recipe: Recipe, variables: list[Any]) -> Any:
+    import tf_keras
+
+    kind = {"adam": tf_keras.optimizers.Adam, "adamw": tf_keras.optimizers.AdamW}
+    decay = {"weight_decay": recipe.fit.weight_decay} if recipe.fit.weight_decay else {}
+    optimiser = kind[recipe.fit.optimiser](recipe.fit.learning_rate, **decay)
+    optimiser.build(variables)
+    return optimiser
 
 
 def check_finite(logit: F32Array, where: str) -> None:

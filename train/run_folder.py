@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from edge.contract.errors import ConfigError, DataError, ManifestError
 from edge.contract.records import from_plain, to_plain
 
 RECIPE_FILE = "recipe.json"
+# Only beside a fit that several workers made together.
+REPLICAS_FILE = "replicas.json"
 T = TypeVar("T")
 
 
@@ -25,13 +28,46 @@ def claim(run_dir: Path, recipe: Any, beside: Mapping[str, Any] | None = None) -
         ConfigError: the folder holds a run of another recipe.
         DataError: the folder cannot be written.
     """
-    path = run_dir / RECIPE_FILE
-    if path.is_file() and not _is_recipe(path, recipe):
-        raise ConfigError(f"{run_dir} holds a run of another recipe; give another --out")
+    holds(run_dir, recipe)
     with writing(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         for name, content in {RECIPE_FILE: to_plain(recipe), **(beside or {})}.items():
             (run_dir / name).write_text(json.dumps(content, indent=1) + "\n")
+
+
+def holds(run_dir: Path, recipe: Any) -> bool:
+    """Whether the folder is that of a run of the recipe, finished or not.
+
+    Raises:
+        ConfigError: it is that of a run of another recipe.
+    """
+    path = run_dir / RECIPE_FILE
+    if not path.is_file():
+        return False
+    if not _is_recipe(path, recipe):
+        raise ConfigError(f"{run_dir} holds a run of another recipe; give another --out")
+    return True
+
+
+def check_replicas(run_dir: Path, replicas: int) -> None:
+    """Notes by how many workers a fit is made, or checks that it was begun by as many.
+
+    Raises:
+        ConfigError: by another number, which would come to other numbers.
+        DataError: the folder cannot be written.
+    """
+    path = run_dir / REPLICAS_FILE
+    begun = int(json.loads(path.read_text())["replicas"]) if path.is_file() else 1
+    if begun != replicas and (run_dir / "checkpoint").is_dir():
+        raise ConfigError(
+            f"{run_dir} was begun by {begun} workers, and {replicas} would come to other numbers; "
+            f"give --replicas {begun}, or another --out"
+        )
+    with writing(run_dir):
+        if replicas > 1:
+            path.write_text(json.dumps({"replicas": replicas}) + "\n")
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _is_recipe(path: Path, recipe: Any) -> bool:
@@ -61,15 +97,18 @@ def read_run_recipe(kind: type[T], run_dir: Path, command: str) -> T:
         raise ConfigError(f"{path} is no recipe of `{command}`: {error}") from error
 
 
+def _faults_of_disks() -> tuple[type[Exception], ...]:
+    # h5py raises RuntimeError where a file cannot be closed. TensorFlow is not loaded to ask.
+    library = sys.modules.get("tensorflow")
+    return (OSError, RuntimeError, *([library.errors.OpError] if library else []))
+
+
 @contextmanager
 def writing(run_dir: Path) -> Iterator[None]:
     """Turns what a full disk makes of writing below `run_dir` into a DataError."""
-    import tensorflow as tf
-
     try:
         yield
-    # h5py raises RuntimeError where a file cannot be closed.
-    except (OSError, RuntimeError, tf.errors.OpError) as error:
+    except _faults_of_disks() as error:
         raise DataError(
             f"{run_dir} cannot be written: {error}; free some space and run again, the fit goes on "
             "from its last checkpoint"
