@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Candidates of a round, which are drawn and judged without knowing of each other.",
 )
+@click.option(
+    "--cpus",
+    type=click.IntRange(0),
+    help="Threads of each fit, which its numbers depend on; 0 is all of the machine. Default: 1 "
+    "with --at-once 2 or more, else 0.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Default: runs/search-RECIPE-DEVICE.")
 @click.option("--fold", type=int, help="Held-out fold, instead of the recipe's; it is not read.")
 @click.option("--max-bytes", type=click.IntRange(1), help="Instead of the device's.")
@@ -40,6 +46,7 @@ def search(
     trials: int,
     epochs: int,
     at_once: int,
+    cpus: int | None,
     out: Path | None,
     fold: int | None,
     max_bytes: int | None,
@@ -63,8 +70,9 @@ def search(
 
     found = load_device(device)
     budget = budget_of(found, max_bytes=max_bytes, max_mmac=max_mmac, max_ms=max_ms)
+    threads = cpus if cpus is not None else min(1, at_once - 1)
     settings = Settings(
-        load_recipe(recipe, {"held_out_fold": fold}), device, budget, epochs, at_once
+        load_recipe(recipe, {"held_out_fold": fold}), device, budget, epochs, at_once, threads
     )
     folder = out or Path("runs") / f"search-{Path(recipe).stem}-{device}"
 
@@ -79,7 +87,7 @@ def search(
 
     click.echo(f"budget for {found.title}: {budget}", err=as_json)
     given = (("--fold", fold), ("--max-bytes", max_bytes), ("--max-mmac", max_mmac))
-    rounds = f" --at-once {at_once}" if at_once > 1 else ""
+    rounds = f" --at-once {at_once} --cpus {threads}" if at_once > 1 or threads else ""
     options = "".join(
         f" {name} {value}" for name, value in (*given, ("--max-ms", max_ms)) if value is not None
     )

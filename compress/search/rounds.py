@@ -6,9 +6,12 @@ judges it, in whatever order, and however often it was begun.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +21,9 @@ from compress.search.objective import Objective, Outcome
 from compress.search.space import Candidate, Drawn, Space
 from compress.search.storage import DIRECTIONS
 from edge.engine import Engine
-from train.shared_folder import SharedFolder
+from train.fit_pieces import check_seen
+from train.processes import Beat, in_fresh_process
+from train.threads import limit_threads
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -49,11 +54,18 @@ def draw_round(
 
 @dataclass(frozen=True, eq=False)
 class Judge:
-    """Who judges: an engine, what a candidate is worth, and where its fits lie."""
+    """Who judges candidates.
+
+    Attributes:
+        cpus: threads of each piece, which its numbers depend on: a process with so many is made
+            for it. 0 takes what the machine gives; the local engine then makes no process.
+        mark: see `train.fit_pieces.marked`; of the folder of the fits.
+    """
 
     engine: Engine
     objective: Objective
-    folder: SharedFolder
+    cpus: int
+    mark: Path
 
     def judge(
         self, candidates: Sequence[Candidate], earlier: Sequence[Course]
@@ -65,23 +77,44 @@ class Judge:
 
         Raises:
             DataError: see `Objective.judge`.
-            ConfigError: a worker does not see the folder.
+            ConfigError: a worker does not see the folder of the fits.
         """
         groups: dict[str, list[Candidate]] = {}
         for candidate in candidates:
             groups.setdefault(self.objective.shares(candidate), []).append(candidate)
-        task = partial(_judge_group, self.objective, self.folder, tuple(earlier))
+        task, pieces = self._task(tuple(earlier)), list(groups.values())
         found: dict[Candidate, Outcome] = {}
-        for done in self.engine.run(task, list(groups.values())):
+        for done in self.engine.run(task, pieces, cpus=max(1, self.cpus)):
             found |= done.result()
         return found
 
+    def _task(self, earlier: tuple[Course, ...]) -> Callable[..., dict[Candidate, Outcome]]:
+        here = partial(_judge_group, self.objective, earlier)
+        is_local = self.engine.name == "local"
+        if is_local and not self.cpus:
+            return here
+        elsewhere = partial(_judge_elsewhere, here, self.cpus, self.mark, Path.cwd())
+        return partial(in_fresh_process, elsewhere) if is_local else elsewhere
+
 
 def _judge_group(
-    objective: Objective,
-    folder: SharedFolder,
-    earlier: Sequence[Course],
-    group: Sequence[Candidate],
+    objective: Objective, earlier: Sequence[Course], group: Sequence[Candidate]
 ) -> dict[Candidate, Outcome]:
-    folder.check()
     return {candidate: objective.judge(candidate, earlier) for candidate in group}
+
+
+def _judge_elsewhere(
+    judge: Callable[[Sequence[Candidate]], dict[Candidate, Outcome]],
+    cpus: int,
+    mark: Path,
+    work_dir: Path,
+    group: Sequence[Candidate],
+    beat: Beat | None = None,  # noqa: ARG001 - of a process
+) -> dict[Candidate, Outcome]:
+    """In a process that has computed nothing; paths in the recipe start from `work_dir`."""
+    check_seen(mark)
+    with suppress(FileNotFoundError):
+        os.chdir(work_dir)
+    if cpus:
+        limit_threads(cpus)
+    return judge(group)

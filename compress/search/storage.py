@@ -70,8 +70,8 @@ def opened(path: Path, settings: Any) -> Iterator[Study]:
         study = _load(storage, path)
         if _settings_of(study, type(settings)) != settings:
             raise ConfigError(
-                f"{path} holds a search with another recipe, device, budget, number of epochs or "
-                "of candidates at once; give another --out"
+                f"{path} holds a search with another recipe, device, budget, number of epochs, of "
+                "candidates at once or of threads; give another --out"
             )
         _fail_interrupted(study)
         yield study

@@ -24,8 +24,8 @@ from compress.search.storage import STUDY_FILE, alone, finished, opened, read_tr
 from edge.contract.errors import ConfigError, DataError
 from edge.engine import EngineSettings, open_engine
 from train.datasets.base import data_root
+from train.fit_pieces import marked
 from train.recipe import Recipe
-from train.shared_folder import share_folder
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -41,6 +41,7 @@ class Settings:
 
     Attributes:
         at_once: candidates of a round, which know nothing of each other.
+        cpus: threads of each fit, which its numbers depend on; 0 is all of the machine.
     """
 
     recipe: Recipe
@@ -48,12 +49,15 @@ class Settings:
     budget: Budget
     epochs: int
     at_once: int = 1
+    cpus: int = 0
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
             raise ConfigError(f"epochs of a trial are {self.epochs}; at least 1")
         if self.at_once < 1:
             raise ConfigError(f"candidates at once are {self.at_once}; at least 1")
+        if self.cpus < 0:
+            raise ConfigError(f"cpus of a fit are {self.cpus}; 0 for all of the machine, or more")
 
 
 def search(
@@ -95,8 +99,12 @@ def search(
         _check_smallest(objective, space, settings)
     with open_engine(engine or EngineSettings()) as opened_engine:
         out.mkdir(parents=True, exist_ok=True)
-        with alone(out), opened(out / STUDY_FILE, settings) as study:
-            judge = Judge(opened_engine, objective, share_folder(fits.folder))
+        with (
+            alone(out),
+            opened(out / STUDY_FILE, settings) as study,
+            marked(fits.folder) as mark,
+        ):
+            judge = Judge(opened_engine, objective, settings.cpus, mark)
             search_rounds(study, judge, space, settings, trials, on_trial)
             found = [read_trial(one) for one in finished(study)]
     front = front_of(found)

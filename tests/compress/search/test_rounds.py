@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -21,9 +22,10 @@ from compress.search.rounds import Judge, draw_round
 from compress.search.space import Candidate, Space, space_of
 from compress.search.storage import DIRECTIONS, finished, opened, read_trial
 from compress.search.study import Settings, search_rounds
-from edge.engine import Done, Engine
+from edge.contract.errors import ConfigError
+from edge.engine import Done, Engine, EngineSettings, open_engine
+from train.fit_pieces import marked
 from train.recipe import load_recipe
-from train.shared_folder import share_folder
 
 # tf_keras and the converter warn about their own deprecations.
 pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
@@ -180,7 +182,8 @@ def test_study_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
 class _Backwards(Engine):
     """An engine that finishes the last piece first, and notes what it was given."""
 
-    name = "backwards"
+    # As the one that is always there.
+    name = "local"
     cpus = 2
 
     def __init__(self) -> None:
@@ -200,11 +203,8 @@ class _NoFit(Objective):
 
 
 def test_candidates_that_share_a_fit_are_judged_in_one_piece(tmp_path: Path) -> None:
-    device, fits = load_device("rpi4"), Fits(tmp_path / "fits", None)
     engine = _Backwards()
-    judge = Judge(
-        engine, _NoFit(SETTINGS.recipe, device, BUDGET, 6, fits), share_folder(fits.folder)
-    )
+    judge = Judge(engine, judging(_NoFit, tmp_path), 0, tmp_path)
     plain = Candidate(1.0, 0, 1.0, 0.0, "int8")
     wide, cut = replace(plain, width=1.5), replace(plain, cut=0.5)
     # A twin in other bits, and one that is cut more after the same first fit.
@@ -212,3 +212,42 @@ def test_candidates_that_share_a_fit_are_judged_in_one_piece(tmp_path: Path) -> 
     found = judge.judge(twins, [])
     assert engine.items == [twins[:2], twins[2:4], [wide]]
     assert found == {one: outcome_of(one) for one in twins}
+
+
+class _Counted(Objective):
+    """Notes the process, and the threads that TensorFlow has there."""
+
+    def judge(self, candidate: Candidate, earlier: Sequence[Course]) -> Outcome:
+        import tensorflow as tf
+
+        threads = tf.config.threading
+        numbers = (
+            threads.get_intra_op_parallelism_threads(),
+            threads.get_inter_op_parallelism_threads(),
+            os.getpid(),
+        )
+        return replace(outcome_of(candidate), widths=numbers)
+
+
+def judging(kind: type[Objective], folder: Path) -> Objective:
+    device, fits = load_device("rpi4"), Fits(folder / "fits", None)
+    return kind(SETTINGS.recipe, device, BUDGET, 6, fits)
+
+
+def test_threads_that_are_asked_for_are_those_of_a_process_of_its_own(tmp_path: Path) -> None:
+    one = Candidate(1.0, 0, 1.0, 0.0, "int8")
+    objective = judging(_Counted, tmp_path)
+    with open_engine(EngineSettings()) as engine, marked(tmp_path) as mark:
+        intra, inter, process = Judge(engine, objective, 3, mark).judge([one], [])[one].widths
+        assert (intra, inter) == (3, 3)
+        assert process != os.getpid()
+        here = Judge(engine, objective, 0, mark).judge([one], [])[one].widths
+        assert here[2] == os.getpid()
+
+
+def test_worker_that_does_not_see_the_folder_says_so(tmp_path: Path) -> None:
+    one = Candidate(1.0, 0, 1.0, 0.0, "int8")
+    judge = Judge(_Backwards(), judging(_NoFit, tmp_path), 0, tmp_path / "elsewhere/mark")
+    judge.engine.name = "ray"
+    with pytest.raises(ConfigError, match=f"does not see {tmp_path / 'elsewhere'}; --out must be"):
+        judge.judge([one], [])

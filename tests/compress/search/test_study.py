@@ -64,7 +64,7 @@ class Workshop:
         """Of the command, for the same search."""
         words = (
             self.recipe, "--device", DEVICE, "--trials", TRIALS, "--epochs", 1,
-            "--at-once", AT_ONCE, "--out", out, "--data", self.data,
+            "--at-once", AT_ONCE, "--cpus", 0, "--out", out, "--data", self.data,
         )  # fmt: skip
         return [str(word) for word in words]
 
@@ -295,7 +295,7 @@ def test_search_of_other_settings_is_not_gone_on_with(
 ) -> None:
     with pytest.raises(ConfigError, match="holds a search with another recipe, device, budget"):
         workshop.search(epochs=2)
-    with pytest.raises(ConfigError, match="number of epochs or of candidates at once"):
+    with pytest.raises(ConfigError, match="number of epochs, of candidates at once"):
         workshop.search(at_once=1)
 
 
@@ -321,6 +321,8 @@ def test_settings_out_of_range_are_refused(workshop: Workshop) -> None:
         workshop.search(epochs=0)
     with pytest.raises(ConfigError, match="candidates at once are 0"):
         workshop.search(at_once=0)
+    with pytest.raises(ConfigError, match="cpus of a fit are -1"):
+        workshop.search(cpus=-1)
     with pytest.raises(ConfigError, match="trials are 0"):
         search(workshop.settings, load_device(DEVICE), workshop.out, trials=0, command="")
 
