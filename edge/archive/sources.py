@@ -20,7 +20,7 @@ from edge.archive.camera import ArchiveCamera
 from edge.archive.failures import Failure
 from edge.archive.places import Entry, Place, join, open_place, why
 from edge.cameras.base import Camera
-from edge.contract.errors import SourceError
+from edge.contract.errors import DataError, SourceError
 from edge.contract.images import IMAGE_SUFFIXES
 
 TOP = "."
@@ -60,13 +60,17 @@ class Source(ABC):
     def slides(self) -> Iterator[Slide]:
         """All slides, by id. Raises SourceError where the archive itself cannot be listed."""
 
+    def missing(self) -> bool:
+        """Whether this machine does not see the archive at all."""
+        return False
+
     @abstractmethod
     def look(self, slide_id: str) -> Slide:
-        """The slide as it is now. Raises OSError."""
+        """The slide as it is now. Raises OSError, DataError."""
 
     @abstractmethod
     def open(self, slide_id: str) -> tuple[Slide, Camera]:
-        """The slide as it is now, and its fields, each captured once. Raises OSError."""
+        """The slide as it is now, and its fields, each captured once. Raises OSError, DataError."""
 
 
 class FolderSource(Source):
@@ -89,7 +93,7 @@ class FolderSource(Source):
         fields = fields_of(top)
         first = [Slide(TOP, fingerprint_of(fields))] if fields else []
         with ThreadPoolExecutor(AHEAD) as listing:
-            below = self._below("", _folders(top), listing)
+            below = self._below("", self._folders("", top), listing)
             yield from heapq.merge(first, below, key=lambda slide: slide.slide_id)
 
     def _below(
@@ -109,7 +113,7 @@ class FolderSource(Source):
             while waiting and len(coming) < (1 if self._place.local else AHEAD):
                 coming.append(listing.submit(self._place.entries, join(folder, waiting.popleft())))
             entries = self._listed(path, coming.popleft())
-            deeper[path] = _folders(entries)
+            deeper[path] = self._folders(path, entries)
             if fields := fields_of(entries):
                 yield Slide(path, fingerprint_of(fields))
 
@@ -117,15 +121,18 @@ class FolderSource(Source):
         try:
             return coming.result()
         except OSError as error:
-            self.failures.append(
-                Failure(
-                    path,
-                    "folder cannot be listed",
-                    why(error),
-                    "check its permissions and the connection, then run again",
-                )
-            )
+            todo = "check its permissions and the connection, then run again"
+            self.failures.append(Failure(path, "folder cannot be listed", why(error), todo))
             return []
+
+    def _folders(self, path: str, entries: Sequence[Entry]) -> list[str]:
+        """Names of the folders among what a folder holds."""
+        names = [one.name for one in entries if one.is_folder and not one.name.startswith(".")]
+        for name in names:
+            if not _is_text(name):
+                shown = ascii(join(path, name))
+                self.failures.append(Failure(shown, "no name", "not UTF-8 text", "rename it"))
+        return [name for name in names if _is_text(name)]
 
     def look(self, slide_id: str) -> Slide:
         """See `Source.look`."""
@@ -137,16 +144,25 @@ class FolderSource(Source):
         camera = ArchiveCamera(self._place, _folder(slide_id), fields)
         return Slide(slide_id, fingerprint_of(fields)), camera
 
+    def missing(self) -> bool:
+        """See `Source.missing`; a URL is the same everywhere."""
+        return self._place.local is not None and not self._place.local.is_dir()
+
     def _fields(self, slide_id: str) -> list[Entry]:
-        return fields_of(self._place.entries(_folder(slide_id)))
+        fields = fields_of(self._place.entries(_folder(slide_id)))
+        for field in fields:
+            if not _is_text(field.name):
+                raise DataError(f"the name of field {field.name!a} is no UTF-8 text; rename it")
+        return fields
 
 
 def _folder(slide_id: str) -> str:
     return "" if slide_id == TOP else slide_id
 
 
-def _folders(entries: Sequence[Entry]) -> list[str]:
-    return [one.name for one in entries if one.is_folder and not one.name.startswith(".")]
+def _is_text(name: str) -> bool:
+    """False of a name of bytes that no table can hold."""
+    return not any("\ud800" <= character <= "\udfff" for character in name)
 
 
 def fields_of(entries: Sequence[Entry]) -> list[Entry]:

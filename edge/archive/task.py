@@ -84,24 +84,31 @@ def screen_slide(job: Job, slide_id: str) -> Outcome:
     except StoreError as error:
         return Outcome(unread, fatal=error)
     except OSError as error:
-        todo = "check its permissions and the connection, then run again"
-        return Outcome(unread, failure=_failed(slide_id, "cannot be read", why(error), todo),
-                       may_pass=True)  # fmt: skip
-    except ClinicScopeError as error:
-        return Outcome(
-            unread, failure=_failed(slide_id, "cannot be screened", str(error), "run again")
-        )
+        if source.missing():
+            return Outcome(unread, fatal=_unseen(source))
+        return Outcome(unread, failure=_failed(slide_id, error), may_pass=True)
     except Exception as error:
         # One slide of a kind that nobody thought of must not end an archive of thousands.
-        log.exception("slide %s", slide_id)
-        value = f"{type(error).__name__}: {error}"
-        return Outcome(unread, failure=_failed(
-            slide_id, "unexpected error", value, "report it, with the slide's fields"
-        ))  # fmt: skip
+        if not isinstance(error, ClinicScopeError):
+            log.exception("slide %s", slide_id)
+        return Outcome(unread, failure=_failed(slide_id, error))
 
 
-def _failed(slide_id: str, what: str, value: str, what_to_do: str) -> Failure:
-    return Failure(slide_id, what, value, what_to_do)
+def _failed(slide_id: str, error: Exception) -> Failure:
+    if isinstance(error, OSError):
+        todo = "check its permissions and the connection, then run again"
+        return Failure(slide_id, "cannot be read", why(error), todo)
+    if isinstance(error, ClinicScopeError):
+        return Failure(slide_id, "cannot be screened", str(error), "run again")
+    value = f"{type(error).__name__}: {error}"
+    return Failure(slide_id, "unexpected error", value, "report it, with the slide's fields")
+
+
+def _unseen(source: Source) -> ConfigError:
+    return ConfigError(
+        f"node {platform.node()} does not see SOURCE {source.text}; give a folder that all nodes "
+        "share, or a URL, or connect it again; then give the same command"
+    )
 
 
 @lru_cache(maxsize=1)
@@ -144,16 +151,10 @@ def _screen(job: Job, source: Source, place: Place, screener: Screener, slide_id
         if source.look(slide_id) == slide:
             place.write(part_path(slide), built.build(slide, report, job.program_version))
             return Outcome(slide, built.fields, built.cells)
-    return Outcome(
-        slide,
-        failure=_failed(
-            slide_id,
-            "keeps changing",
-            f"its fields changed during each of {READINGS} readings",
-            "wait until it is complete, then run again",
-        ),
-        may_pass=True,
-    )
+    value = f"its fields changed during each of {READINGS} readings"
+    todo = "wait until it is complete, then run again"
+    failure = Failure(slide_id, "keeps changing", value, todo)
+    return Outcome(slide, failure=failure, may_pass=True)
 
 
 def _written(place: Place, slide: Slide) -> Outcome | None:

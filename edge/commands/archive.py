@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -25,6 +26,9 @@ from edge.commands.shared import progress_bar, write_json
 from edge.config import data_home, load_config
 from edge.contract.errors import ClinicScopeError, ConfigError
 from edge.engine import EngineSettings, engine_options, open_engine
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 # More than these are for the list, not for the screen.
 MOST_SAID = 5
@@ -108,7 +112,10 @@ def screen(
 
 def _check_apart(source: Source, place: Place) -> None:
     """Raises ConfigError where the results would become slides of the archive or the reverse."""
-    if source.text == place.url or place.url.startswith(source.text.rstrip("/") + "/"):
+    here, there = source.text.rstrip("/"), place.url
+    if place.local:
+        here, there = str(Path(here).resolve()), str(place.local.resolve())
+    if there == here or there.startswith(f"{here}/"):
         raise ConfigError(
             f"--out {place.url} lies in SOURCE {source.text}; give a place outside of it"
         )
@@ -117,9 +124,9 @@ def _check_apart(source: Source, place: Place) -> None:
 class _Bar:
     """Slides and fields a second on the bar of the other commands."""
 
-    def __init__(self, bar: object, started_s: float) -> None:
+    def __init__(self, bar: Progress, started_s: float) -> None:
         self._bar, self._started_s, self._shown_s = bar, started_s, 0.0
-        self._task = bar.add_task("Screening slides", total=None)  # type: ignore[attr-defined]
+        self._task = bar.add_task("Screening slides", total=None)
 
     def show(self, counts: Counts) -> None:
         """Takes the counts of now."""
@@ -127,7 +134,7 @@ class _Bar:
         if now - self._shown_s < _SHOW_S:
             return
         self._shown_s, took_s = now, max(now - self._started_s, 1e-9)
-        self._bar.update(  # type: ignore[attr-defined]
+        self._bar.update(
             self._task,
             completed=counts.screened + counts.skipped + counts.failed,
             total=counts.found if counts.walked else None,

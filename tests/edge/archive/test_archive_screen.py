@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from edge.archive import task
 from edge.contract.bundle import Bundle
 from tests.support.painted_field import write_first_opinion, write_second_opinion
 from tests.support.painted_slides import bytes_of, painted_jpeg, write_archive, write_slide
@@ -189,11 +190,38 @@ def test_folder_that_cannot_be_listed_is_said(archive: Any, source: Path, tmp_pa
     assert "name too long" in failure["value"]
 
 
+def test_names_that_are_no_text_are_said(archive: Any, source: Path, tmp_path: Path) -> None:
+    for folder in (b"odd\xff", b"even"):
+        (path := Path(os.fsdecode(os.fsencode(source) + b"/" + folder))).mkdir()
+        (path / os.fsdecode(b"f\xfe.jpg")).write_bytes(painted_jpeg())
+    code, report, _ = archive(source)
+    assert code == 3 and report["screened"] == 4
+    failures = listed(tmp_path / "out")
+    assert set(failures) == {"'odd\\udcff'", "even"}
+    assert "rename it" in failures["even"]["value"] and "udcfe" in failures["even"]["value"]
+
+
+def test_source_that_goes_meanwhile_ends_the_run(
+    archive: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = task._read
+
+    def read_and_go(*given: Any) -> Any:
+        result = read(*given)
+        source.rename(tmp_path / "unplugged")
+        return result
+
+    monkeypatch.setattr(task, "_read", read_and_go)
+    code, _, said = archive(source)
+    assert code == 3 and f"does not see SOURCE {source}" in said
+    (tmp_path / "unplugged").rename(source)
+    monkeypatch.setattr(task, "_read", read)
+    assert archive(source)[0] == 0
+
+
 def test_slide_that_grows_is_read_again_and_later_ones_are_said(
     archive: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge.archive import task
-
     read, grown = task._read, []
 
     def read_and_grow(*given: Any) -> Any:
@@ -214,8 +242,6 @@ def test_slide_that_grows_is_read_again_and_later_ones_are_said(
 def test_slide_that_never_rests_is_listed(
     archive: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge.archive import task
-
     read, number = task._read, iter(range(100))
 
     def read_and_grow(*given: Any) -> Any:
@@ -233,8 +259,6 @@ def test_slide_that_never_rests_is_listed(
 def test_fault_of_the_program_fails_one_slide(
     archive: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge.archive import task
-
     read, first = task._read, iter([True])
 
     def read_or_fail(*given: Any) -> Any:
@@ -318,8 +342,6 @@ def test_archive_without_slides_and_wrong_places_are_refused(
 def test_worker_that_does_not_see_the_output_ends_the_run(
     archive: Any, drawn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge.archive import task
-
     monkeypatch.setattr(task, "_TOKEN_WAIT_S", 0.0)
     monkeypatch.setattr("edge.archive.run.TOKEN_FILE", "elsewhere.token")
     code, _, said = archive(drawn)
