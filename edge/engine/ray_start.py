@@ -18,6 +18,8 @@ from edge.engine.ray_worker import describe, the_ray, unlike
 # of seconds.
 ANSWER_S = 5.0
 NODES_S = 120.0
+# A Ray that refuses a token is asked so often, once a second; it answers at once.
+JOIN_TRIES = "3"
 # Pieces and what comes of them are small: the shared memory of a Ray that is started here.
 OBJECT_STORE_BYTES = 256_000_000
 # Of Ray's own, which it reads when it is loaded.
@@ -112,6 +114,13 @@ def _speaks_http2(there: socket.socket) -> bool:
 
 
 def _join(ray: Any, address: str) -> None:
+    # Ray would wait for one for a minute.
+    if not ray._private.services.find_node_ids():
+        raise ConfigError(
+            f"no node of a Ray runs on this machine, and it must be one of the cluster's: "
+            f"`ray start --address {address}`, with the cluster's token (docs/scale.md)"
+        )
+    os.environ.setdefault("RAY_gcs_server_port_wait_time_s", JOIN_TRIES)
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:

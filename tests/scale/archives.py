@@ -87,7 +87,9 @@ def differences(wanted: Output, found: Output) -> list[str]:
         if found.files.get(name) != wanted.files[name]
     ]
     faults += [f"{name}: nobody asked for it" for name in found.files if name not in wanted.files]
-    faults += [f"{count} rows of {table} stand twice" for table, count in found.twice.items() if count]
+    faults += [
+        f"{count} rows of {table} stand twice" for table, count in found.twice.items() if count
+    ]
     if found.rows != wanted.rows:
         faults.append(f"rows are {found.rows}, wanted {wanted.rows}")
     return faults

@@ -79,11 +79,11 @@ class Cluster:
             time.sleep(0.1)
 
     def program(
-        self, *command: str, env: Mapping[str, str] | None = None
+        self, *command: str, env: Mapping[str, str] | None = None, elsewhere: bool = False
     ) -> subprocess.Popen[str]:
-        """Starts a command on the head's machine."""
+        """Starts a command on the head's machine, or on the other one."""
         return subprocess.Popen(
-            self.head.words(*command),
+            (self.worker if elsewhere else self.head).words(*command),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

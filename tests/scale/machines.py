@@ -107,7 +107,7 @@ def _machine(address: str) -> Iterator[Machine]:
         yield Machine(address, int(children))
     finally:
         holder.kill()
-        holder.wait()
+        holder.communicate()
 
 
 def _space(pid: int) -> str:

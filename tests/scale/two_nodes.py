@@ -38,7 +38,7 @@ from tests.scale.processes import AT_SLIDE
 FIELDS = 4
 # What is done is done when a share of the slides has its results.
 WHEN = 0.25
-BACK_S = 30.0
+BACK_S = 15.0
 # Longer than a slide takes: what a node that was cut off still writes.
 AFTER_S = 10.0
 MOST_S = 240.0
