@@ -10,8 +10,10 @@ from typing import Any
 
 from compress.lab_recipe import LabRecipe
 from edge.contract.errors import ConfigError
+from edge.engine import Engine
 from train.corrections import claim_corrections, read_corrections
 from train.fit import SCORES_FILE, fit
+from train.fit_pieces import fit_pieces
 from train.models.start_weights import KEPT_DIR, WEIGHTS_FILE
 from train.networks import load_network, read_recipe
 from train.recipe import Recipe, load_recipe
@@ -38,6 +40,8 @@ def fit_all(
     kept: bool = False,
     data: Path | None = None,
     corrections: Sequence[Path] = (),
+    engine: Engine | None = None,
+    cpus: int = 1,
     tell: Callable[[str], None] = lambda _text: None,
 ) -> list[Fit]:
     """The student's fits, one a fold, in `out/STUDENT/fold<k>`; finished ones are not made again.
@@ -46,50 +50,95 @@ def fit_all(
         kept: take fits from `train/records` where those keep their weights; a student that learns
             from corrections is fitted all the same.
         corrections: folders of exports that the student learns from.
-        tell: called with a line for each fit and epoch.
+        engine: that makes the folds, each in a process of its own; None makes them in this one,
+            one after the other, with all threads of the machine.
+        cpus: threads of each fold's fit on an engine, which its numbers depend on.
+        tell: called with a line for each fit and epoch, on an engine from another thread.
 
     Raises:
         ConfigError: a folder or a record holds a fit of another recipe or of other corrections; or
-            as `train.fit.fit`.
-        DataError: as `train.fit.fit`.
+            as `train.fit_pieces.fit_pieces`.
+        DataError: as `train.fit.fit`; of several folds the first one's, when the others are done.
     """
-    for fold in lab.folds if lab.first else ():
-        _fit_one(lab.first, fold, out, kept, data, (), tell)
-    for fold in lab.folds:
-        _fit_one(lab.student, fold, out, kept and not corrections, data, corrections, tell)
+    steps = [(lab.first, kept, ())] if lab.first else []
+    steps.append((lab.student, kept and not corrections, tuple(corrections)))
+    for name, may_be_kept, learned in steps:
+        asked = [_ask(name, fold, out, may_be_kept) for fold in lab.folds]
+        if engine is None:
+            for one in asked:
+                _fit_here(one, data, learned, tell)
+        else:
+            _fit_pieces(asked, engine, cpus, data, learned, tell)
     folders = [out / Path(lab.student).stem / f"fold{fold}" for fold in lab.folds]
     return [replace(_load(folder), corrections=tuple(corrections)) for folder in folders]
 
 
-def _fit_one(
-    name: str,
-    fold: int,
-    out: Path,
-    kept: bool,
+@dataclass(frozen=True)
+class _Asked:
+    """A fit that a lab needs, and what it is called."""
+
+    name: str
+    recipe: Recipe
+    folder: Path
+
+    def row(self, row: dict[str, float]) -> str:
+        return (
+            f"{self.name}: epoch {row['epoch']:.0f} of {self.recipe.fit.epochs}, loss "
+            f"{row['loss']:.4f}, {row['seconds']:.0f} s"
+        )
+
+
+def _ask(name: str, fold: int, out: Path, may_be_kept: bool) -> _Asked:
+    recipe = load_recipe(name, {"held_out_fold": fold})
+    folder = out / Path(name).stem / f"fold{fold}"
+    if may_be_kept:
+        _take_kept(recipe, Path(name).stem, folder)
+    return _Asked(f"{name}, fold {fold}", recipe, folder)
+
+
+def _claim(one: _Asked, corrections: Sequence[Path], tell: Callable[[str], None]) -> bool:
+    """Makes the folder that of this fit, and says whether the fit is in it already."""
+    claim_corrections(one.folder, one.recipe, read_corrections(corrections))
+    claim(one.folder, one.recipe)
+    made = (one.folder / WEIGHTS_FILE).is_file() and (one.folder / SCORES_FILE).is_file()
+    tell(f"{one.name}: {'fitted' if made else f'fitting {one.recipe.fit.epochs} epochs'}")
+    return made
+
+
+def _fit_here(
+    one: _Asked, data: Path | None, corrections: Sequence[Path], tell: Callable[[str], None]
+) -> None:
+    if not _claim(one, corrections, tell):
+        fit(
+            one.recipe,
+            one.folder,
+            data=data,
+            corrections=corrections,
+            on_epoch=lambda row: tell(one.row(row)),
+        )
+
+
+def _fit_pieces(
+    asked: Sequence[_Asked],
+    engine: Engine,
+    cpus: int,
     data: Path | None,
     corrections: Sequence[Path],
     tell: Callable[[str], None],
 ) -> None:
-    recipe = load_recipe(name, {"held_out_fold": fold})
-    folder = out / Path(name).stem / f"fold{fold}"
-    if kept:
-        _take_kept(recipe, Path(name).stem, folder)
-    claim_corrections(folder, recipe, read_corrections(corrections))
-    claim(folder, recipe)
-    if (folder / WEIGHTS_FILE).is_file() and (folder / SCORES_FILE).is_file():
-        tell(f"{name}, fold {fold}: fitted")
-        return
-    tell(f"{name}, fold {fold}: fitting {recipe.fit.epochs} epochs")
-    fit(
-        recipe,
-        folder,
+    left = [one for one in asked if not _claim(one, corrections, tell)]
+    failed = fit_pieces(
+        [(one.recipe, one.folder) for one in left],
+        engine,
         data=data,
         corrections=corrections,
-        on_epoch=lambda row: tell(
-            f"{name}, fold {fold}: epoch {row['epoch']:.0f} of {recipe.fit.epochs}, loss "
-            f"{row['loss']:.4f}, {row['seconds']:.0f} s"
-        ),
+        cpus=cpus,
+        on_row=lambda index, row: tell(left[index].row(row)),
     )
+    for index, error in sorted(failed.items()):
+        tell(f"{left[index].name}: {error}")
+    if failed:
+        raise failed[min(failed)]
 
 
 def _take_kept(recipe: Recipe, name: str, folder: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from compress.tables import TABLE_FILE, LayerErrors, VariantTable, write_table
 from compress.variant_files import FoldLab, Made
 from edge.contract.errors import ConfigError, DataError
 from edge.contract.manifest import Evaluation, Weights
+from edge.engine import EngineSettings, open_engine
 from train.corrections import read_run_corrections
 from train.costs import machine_name
 from train.datasets.base import Example, labels_of
@@ -49,6 +51,8 @@ class Settings:
         command: as the table prints it.
         timed_runs: of each variant at each batch size.
         corrections: folders of exports that the student learns from.
+        engine: that makes the fits of the folds.
+        cpus: threads of each of these; None is 1 on Ray, and else all, in this process.
     """
 
     out: Path
@@ -58,6 +62,8 @@ class Settings:
     command: str = ""
     timed_runs: int = 300
     corrections: tuple[Path, ...] = ()
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    cpus: int | None = None
     tell: Callable[[str], None] = lambda _text: None
 
 
@@ -87,16 +93,24 @@ def run_task(task_or_run: str, settings: Settings) -> Path:
         lab = load_lab_recipe(task_or_run)
         check_left_out(lab, load_recipe(lab.student))
         folder = settings.out / COMPRESSED / Path(lab.student).stem
-        fits = fit_all(
+        fits = _fits(lab, settings)
+    run_lab(lab, fits, settings, folder)
+    return folder
+
+
+def _fits(lab: LabRecipe, settings: Settings) -> list[Fit]:
+    here = settings.engine.name == "local" and settings.cpus is None
+    with nullcontext() if here else open_engine(settings.engine) as engine:
+        return fit_all(
             lab,
             settings.out,
             kept=settings.kept,
             data=settings.data,
             corrections=settings.corrections,
+            engine=engine,
+            cpus=settings.cpus or 1,
             tell=settings.tell,
         )
-    run_lab(lab, fits, settings, folder)
-    return folder
 
 
 def run_lab(lab: LabRecipe, fits: Sequence[Fit], settings: Settings, folder: Path) -> None:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edge.engine import engine_options
 from train.commands.shared import corrections_option, data_option
 
 if TYPE_CHECKING:
     from compress.run import Settings
+    from edge.engine import EngineSettings
 
 
 @click.command()
@@ -25,21 +27,30 @@ if TYPE_CHECKING:
 )
 @click.option("--kept", is_flag=True, help="Take fits from the records that keep their weights.")
 @click.option("--timed-runs", type=click.IntRange(10), default=300, show_default=True)
+@click.option(
+    "--cpus",
+    type=click.IntRange(1),
+    help="Threads of each fold's fit, which its numbers depend on; 1 on Ray, else all.",
+)
 @corrections_option
 @data_option
+@engine_options
 def run(
     task: str,
     out: Path | None,
     peers: Path | None,
     kept: bool,
     timed_runs: int,
+    cpus: int | None,
     corrections: tuple[Path, ...],
     data: Path | None,
+    engine: EngineSettings,
 ) -> None:
     """From recipe to what `compress pack` takes: fit, quantise, compare, choose thresholds.
 
     TASK is one of compress/recipes, a .toml file of that kind, or a run folder of `train fit`, of
-    which only what ships is made. What a stopped call has made is not made again. An enhancer has
+    which only what ships is made. What a stopped call has made is not made again. With --engine ray
+    the folds are fitted at once; --out is then on storage that all nodes share. An enhancer has
     neither peers nor timed runs nor corrections here: `compress superres` times it.
     """
     from compress.run import Settings
@@ -56,11 +67,15 @@ def run(
         command,
         timed_runs,
         corrections,
+        engine,
+        cpus,
         tell=lambda text: click.echo(text, err=True),
     )
     if is_enhancer_lab(task):
         if corrections:
             raise click.UsageError(f"{task} is an enhancer, which learns from no --corrections")
+        if cpus or engine.name != "local":
+            raise click.UsageError(f"{task} is an enhancer of one fit; leave out --engine, --cpus")
         _run_enhancer(task, settings)
     else:
         _run_task(task, settings)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from compress.run import Settings, run_task
 from compress.tables import read_table
 from compress.variant_files import FoldLab
 from edge.contract.errors import ConfigError, DataError
+from edge.engine import Done, Engine
 from tests.support.drawn_lab import DrawnLab, drawn_lab
+from train.fit_pieces import Piece
 from train.networks import build_to_fit, load_network
 from train.operating_point import choose_operating_point
 from train.recipe import load_recipe
@@ -200,6 +203,51 @@ def test_fit_of_another_recipe_in_the_way_is_refused(lab: DrawnLab, tmp_path: Pa
     loaded = replace(load_lab_recipe(str(lab.recipe)), first=str(first))
     with pytest.raises(ConfigError, match="holds a run of another recipe"):
         fit_all(loaded, lab.out, data=lab.data)
+
+
+class _Shelf(Engine):
+    """An engine whose workers take fits off a shelf; notes what it is asked for."""
+
+    name, cpus = "ray", 8
+
+    def __init__(self, shelf: Path, failing: int | None = None) -> None:
+        self.shelf, self.failing = shelf, failing
+        self.asked: list[tuple[str, int, int]] = []
+
+    def run(self, task: object, items: Sequence[Piece], *, cpus: int = 1) -> Iterator[Done[str]]:
+        for index, item in reversed(list(enumerate(items))):
+            name = f"{item.run_dir.parent.name}/{item.run_dir.name}"
+            self.asked.append((name, item.recipe.held_out_fold, cpus))
+            if item.recipe.held_out_fold == self.failing:
+                yield Done(index, error=DataError(f"fold {self.failing} cannot be fitted"))
+            else:
+                shutil.copytree(self.shelf / name, item.run_dir, dirs_exist_ok=True)
+                yield Done(index, value=str(item.run_dir))
+
+    stream = run  # type: ignore[assignment]
+
+
+def test_engine_makes_the_folds_that_are_missing(lab: DrawnLab, tmp_path: Path) -> None:
+    loaded, told = load_lab_recipe(str(lab.recipe)), list[str]()
+    engine = _Shelf(lab.out, failing=0)
+    make = partial(fit_all, loaded, tmp_path / "out", data=lab.data, cpus=3)
+    with pytest.raises(DataError, match="fold 0 cannot be fitted"):
+        make(engine=engine, tell=told.append)
+    # The other fold is done all the same; students wait for what they start from.
+    assert engine.asked == [("first/fold1", 1, 3), ("first/fold0", 0, 3)]
+    assert f"{loaded.first}, fold 0: fold 0 cannot be fitted" in told
+    assert any(f"{loaded.first}, fold 1: epoch 12 of 12" in line for line in told)
+    engine = _Shelf(lab.out)
+    found = make(engine=engine)
+    assert engine.asked == [
+        ("first/fold0", 0, 3), ("student/fold1", 1, 3), ("student/fold0", 0, 3),
+    ]  # fmt: skip
+    for one, fold in zip(found, loaded.folds, strict=True):
+        made = load_network(lab.out / f"student/fold{fold}")[1]
+        assert all(map(np.array_equal, one.model.get_weights(), made.get_weights()))
+    engine = _Shelf(lab.out)
+    make(engine=engine)
+    assert engine.asked == []
 
 
 def test_variant_of_other_settings_is_made_again(lab: DrawnLab, copied: Path) -> None:

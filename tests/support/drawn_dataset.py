@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from edge.cameras.smear import draw_cell
 from edge.contract.images import encode_image
-from train.splits import FOLDS_DIR
 
 TINY_RECIPE = """
 task = "malaria-cells"
@@ -31,30 +28,14 @@ learning_rate = 1e-2
 """
 
 
-def write_dataset(
-    root: Path, patients: int = 40, cells: int = 8, names: Sequence[str] | None = None
-) -> Path:
-    """`root/nih-cells/{parasitised,uninfected}`; each patient has `cells` of both classes.
-
-    Args:
-        names: of the patients; None calls them C1, C2 and so on.
-    """
-    names = names or [f"C{patient + 1}" for patient in range(patients)]
+def write_dataset(root: Path, patients: int = 40, cells: int = 8) -> Path:
+    """`root/nih-cells/{parasitised,uninfected}`; each patient has `cells` of both classes."""
     for label, kind in (("parasitised", "trophozoite"), ("uninfected", "uninfected")):
         folder = root / "nih-cells" / label
         folder.mkdir(parents=True)
-        for patient, called in enumerate(names):
+        for patient in range(patients):
             for cell in range(cells):
                 image, mask = draw_cell(kind, patient * 1000 + cell, 40)
-                name = f"{called}P{patient + 1}ThinF_IMG_2015_cell_{cell}_{label}.png"
+                name = f"C{patient + 1}P{patient + 1}ThinF_IMG_2015_cell_{cell}_{label}.png"
                 (folder / name).write_bytes(encode_image(image * mask[:, :, None]))
     return root
-
-
-def known_patients(each: int) -> list[str]:
-    """Patients of the folds that the program ships, so many of each fold.
-
-    A process that a test starts on another machine, or in Ray, knows these folds and no other.
-    """
-    folds = json.loads((FOLDS_DIR / "nih-cells.json").read_text())["folds"]
-    return [name for fold in folds for name in fold[:each]]

@@ -27,7 +27,8 @@ from compress.search.storage import STUDY_FILE
 from compress.search.study import Settings, search
 from edge.contract.errors import BusyError, ConfigError, DataError
 from edge.engine import EngineSettings
-from tests.support.drawn_dataset import TINY_RECIPE, known_patients, write_dataset
+from tests.support.drawn_dataset import TINY_RECIPE
+from tests.support.drawn_folds import write_known_patients
 from train.recipe import load_recipe
 
 # tf_keras and the converter warn about their own deprecations.
@@ -72,7 +73,7 @@ class Workshop:
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     root = tmp_path_factory.mktemp("search")
-    data = write_dataset(root / "data", names=known_patients(8))
+    data = write_known_patients(root / "data", 6, 4)
     recipe = root / "tiny.toml"
     recipe.write_text(TINY_RECIPE)
     return Workshop(data, recipe, root / "out")
