@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,36 @@ def report_of(out: Path) -> dict[str, Any]:
     """What the command reported."""
     found: dict[str, Any] = json.loads(out.with_suffix(".json").read_text())
     return found
+
+
+def run(source: str, out: Path, home: Path, *more: str) -> float:
+    """Screens an archive; returns the seconds that the command took."""
+    started = time.monotonic()
+    done = subprocess.run(
+        command(source, out, *more),
+        env=os.environ | {"CLINICSCOPE_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return time.monotonic() - started
+
+
+def write_record(path: Path | None, record: dict[str, Any]) -> None:
+    """Writes it where it is asked for, and says it."""
+    text = json.dumps(record, indent=1) + "\n"
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    say(text.rstrip())
+
+
+def say(line: str) -> None:
+    """How far it is."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def slides_done(out: Path) -> int:

@@ -7,7 +7,6 @@ one all the others.
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +57,7 @@ class Machine:
     def processes(self, name: str) -> list[int]:
         """Those whose command line begins with a name, or whose program is called so."""
         found = []
-        for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        for pid in (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()):
             try:
                 word = Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]
                 here = _space(pid) == _space(self.first)
@@ -111,4 +110,4 @@ def _machine(address: str) -> Iterator[Machine]:
 
 
 def _space(pid: int) -> str:
-    return os.readlink(f"/proc/{pid}/ns/pid")
+    return str(Path(f"/proc/{pid}/ns/pid").readlink())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 # Of `ray::`, what a process that is at a slide is called after; an idle one is not.
@@ -29,9 +28,8 @@ def below(pid: int) -> list[int]:
 def _children(pid: int) -> list[int]:
     found = list[int]()
     try:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            text = Path(f"/proc/{pid}/task/{thread}/children").read_text()
-            found += map(int, text.split())
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            found += map(int, (thread / "children").read_text().split())
     except OSError:
         return found
     return found

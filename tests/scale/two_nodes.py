@@ -11,7 +11,6 @@ off, and does not know it, has had time to write. Exit code 1 where anything dif
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import subprocess
@@ -30,7 +29,10 @@ from tests.scale.archives import (
     facts,
     read_output,
     report_of,
+    run,
+    say,
     slides_done,
+    write_record,
 )
 from tests.scale.cluster import TUNED, Cluster, cluster
 from tests.scale.processes import AT_SLIDE
@@ -50,9 +52,13 @@ class Run:
     """What a disturbed run came to.
 
     Attributes:
-        done_s: seconds from its start to the disturbance, and slides done by then.
-        dead_s: from the disturbance until Ray counted the node as dead; None where it did not.
+        seconds: from the command's start to its end.
+        disturbed: what was done, in words.
+        disturbed_after_s: seconds from the start to it.
+        slides_before: how many were done by then.
+        ended_after_s: seconds from it to the end.
         stood_s: the longest time without a new result.
+        faults: in words; empty where all is as in one process.
     """
 
     kind: str
@@ -106,7 +112,7 @@ KINDS: dict[str, Callable[[Cluster], str] | None] = {
 
 def disturb(kind: str, source: str, slides: int, folder: Path) -> tuple[Run, Path]:
     """One run on two nodes; returns what came of it and where its results lie."""
-    run, out = Run(kind), folder / kind
+    found, out = Run(kind), folder / kind
     with cluster(settings=TUNED) as nodes:
         words = command(source, out, "--engine", "ray", "--address", nodes.address)
         started = time.monotonic()
@@ -114,21 +120,21 @@ def disturb(kind: str, source: str, slides: int, folder: Path) -> tuple[Run, Pat
         watch = _Watch(out, program, started + MOST_S)
         if act := KINDS[kind]:
             watch.until(lambda done: done >= slides * WHEN and bool(busy(nodes)))
-            run.disturbed.append(act(nodes))
-            run.disturbed_after_s = round(time.monotonic() - started, 1)
-            run.slides_before = slides_done(out)
+            found.disturbed.append(act(nodes))
+            found.disturbed_after_s = round(time.monotonic() - started, 1)
+            found.slides_before = slides_done(out)
         disturbed = time.monotonic()
         if kind == "cut-and-back":
             watch.until(lambda _: time.monotonic() > disturbed + BACK_S)
             nodes.worker.connect()
-            run.disturbed.append(f"connected it again after {time.monotonic() - disturbed:.1f} s")
+            found.disturbed.append(f"connected it again after {time.monotonic() - disturbed:.1f} s")
         watch.until(lambda _: False)
-        run.seconds = round(time.monotonic() - started, 1)
-        run.ended_after_s = round(time.monotonic() - disturbed, 1) if act else 0.0
-        run.stood_s = round(watch.stood_s, 1)
-        run.exit_code = _ended(program, run)
+        found.seconds = round(time.monotonic() - started, 1)
+        found.ended_after_s = round(time.monotonic() - disturbed, 1) if act else 0.0
+        found.stood_s = round(watch.stood_s, 1)
+        found.exit_code = _ended(program, found)
         time.sleep(AFTER_S if act else 0)
-    return run, out
+    return found, out
 
 
 class _Watch:
@@ -175,25 +181,22 @@ def judge(run: Run, out: Path, wanted: Output, slides: int) -> None:
 
 def reference(source: str, folder: Path) -> tuple[Output, float]:
     """What one process makes of the archive, and in what time."""
-    out, started = folder / "reference", time.monotonic()
-    env = os.environ | {"CLINICSCOPE_HOME": str(folder / "home")}
-    subprocess.run(command(source, out), check=True, env=env, capture_output=True)
-    return read_output(out), round(time.monotonic() - started, 1)
+    out = folder / "reference"
+    seconds = run(source, out, folder / "home")
+    return read_output(out), round(seconds, 1)
 
 
-def try_all(
-    slides: int, kinds: list[str], folder: Path, say: Callable[[str], None]
-) -> dict[str, Any]:
+def try_all(slides: int, kinds: list[str], folder: Path) -> dict[str, Any]:
     """All runs: the record, without what is of the machine."""
     source = f"simulated:slides={slides}&fields={FIELDS}&seed=12"
     wanted, seconds = reference(source, folder)
     say(f"one process: {seconds} s, {wanted.rows}")
     runs = []
     for kind in kinds:
-        run, out = disturb(kind, source, slides, folder)
-        judge(run, out, wanted, slides)
-        runs.append(run)
-        say(f"{kind}: {'identical' if not run.faults else run.faults}, {run.seconds} s")
+        one, out = disturb(kind, source, slides, folder)
+        judge(one, out, wanted, slides)
+        runs.append(one)
+        say(f"{kind}: {'identical' if not one.faults else one.faults}, {one.seconds} s")
     return {
         "source": source,
         "settings": TUNED,
@@ -203,7 +206,7 @@ def try_all(
             "files": len(wanted.files),
             "sha256": wanted.sha256,
         },
-        "runs": [asdict(run) for run in runs],
+        "runs": [asdict(one) for one in runs],
     }
 
 
@@ -217,18 +220,10 @@ def main() -> int:
     # So that machines and folders are cleared away then, too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory() as folder:
-        record = try_all(options.slides, options.kinds, Path(folder), _print)
+        record = try_all(options.slides, options.kinds, Path(folder))
     record = facts("tests.scale.two_nodes", sys.argv[1:]) | record
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(record, indent=1) + "\n")
-    _print(json.dumps(record, indent=1))
-    return 1 if any(run["faults"] for run in record["runs"]) else 0
-
-
-def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    write_record(options.json, record)
+    return 1 if any(one["faults"] for one in record["runs"]) else 0
 
 
 if __name__ == "__main__":
