@@ -20,6 +20,7 @@ from edge.contract.images import decode_image, read_bytes
 from edge.contract.manifest_corrections import CorrectedBundle, Corrections, CorrectionsExport
 from edge.contract.records import from_plain, to_plain
 from edge.contract.types import U8Array
+from train.corrections_known import samples_of
 from train.datasets.corrections import TABLE, Correction, read_export
 from train.recipe import Recipe
 
@@ -32,23 +33,30 @@ _BEGUN = ("log.csv", "model.weights.h5")
 MAX_CROP_PIXELS = 4_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Crop:
-    """A correction, and its pixels as what tells one picture from another.
+    """A correction, and what tells its picture from others.
 
     Attributes:
         size_px: height and width.
-        pixels: `pixels_of` the crop.
+        pixels: SHA-256 of size and pixels, which equal crops share whatever file they are in.
+        samples: `train.corrections_known.samples_of` it.
         file_sha256: of the file.
     """
 
     correction: Correction
     size_px: tuple[int, int]
     pixels: str
+    samples: U8Array
     file_sha256: str
 
+    @property
+    def place_px(self) -> tuple[int, int]:
+        """Top and left in the picture that it was cut from."""
+        return max(self.correction.top_px, 0), max(self.correction.left_px, 0)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Exports:
     """Every crop of some exports, and what is kept of each export."""
 
@@ -81,13 +89,6 @@ def read_corrections(folders: Sequence[Path]) -> Exports | None:
     return Exports(tuple(crops), tuple(described.values())) if described else None
 
 
-def pixels_of(image: U8Array) -> str:
-    """What equal pictures share, whatever file they are in: SHA-256 of size and pixels."""
-    digest = hashlib.sha256(repr(image.shape).encode())
-    digest.update(image.tobytes())
-    return digest.hexdigest()
-
-
 def _read_crops(corrections: Sequence[Correction]) -> list[Crop]:
     with ThreadPoolExecutor() as pool:
         read = list(pool.map(_read_crop, corrections))
@@ -105,8 +106,9 @@ def _read_crop(correction: Correction) -> Crop | str:
     except ImageError as error:
         return f"{correction.path}: {error}"
     height, width = image.shape[:2]
+    pixels = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).hexdigest()
     sha256 = hashlib.sha256(data).hexdigest()
-    return Crop(correction, (height, width), pixels_of(image), sha256)
+    return Crop(correction, (height, width), pixels, samples_of(image), sha256)
 
 
 def _describe(folder: Path, crops: Sequence[Crop]) -> CorrectionsExport:

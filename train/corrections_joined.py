@@ -6,25 +6,22 @@ without them. What is held out, or in the data set already, is left out and coun
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
-from edge.contract.errors import ConfigError, DataError, ImageError
-from edge.contract.image_header import read_header
-from edge.contract.images import read_bytes, read_image
+from edge.contract.errors import ConfigError, DataError
 from edge.contract.labels import NON_RBC, PARASITISED, STAGES, UNINFECTED, is_infected
 from edge.contract.manifest_corrections import Corrections
 from edge.contract.preprocess import Preprocessing
 from edge.contract.types import F32Array, U8Array
 from train.batches import LabelledCrops
-from train.corrections import SOURCE, Crop, Exports, pixels_of, role_of
-from train.datasets.base import Example, cut_example, labels_of, load_crops
+from train.corrections import SOURCE, Crop, Exports, role_of
+from train.corrections_known import shown_in
+from train.datasets.base import Example, labels_of, load_crops
 from train.datasets.corrections import outlined
 from train.recipe import Recipe
 from train.splits import Split
@@ -43,7 +40,7 @@ OVERRULED = "judged otherwise later"
 UNDECIDED = "judged two ways at the same time"
 HELD_OUT_PATIENT = "of a held-out patient"
 HELD_OUT_PICTURE = "of a held-out picture"
-IN_DATA_SET = "in the data set already"
+IN_DATA_SET = "of a picture in the data set already"
 
 
 @dataclass
@@ -159,10 +156,8 @@ def _choose(
     held_out = [*split.part_of(examples, "validation"), *split.part_of(examples, "test")]
     patients = {example.patient for example in held_out}
     choice.drop(HELD_OUT_PATIENT, lambda crop: crop.correction.patient in patients)
-    pictures = _file_hashes(held_out) if choice.kept else set()
-    choice.drop(HELD_OUT_PICTURE, lambda crop: crop.correction.field_sha256 in pictures)
-    known = _pixels_in(examples, {crop.size_px for crop, _ in choice.kept})
-    choice.drop(IN_DATA_SET, lambda crop: crop.pixels in known)
+    _drop_known(choice, HELD_OUT_PICTURE, held_out)
+    _drop_known(choice, IN_DATA_SET, split.part_of(examples, "train"))
     return choice
 
 
@@ -188,42 +183,23 @@ def _once_each(choice: _Choice) -> None:
         choice.left_out[OVERRULED] += len(group) - len(same)
 
 
-def _file_hashes(examples: Sequence[Example]) -> set[str]:
-    paths = sorted({example.path for example in examples})
-    return {hashlib.sha256(_bytes_of(path)).hexdigest() for path in paths}
+def _drop_known(choice: _Choice, why: str, examples: Sequence[Example]) -> None:
+    """Leaves out every crop of a picture of which one crop at least shows these examples'."""
+    crops = [crop for crop, _ in choice.kept]
+    if not crops:
+        return
+    known = shown_in(
+        examples,
+        np.stack([crop.samples for crop in crops]),
+        np.array([crop.place_px for crop in crops]),
+        np.array([crop.size_px for crop in crops]),
+    )
+    pictures = {_picture_of(crop) for crop, is_known in zip(crops, known, strict=True) if is_known}
+    choice.drop(why, lambda crop: _picture_of(crop) in pictures)
 
 
-def _pixels_in(examples: Sequence[Example], sizes: set[tuple[int, int]]) -> set[str]:
-    """`pixels_of` the examples of these sizes; others are not decoded, since none is equal."""
-    by_path: dict[Path, list[Example]] = {}
-    for example in examples:
-        if _size_of(example) in sizes:
-            by_path.setdefault(example.path, []).append(example)
-    found = set()
-    for path, own in by_path.items():
-        try:
-            image = read_image(path, may_be_grey=own[0].may_be_grey)
-        except ImageError as error:
-            raise DataError(f"{path}: {error}") from error
-        found |= {pixels_of(cut_example(image, example)) for example in own}
-    return found
-
-
-def _size_of(example: Example) -> tuple[int, int]:
-    if example.box:
-        return example.box.height_px, example.box.width_px
-    try:
-        header = read_header(_bytes_of(example.path))
-    except ImageError as error:
-        raise DataError(f"{example.path}: {error}") from error
-    return header.height_px, header.width_px
-
-
-def _bytes_of(path: Path) -> bytes:
-    try:
-        return read_bytes(path)
-    except ImageError as error:
-        raise DataError(f"{path}: {error}") from error
+def _picture_of(crop: Crop) -> str:
+    return crop.correction.field_sha256 or str(crop.correction.path)
 
 
 def _prepared(crops: Sequence[Crop], spec: Preprocessing) -> U8Array:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge.contract.errors import ConfigError, DataError
-from edge.contract.images import encode_image
+from edge.contract.images import encode_image, read_image
 from edge.contract.labels import NON_RBC
 from edge.contract.manifest_corrections import Corrections
 from edge.contract.preprocess import Preprocessing
@@ -190,26 +190,46 @@ def test_crop_of_two_labels_at_one_time_is_left_out(given: Path, tmp_path: Path)
     assert "parasitised" not in record.learned
 
 
-def test_what_is_held_out_stays_out(export: Path, tmp_path: Path) -> None:
-    row = red_cells(export)[0]
+def test_held_out_picture_is_known_though_a_device_saved_it_anew(tmp_path: Path) -> None:
+    """The device has the picture as JPEG, and boxes of its own."""
     picture = tmp_path / "held-out.png"
-    picture.write_bytes(encode_image(drawn(9).image))
-    sha256 = hashlib.sha256(picture.read_bytes()).hexdigest()
-    change(export, lambda rows: rows[-1].update(field_sha256=sha256))
-    assert rows_of(export)[-1]["label"] not in NON_RBC
-    held_out = Example("x", picture, 0, "C1", Box(0, 0, 30, 30))
-    _, record = joined(export, examples=(held_out,), split=Split((), ("C1",), ()))
-    assert record.left_out["of a held-out picture"] == 1
-    _, record = joined(export, examples=(held_out,), split=Split(("C1",), (), ()))
-    assert "of a held-out picture" not in record.left_out
+    picture.write_bytes(encode_image(drawn(1).image))
+    of_other = export_of(tmp_path / "other", 2)
+    export = export_of(tmp_path / "same", image=encode_image(drawn(1).image, ".jpg"))
+    n, n_other = len(red_cells(export)), len(red_cells(of_other))
+    examples = (Example("x", picture, 0, "C1", Box(0, 0, 30, 30)),)
+    for split, why in (
+        (Split((), ("C1",), ()), "of a held-out picture"),
+        (Split((), (), ("C1",)), "of a held-out picture"),
+        (Split(("C1",), (), ()), "of a picture in the data set already"),
+    ):
+        _, record = joined(export, of_other, examples=examples, split=split)
+        assert record.left_out[why] == n
+        assert sum(record.learned.values()) == n_other
+    with pytest.raises(DataError, match=r"none of .* of a held-out picture"):
+        joined(export, examples=examples, split=Split((), (), ("C1",)))
 
-    cell = Example("y", export / row["file"], 0, "C2")
-    whole = Example("z", picture, 0, "C3", Box(3, 3, 30, 30))
-    _, record = joined(export, examples=(cell, whole), split=Split(("C2", "C3"), (), ()))
-    assert record.left_out["in the data set already"] == 1
-    alike = Example("a", picture, 0, "Kisumu/P-1", Box(3, 3, 30, 30))
-    with pytest.raises(DataError, match=r"none of .* of a held-out patient"):
-        joined(export, examples=(alike,), split=Split((), (), ("Kisumu/P-1",)))
+
+def test_picture_of_a_cell_is_known(given: Path, tmp_path: Path) -> None:
+    row = red_cells(given)[0]
+    (tmp_path / "cell.jpg").write_bytes(encode_image(read_image(given / row["file"]), ".jpg"))
+    (tmp_path / "other.png").write_bytes(encode_image(np.zeros((20, 20, 3), np.uint8)))
+    examples = [Example(n, tmp_path / n, 0, "C1") for n in ("cell.jpg", "other.png")]
+    with pytest.raises(DataError, match="of a held-out picture"):
+        joined(given, examples=tuple(examples), split=Split((), (), ("C1",)))
+    (tmp_path / "other.png").write_bytes(b"text")
+    with pytest.raises(DataError, match=r"other.png: not an image"):
+        joined(given, examples=tuple(examples), split=Split((), (), ("C1",)))
+
+
+def test_held_out_patient_stays_out(given: Path, tmp_path: Path) -> None:
+    other = export_of(tmp_path, 2, patient="P-2")
+    split = Split((), (), ("Kisumu/P-2",))
+    (tmp_path / "x.png").write_bytes(encode_image(np.zeros((20, 20, 3), np.uint8)))
+    examples = (Example("x", tmp_path / "x.png", 0, "Kisumu/P-2"),)
+    _, record = joined(given, other, examples=examples, split=split)
+    assert record.left_out["of a held-out patient"] == len(red_cells(other))
+    assert sum(record.learned.values()) == len(red_cells(given))
 
 
 def test_slivers_are_left_out(tmp_path: Path) -> None:
@@ -260,6 +280,7 @@ def in_table(how: Change) -> Callable[[Path], object]:
         (in_table(lambda rows: rows.pop()), "does not name 1 crops that lie beside it"),
         (in_table(lambda rows: rows.append(rows[0])), "names a crop twice"),
         (in_table(lambda rows: rows[0].update(label="rong")), "line 2: label is 'rong'; known"),
+        (in_table(lambda rows: rows[0].update(top_px="up")), "top_px is .up., no number of px"),
         (in_table(lambda rows: rows[0].update(reviewed_utc="soon")), "'soon', no time"),
         (in_table(lambda rows: rows[0].update(bundle_sha256="ab")), "bundle_sha256 is 'ab'"),
         (in_table(lambda rows: rows[0].update(file="../../x.png")), "not inside"),

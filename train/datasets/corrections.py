@@ -31,9 +31,10 @@ LABELS = (UNINFECTED, PARASITISED)
 POSITIVE = PARASITISED
 TABLE = "corrections.csv"
 _COLUMNS = (
-    "file", "label", "patient", "specimen_id", "site", "field_sha256", "reviewer", "reviewed_utc",
-    "bundle_id", "bundle_sha256",
+    "file", "label", "patient", "specimen_id", "site", "field_sha256", "left_px", "top_px",
+    "reviewer", "reviewed_utc", "bundle_id", "bundle_sha256",
 )  # fmt: skip
+_PX = re.compile(r"-?[0-9]{1,6}")
 _SHA256 = re.compile(r"([0-9a-f]{64})?")
 
 
@@ -54,6 +55,8 @@ class Correction:
     specimen_id: str
     site: str
     field_sha256: str
+    left_px: int
+    top_px: int
     reviewer: str
     reviewed: datetime
     bundle_id: str
@@ -170,6 +173,8 @@ def _correction(table: Path, line: int, row: dict[str, str]) -> Correction:
         specimen_id=row["specimen_id"],
         site=row["site"],
         field_sha256=row["field_sha256"],
+        left_px=_px(row, "left_px", where),
+        top_px=_px(row, "top_px", where),
         reviewer=row["reviewer"],
         reviewed=_time(row["reviewed_utc"], where),
         bundle_id=row["bundle_id"],
@@ -185,6 +190,12 @@ def _inside(folder: Path, name: str, where: str) -> Path:
             "it again"
         )
     return path
+
+
+def _px(row: dict[str, str], name: str, where: str) -> int:
+    if not _PX.fullmatch(row[name]):
+        raise DataError(f"{where}: {name} is {row[name]!r}, no number of px; export it again")
+    return int(row[name])
 
 
 def _time(text: str, where: str) -> datetime:
