@@ -73,7 +73,7 @@ class Workshop:
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     root = tmp_path_factory.mktemp("search")
-    data = write_known_patients(root / "data", 6, 4)
+    data = write_known_patients(root / "data", 6, 8)
     recipe = root / "tiny.toml"
     recipe.write_text(TINY_RECIPE)
     return Workshop(data, recipe, root / "out")
