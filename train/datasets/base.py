@@ -17,6 +17,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar, cast
+from uuid import uuid4
 
 import numpy as np
 
@@ -224,8 +225,8 @@ def load_crops(
         raise DataError(f"{len(bad)} images cannot be read: " + "; ".join(bad[:10]))
     if path:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Fits of several folds share the folder, and may prepare the same crops at once.
-        partial = path.with_suffix(f".{os.getpid()}.part.npy")
+        # Fits share the folder, also between machines, and may prepare the same crops at once.
+        partial = path.with_suffix(f".{uuid4().hex}.part.npy")
         np.save(partial, crops)
         partial.replace(path)
     return crops
