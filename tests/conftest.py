@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,8 @@ SLOW = {"compress", "durability", "e2e", "load", "soak", "train"}
 
 def pytest_configure(config: pytest.Config) -> None:
     """Files go to test processes in the order below, not by how many tests they have."""
+    # Hundreds of files are read and rewritten before the first test, and all of it is kept.
+    gc.disable()
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
 
@@ -44,7 +46,20 @@ def pytest_collection_finish() -> None:
     """Rings of unused objects are looked for seldom, and not among what all tests share: to trace
     a network makes objects by the hundred thousand."""
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, *gc.get_threshold()[1:])
+
+
+@pytest.fixture(scope="module")
+def quick_graphs() -> Iterator[None]:
+    """TensorFlow runs each graph as it was traced. To rewrite it for speed first, as the program
+    does, takes longer than the few steps of a tiny fit. Not for files that hold what this process
+    fitted against what another one did, number for number."""
+    import tensorflow as tf
+
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    yield
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
 
 
 @pytest.fixture()

@@ -21,7 +21,11 @@ from tests.support.tiny_networks import (
     tiny_network,
 )
 
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 
 EPOCHS, RATE = 15, 3e-3
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compress import fits
 from compress.compressed import read_compressed
 from compress.fits import fit_all
 from compress.lab_recipe import Tuning, load_lab_recipe
@@ -140,6 +141,19 @@ def test_every_fold_of_a_task_learns_from_them(tmp_path: Path) -> None:
         assert (lab.out / "student-small/fold1" / CORRECTIONS_FILE).is_file()
         with pytest.raises(ConfigError, match="given no corrections"):
             fit_all(recipe, lab.out, data=lab.data)
+
+
+def test_kept_fit_that_learned_from_them_is_not_taken_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "records/malaria-cells-nih/fold0"
+    kept.mkdir(parents=True)
+    for name in ("model.weights.h5", CORRECTIONS_FILE):
+        (kept / name).touch()
+    monkeypatch.setattr(fits, "KEPT_DIR", tmp_path / "records")
+    lab = replace(load_lab_recipe("malaria-cells"), folds=(0,))
+    with pytest.raises(ConfigError, match=r"keeps a fit that learned.*give them as --corrections"):
+        fit_all(lab, tmp_path / "out", kept=True)
 
 
 def test_manifest_without_them_does_not_name_them(root: Path) -> None:

@@ -34,7 +34,12 @@ from train.superres.pairs import HighRes, Patches
 from train.superres.recipe import EnhancerRecipe, EnhancerSpec
 
 # tf_keras and the converter warn about their own deprecations.
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 
 SIDE = 32
 PLAIN = EnhancerSpec("plain_superres", width=8, blocks=1, hidden=8)

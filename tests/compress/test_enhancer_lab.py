@@ -38,7 +38,12 @@ from train.superres.networks import read_enhancer_recipe
 from train.superres.recipe import load_enhancer_recipe
 
 # tf_keras and the converter warn about their own deprecations.
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.timeout(600),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 
 Run = Callable[..., tuple[int, str, str]]
 TASK = "malaria-superres"

@@ -20,7 +20,12 @@ from tests.support.drawn_enhancer_lab import DrawnEnhancerLab, drawn_enhancer_la
 from train.superres.speed import read_speed
 
 # tf_keras and the converter warn about their own deprecations.
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.timeout(600),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 
 Run = Callable[..., tuple[int, str, str]]
 

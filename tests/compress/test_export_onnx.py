@@ -19,7 +19,11 @@ from tests.support.tiny_networks import (
     tiny_network,
 )
 
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 
 
 @cache

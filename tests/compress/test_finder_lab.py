@@ -50,7 +50,12 @@ from train.finder.recipe import load_finder_recipe
 from train.models.start_weights import WEIGHTS_FILE
 
 # tf_keras and the converter warn about their own deprecations.
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.timeout(600),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 
 Run = Callable[..., tuple[int, str, str]]
 FORMATS = ("tflite", "onnx")

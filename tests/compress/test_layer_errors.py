@@ -10,7 +10,11 @@ from compress.mixed import quantise_mixed
 from compress.tflite import operations, tflite_outputs
 from tests.support.tiny_networks import SCALE, float_outputs, tiny_crops, tiny_network
 
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 
 
 def test_errors_name_each_layer_worst_first() -> None:

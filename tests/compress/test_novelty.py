@@ -29,6 +29,7 @@ from tests.support.tiny_networks import SIZE_PX
 from train.scores import read_npz_scores
 
 pytestmark = [
+    pytest.mark.usefixtures("quick_graphs"),
     pytest.mark.train,
     pytest.mark.filterwarnings("ignore"),
     pytest.mark.timeout(900),

@@ -28,7 +28,11 @@ from train.recipe_parts import ModelSpec
 from train.report.studies import read_study
 
 # tf_keras and the converter warn about their own deprecations.
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 SIZE_PX = 32
 Run = Callable[..., tuple[int, str, str]]
 SPECS = {

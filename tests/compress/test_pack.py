@@ -47,7 +47,11 @@ from train.recipe import Recipe
 from train.recipe_parts import FitSpec, ModelSpec
 
 # tf_keras and the converter warn about their own deprecations.
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 BOTH = ("int8-float-out", "onnx-int8")

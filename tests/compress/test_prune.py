@@ -33,7 +33,11 @@ from train.recipe import Recipe, load_recipe
 from train.recipe_parts import FitSpec, ModelSpec
 
 # tf_keras and the converter warn about their own deprecations.
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 
 SPEC = ModelSpec("plain_cnn", widths=(8, 16, 12), strides=(2, 1, 2))
 SIZE = Preprocessing(16)

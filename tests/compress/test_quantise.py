@@ -10,7 +10,11 @@ from compress.tflite import check_integer, operations, uint8_converter
 from edge.contract.errors import DataError
 from tests.support.tiny_networks import SCALE, tiny_crops, tiny_network
 
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])

@@ -21,6 +21,7 @@ from train.datasets.base import list_examples
 
 # tf_keras and the converter warn about their own deprecations.
 pytestmark = [
+    pytest.mark.usefixtures("quick_graphs"),
     pytest.mark.train,
     pytest.mark.filterwarnings("ignore"),
     # Fits and converters together take longer on a slow machine than a test may.

@@ -10,7 +10,11 @@ from compress.tflite import operations, tflite_outputs, uint8_converter
 from edge.contract.errors import DataError
 from tests.support.tiny_networks import SCALE, float_outputs, tiny_crops, tiny_network
 
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 
 
 @pytest.fixture(scope="module")

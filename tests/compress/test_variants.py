@@ -18,7 +18,11 @@ from edge.runtimes.onnx import OnnxRuntime
 from tests.support.tiny_networks import SCALE, float_outputs, network_with, tiny_crops, tiny_network
 
 # tf_keras and the converter warn about their own deprecations.
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 
 # Root of the mean squared difference of the logits to float, as a share of their spread.
 TOLERANCES = {"float32": 1e-5, "float16": 3e-3, "int16x8": 0.05, "onnx-float32": 1e-5}

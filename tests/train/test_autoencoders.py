@@ -27,7 +27,7 @@ from train.objectives import objective_of
 from train.recipe_parts import FitSpec, ModelSpec
 from train.scores import read_npz_scores
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.usefixtures("quick_graphs")]
 SIZE_PX = 32
 SPECS = {
     "grey_autoencoder": ModelSpec("grey_autoencoder", top_k=4),

@@ -23,7 +23,11 @@ from train.scores import read_npz_scores
 from train.splits import fold_of
 from train.teacher import teacher_features, teacher_logits
 
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 LABELS = ("uninfected", "parasitised")
 
 

@@ -24,7 +24,11 @@ from train.explain.sanity import HARDLY_CHANGED, likeness, similarity_to_random
 from train.explain.study import Settings, study
 from train.networks import read_recipe
 
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 # Flips and quarter turns alone: right within seconds.
 PLAIN_AUGMENTATION = """
 [augmentation]

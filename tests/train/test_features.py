@@ -19,7 +19,11 @@ from train.networks import load_network
 from train.recipe_parts import ModelSpec
 from train.scores import read_npz_scores
 
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,11 @@ from train.models.start_weights import WEIGHTS_FILE
 from train.splits import fold_of
 
 # tf_keras and the converter warn about their own deprecations.
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 
 GRID = GridSettings(cell_px=16, stride_px=4, least_score=0.4)
 PLAIN = ViewSpec((1, 1), (1, 1), (1, 1), tint=0, mix=0, grey=0, blur_px=0, noise=0)

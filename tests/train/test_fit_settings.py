@@ -22,7 +22,7 @@ from train.objectives import class_weights_of
 from train.recipe_parts import FitSpec, ModelSpec
 from train.schedule import best_epoch, is_frozen, learning_rate, stops_early
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.usefixtures("quick_graphs")]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from train.networks import build_for, load_network
 from train.runs import pool, read_run
 
 Run = Callable[..., tuple[int, str, str]]
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.usefixtures("quick_graphs")]
 
 
 @pytest.fixture(scope="module")

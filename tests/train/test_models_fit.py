@@ -19,7 +19,9 @@ from train.recipe_parts import ModelSpec
 from train.scores import read_npz_scores
 from train.splits import load_split
 
-pytestmark = pytest.mark.train
+# As the recipes of this network fit it at the end; a step through all its layers takes a minute.
+LAST_LAYERS = {"efficientnet_b4": {"unfreeze_last": 40}}
+pytestmark = [pytest.mark.train, pytest.mark.usefixtures("quick_graphs")]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,8 @@ def test_every_network_fits_and_reloads_to_the_same_logits(
     name: str, data: Path, tmp_path: Path
 ) -> None:
     spec = PLAIN if name == PLAIN.name else ModelSpec(name)
-    recipe, run = tiny_recipe(spec, use_validation=True), tmp_path / name
+    recipe = tiny_recipe(spec, use_validation=True, **LAST_LAYERS.get(name, {}))
+    run = tmp_path / name
     weights = fit(recipe, run, data=data)
     (row,) = read_log(run / "log.csv")
     assert tuple(row) == LOG_COLUMNS

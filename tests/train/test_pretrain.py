@@ -20,7 +20,7 @@ from train.networks import build_for
 from train.pretrain import TEMPERATURE, _contrast, _save, pretrain
 from train.recipe_parts import ModelSpec
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.usefixtures("quick_graphs")]
 Run = Callable[..., tuple[int, str, str]]
 
 

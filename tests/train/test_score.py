@@ -23,7 +23,11 @@ from train.scores import read_npz_scores, write_scores
 from train.splits import load_split
 from train.studies import TRAVEL_COLUMNS, Study, write_study
 
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 Run = Callable[..., tuple[int, str, str]]
 SCALE = 1 / 255
 

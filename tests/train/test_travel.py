@@ -31,7 +31,11 @@ from train.travel import (
     renormalise,
 )
 
-pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore"),
+    pytest.mark.usefixtures("quick_graphs"),
+]
 SCALE = 1 / 255
 
 

@@ -291,6 +291,29 @@ def test_damaged_result_is_dropped_and_made_again(
     assert bytes_of(out) == before
 
 
+def test_tables_that_are_no_longer_whole_are_made_again(
+    archive: Any, source: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    archive(source)
+    before = bytes_of(out / "tables")
+    for harm in (
+        lambda: (out / "tables" / "cells" / "part-00000.parquet").unlink(),
+        lambda: (out / "tables" / "fields" / "part-00000.parquet").write_bytes(b"cut"),
+        lambda: (out / "tables").replace(Path(f"{out}.link")),
+        # As a copy to another disk may have it.
+        lambda: shutil.copytree(out / "tables", out / "copy") and (out / "tables").unlink(),
+    ):
+        harm()
+        if (out / "copy").exists():
+            (out / "copy" / "tables.json").unlink()
+            (out / "copy").rename(out / "tables")
+        code, report, _ = archive(source)
+        assert code == 0 and report["screened"] == 0
+        assert bytes_of(out / "tables") == before and (out / "tables").is_symlink()
+        assert len(list(out.glob(".tables*"))) == 1
+
+
 def test_other_bundle_protocol_or_program_is_refused(
     archive: Any, drawn: Path, tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
