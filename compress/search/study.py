@@ -95,9 +95,9 @@ def search(
     # Workers have other environments and working folders.
     fits = Fits(out.resolve() / "fits", data_root(data))
     objective = Objective(settings.recipe, device, settings.budget, settings.epochs, fits)
-    if not (out / STUDY_FILE).is_file():
-        _check_smallest(objective, space, settings)
     with open_engine(engine or EngineSettings()) as opened_engine:
+        if not (out / STUDY_FILE).is_file():
+            _check_smallest(objective, space, settings)
         out.mkdir(parents=True, exist_ok=True)
         with (
             alone(out),

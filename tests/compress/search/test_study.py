@@ -25,7 +25,7 @@ from compress.search.objective import Objective, Outcome
 from compress.search.space import Candidate
 from compress.search.storage import STUDY_FILE
 from compress.search.study import Settings, search
-from edge.contract.errors import BusyError, ConfigError, DataError
+from edge.contract.errors import BusyError, ConfigError, DataError, HardwareError
 from edge.engine import EngineSettings
 from tests.support.drawn_dataset import TINY_RECIPE
 from tests.support.drawn_folds import write_known_patients
@@ -291,6 +291,15 @@ def test_budget_below_the_smallest_network_is_refused_at_once(
     assert not out.exists()
 
 
+def test_engine_that_cannot_be_reached_is_said_before_anything_is_made(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    elsewhere = replace(workshop, out=tmp_path / "out")
+    with pytest.raises(HardwareError, match=r"127\.0\.0\.1:1"):
+        elsewhere.search(engine=EngineSettings("ray", "127.0.0.1:1"))
+    assert not elsewhere.out.exists()
+
+
 def test_search_of_other_settings_is_not_gone_on_with(
     workshop: Workshop, front: tuple[Trial, ...]
 ) -> None:
@@ -298,6 +307,8 @@ def test_search_of_other_settings_is_not_gone_on_with(
         workshop.search(epochs=2)
     with pytest.raises(ConfigError, match="number of epochs, of candidates at once"):
         workshop.search(at_once=1)
+    with pytest.raises(ConfigError, match="at once or of threads"):
+        workshop.search(cpus=1)
 
 
 def test_folder_that_is_searched_already_is_refused(
@@ -389,8 +400,21 @@ def test_trial_lines_and_json_go_to_their_own_streams(
     run: Callable[..., object] = command.main
     run([*workshop.words(workshop.out), "--json"], standalone_mode=False)
     captured = capsys.readouterr()
-    assert json.loads(captured.out)["gain"] == "AUC"
+    record = json.loads(captured.out)
+    assert record["gain"] == "AUC"
+    assert " --at-once 2 --cpus 0 --out " in record["command"]
     assert "predicted, not measured" in captured.err
+
+
+def test_several_at_once_have_one_thread_each_unless_it_is_said(
+    workshop: Workshop, front: tuple[Trial, ...]
+) -> None:
+    from compress.commands.search import search as command
+
+    words = workshop.words(workshop.out)
+    at = words.index("--cpus")
+    with pytest.raises(ConfigError, match="at once or of threads"):
+        command.main(words[:at] + words[at + 2 :], standalone_mode=False)
 
 
 def test_two_workers_of_ray_find_the_very_same(
