@@ -11,7 +11,7 @@ from typing import Any
 from compress.lab_recipe import LabRecipe
 from edge.contract.errors import ConfigError
 from edge.engine import Engine
-from train.corrections import claim_corrections, read_corrections
+from train.corrections import CORRECTIONS_FILE, claim_corrections, read_corrections
 from train.fit import SCORES_FILE, fit
 from train.fit_pieces import fit_pieces
 from train.models.start_weights import KEPT_DIR, WEIGHTS_FILE
@@ -145,6 +145,11 @@ def _take_kept(recipe: Recipe, name: str, folder: Path) -> None:
     source = KEPT_DIR / name / f"fold{recipe.held_out_fold}"
     if (folder / WEIGHTS_FILE).is_file() or not (source / WEIGHTS_FILE).is_file():
         return
+    if (source / CORRECTIONS_FILE).is_file():
+        raise ConfigError(
+            f"{source} keeps a fit that learned from corrections, and what is tuned after it needs "
+            "them too; give them as --corrections"
+        )
     if read_recipe(source) != recipe:
         raise ConfigError(
             f"{source} keeps a fit of another recipe than {name} is now; fit it again, without "
