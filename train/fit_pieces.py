@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ from train.splits import BY_PATIENT, n_folds_of
 
 Row = dict[str, float]
 LOOK_S = 0.5
+# A network file system may show a new file seconds later elsewhere.
+SEEN_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,11 @@ def fit_piece(piece: Piece, beat: Beat | None = None) -> str:  # noqa: ARG001 - 
 
 def check_seen(mark: Path) -> None:
     """Raises ConfigError where this machine does not see what the one that gives the work sees."""
-    if not mark.is_file():
+    until = time.monotonic() + SEEN_S
+    while not mark.is_file():
+        if time.monotonic() < until:
+            time.sleep(LOOK_S)
+            continue
         raise ConfigError(
             f"node {platform.node()} does not see {mark.parent}; --out must be in a folder that "
             "all nodes share, at the same path"

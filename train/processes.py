@@ -17,8 +17,6 @@ from edge.contract.errors import ClinicScopeError, DataError
 
 R = TypeVar("R")
 BEAT_S = 1.0
-# What TensorFlow has to say while it starts is for nobody.
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 
 
 class WorkerDiedError(Exception):
@@ -110,8 +108,6 @@ def _died_of(code: int | None) -> str:
 
 
 def _main(pipe: Any, function: Callable[..., Any], given: tuple[Any, ...]) -> None:
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
     beat, lock = Beat(), threading.Lock()
     threading.Thread(target=_tell, args=(pipe, lock, beat), daemon=True).start()
     said = _outcome(function, given, beat)

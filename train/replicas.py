@@ -201,7 +201,7 @@ def _watch(crew: Crew, silence_s: float, stall_s: float) -> None:
     done = [False] * crew.size
     while not done[0]:
         for index in range(crew.size):
-            said, now = crew.hear(index, BEAT_S / crew.size), time.monotonic()
+            said, now = _hear(crew, index, BEAT_S / crew.size), time.monotonic()
             if said is not None:
                 heard[index] = now
                 done[index] |= said[0] == "done"
@@ -214,6 +214,13 @@ def _watch(crew: Crew, silence_s: float, stall_s: float) -> None:
             raise WorkerDiedError(f"no worker has taken a step for {stall_s:.0f} s")
 
 
+def _hear(crew: Crew, index: int, wait_s: float) -> tuple[str, Any] | None:
+    try:
+        return crew.hear(index, wait_s)
+    except WorkerDiedError as error:
+        raise WorkerDiedError(f"worker {index} of {crew.size}: {error}") from error
+
+
 def _first_cause(crew: Crew, error: Exception) -> Exception:
     """A worker that died explains what the others met."""
     if isinstance(error, WorkerDiedError):
@@ -222,9 +229,10 @@ def _first_cause(crew: Crew, error: Exception) -> Exception:
         try:
             # What it said before comes first.
             for _ in range(5):
-                crew.hear(index, 0.5)
+                if _hear(crew, index, 0.5) is None:
+                    break
         except WorkerDiedError as found:
-            return WorkerDiedError(f"worker {index}: {found}")
+            return found
         except (FaultError, ClinicScopeError):
             continue
     return error
@@ -240,7 +248,7 @@ def _given_up(why: Exception) -> Exception:
 
 
 def _last_line(error: Exception) -> str:
-    return [type(error).__name__, *str(error).strip().splitlines()][-1]
+    return [type(error).__name__, *str(error).strip().splitlines()][-1][:300]
 
 
 def open_crew(engine: Engine, replicas: int, cpus: int) -> Crew:
