@@ -2,7 +2,8 @@
 
     python -m tests.scale.speed [--slides 40] [--fields 10] [--turns 3] [--json RECORD]
 
-Of each run two figures: the command from its start to its end, and the rate once all workers are at
+The slides are folders of JPEG fields of 1280 x 960 px, drawn before, as a device stores them. Of
+each run two figures: the command from its start to its end, and the rate once all workers are at
 work, from the times of the slides' results; the difference is what starting costs. All outputs must
 be the same. Exit code 1 where two workers are less than 1.6 times as fast as one process, or one
 worker is more than a tenth slower, by rate; takes some 8 minutes on two cores.
@@ -17,6 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from edge.cameras.smear import SmearSettings, draw_field
+from edge.contract.images import encode_image
 from tests.scale.archives import facts, read_output, run, say, write_record
 
 LEAST_TIMES, MOST_OVERHEAD = 1.6, 0.10
@@ -27,6 +30,21 @@ KINDS: dict[str, tuple[str, ...]] = {
     "one worker": ("--engine", "ray", "--workers", "1"),
     "two workers": ("--engine", "ray", "--workers", "2"),
 }
+
+
+# Fields that are drawn; each slide has the same ones, under a name of its own.
+DRAWN = SmearSettings()
+
+
+def write_archive(root: Path, slides: int, fields: int) -> int:
+    """Slides in folders; returns the bytes of all fields."""
+    drawn = [encode_image(draw_field(DRAWN, 12, at).image, ".jpg") for at in range(fields)]
+    for number in range(slides):
+        folder = root / f"slide-{number:04d}"
+        folder.mkdir(parents=True)
+        for at, data in enumerate(drawn):
+            (folder / f"field-{at:03d}.jpg").write_bytes(data)
+    return slides * sum(map(len, drawn))
 
 
 def seconds_per_slide(out: Path) -> float:
@@ -78,14 +96,15 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    source = f"simulated:slides={options.slides}&fields={options.fields}&seed=12"
     with tempfile.TemporaryDirectory() as folder:
-        found, outputs = measure(source, options.turns, Path(folder))
+        source = Path(folder) / "archive"
+        size = write_archive(source, options.slides, options.fields)
+        found, outputs = measure(str(source), options.turns, Path(folder))
     came_to = figures(found, options.slides)
     record = facts("tests.scale.speed", sys.argv[1:]) | {
-        "source": source,
         "slides": options.slides,
         "fields_per_slide": options.fields,
+        "field_bytes": round(size / options.slides / options.fields),
         "turns": found,
         "outputs_are_the_same": len(outputs) == 1,
     }
