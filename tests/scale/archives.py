@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -61,6 +62,11 @@ def write_record(path: Path | None, record: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     say(text.rstrip())
+
+
+def clear_up_when_ended() -> None:
+    """What ends this process (SIGTERM) lets it clear away folders, machines and Rays before."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def say(line: str) -> None:

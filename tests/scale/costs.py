@@ -22,6 +22,7 @@ class Costs:
 
     Attributes:
         field_s: a worker's seconds for a field, Ray's share in it.
+        start_s: until all workers are at work, and what comes after the last slide.
         piece_s: the driver's seconds for a slide that is no work.
         table_s: the driver's seconds for a slide of the tables, its cells left out.
         cells: of a field.
@@ -30,6 +31,7 @@ class Costs:
     """
 
     field_s: float
+    start_s: float
     piece_s: float
     table_s: float
     cells: float
@@ -45,6 +47,7 @@ def costs_of(records: dict[str, Any]) -> Costs:
     cells = memory["rows"]["cells"]
     return Costs(
         field_s=speed["seconds_per_slide"]["one worker"] / speed["fields_per_slide"],
+        start_s=speed["start_s"]["two workers"],
         piece_s=overhead["two_workers"]["stream_s_per_piece"],
         table_s=max(0.0, memory["tables_s"] - cells * TABLE_CELL_S) / memory["rows"]["slides"],
         cells=rows["cells"] / rows["fields"],
@@ -74,8 +77,9 @@ class Sizing:
 
     @property
     def work_s(self) -> float:
-        """The workers' time, all of them busy."""
-        return self.fields * self.costs.field_s / (self.nodes * CPUS_PER_NODE)
+        """The workers' time: all of them busy, but no less than one slide takes."""
+        cpus = min(self.nodes * CPUS_PER_NODE, self.slides)
+        return self.fields * self.costs.field_s / cpus
 
     @property
     def driver_s(self) -> float:
@@ -89,15 +93,19 @@ class Sizing:
 
     @property
     def total_s(self) -> float:
-        """Both at once, then the tables."""
-        return max(self.work_s, self.driver_s) + self.tables_s
+        """The start, both at once, then the tables."""
+        return self.costs.start_s + max(self.work_s, self.driver_s) + self.tables_s
 
     @property
     def bound(self) -> str:
         """What most of the time goes to."""
-        parts = {"work": self.work_s, "driver": self.driver_s}
-        first = max(parts, key=lambda name: parts[name])
-        return first if parts[first] >= self.tables_s else "tables"
+        few = self.nodes * CPUS_PER_NODE > self.slides
+        parts = {
+            "one slide" if few else "work": self.work_s,
+            "driver": self.driver_s,
+            "start": self.costs.start_s,
+        }
+        return max(parts, key=lambda name: parts[name])
 
     @property
     def gbit_per_s(self) -> float:

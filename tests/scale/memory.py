@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.scale.archives import (
+    clear_up_when_ended,
     command,
     facts,
     read_output,
@@ -122,6 +123,7 @@ def main() -> int:
     parser.add_argument("--crops", type=int, default=1_000_000)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    clear_up_when_ended()
     # A few more than are asked for: not each that is drawn is found.
     slides = max(10, round(1.05 * options.crops / FIELDS / CELLS_PER_FIELD))
     source = f"simulated:slides={slides}&fields={FIELDS}&seed=12&{SMEAR}"

@@ -18,7 +18,7 @@ from typing import Any
 from edge.archive.parts import part_path
 from edge.archive.simulated import SimulatedSource
 from edge.engine import Engine, EngineSettings, open_engine
-from tests.scale.archives import facts, say, write_record
+from tests.scale.archives import clear_up_when_ended, facts, say, write_record
 
 TURNS = 3
 HEAVY = 8
@@ -87,6 +87,7 @@ def main() -> int:
     parser.add_argument("--pieces", type=int, default=3000)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    clear_up_when_ended()
     with open_engine(EngineSettings()) as engine:
         local = seconds_a_piece(engine, options.pieces)
     record: dict[str, Any] = facts("tests.scale.overhead", sys.argv[1:]) | {

@@ -20,7 +20,7 @@ from typing import Any
 
 from edge.cameras.smear import SmearSettings, draw_field
 from edge.contract.images import encode_image
-from tests.scale.archives import facts, read_output, run, say, write_record
+from tests.scale.archives import clear_up_when_ended, facts, read_output, run, say, write_record
 
 LEAST_TIMES, MOST_OVERHEAD = 1.6, 0.10
 # Slides at the start that do not count for the rate: workers come one after the other.
@@ -96,6 +96,7 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    clear_up_when_ended()
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "archive"
         size = write_archive(source, options.slides, options.fields)

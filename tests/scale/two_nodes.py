@@ -24,6 +24,7 @@ from typing import Any
 
 from tests.scale.archives import (
     Output,
+    clear_up_when_ended,
     command,
     differences,
     facts,
@@ -217,8 +218,7 @@ def main() -> int:
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    # So that machines and folders are cleared away then, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    clear_up_when_ended()
     with tempfile.TemporaryDirectory() as folder:
         record = try_all(options.slides, options.kinds, Path(folder))
     record = facts("tests.scale.two_nodes", sys.argv[1:]) | record
