@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
+from edge.archive.ahead import fetch_ahead
 from edge.archive.parts import DamagedPartError, part_path, read_facts, slide_key
 from edge.archive.places import Place
 from edge.archive.sources import Slide
@@ -46,8 +48,7 @@ def sort_leftovers(
         # Where the newer state could not be read, its part is wanted and not there: all is kept.
         if older and _exists(place, part_path(slide)):
             leftovers.replaced.extend(older)
-    for olds in by_key.values():
-        slide_id = _slide_of(place, olds[0])
+    for olds, slide_id in fetch_ahead(partial(_slide_of, place), by_key.values()):
         if not any(slide_id == folder or slide_id.startswith(f"{folder}/") for folder in unlisted):
             leftovers.removed.append(slide_id)
             leftovers.paths.extend(olds)
@@ -67,8 +68,8 @@ def _exists(place: Place, path: str) -> bool:
     return True
 
 
-def _slide_of(place: Place, path: str) -> str:
+def _slide_of(place: Place, paths: Sequence[str]) -> str:
     try:
-        return read_facts(place.read(path)).slide_id
+        return read_facts(place.read(paths[0])).slide_id
     except (OSError, DamagedPartError):
-        return path
+        return paths[0]

@@ -172,11 +172,6 @@ class ArchiveRun:
                 break
             except DamagedPartsError as error:
                 self._drop(error.paths, found)
-            except OSError as error:
-                raise StoreError(
-                    f"{self.place.url} cannot be read ({why(error)}); what is done stays: run the "
-                    "same command again"
-                ) from error
         for slide_id in tables.unreadable:
             self._failures[slide_id] = replace(UNREADABLE, slide=slide_id)
         self.counts.failed = len(self._failures)

@@ -11,25 +11,21 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edge.archive.ahead import fetch_ahead
-from edge.archive.libraries import need
-from edge.archive.parts import COMPRESSION, DamagedPartError, read_part
-from edge.archive.places import Place
-from edge.archive.schema import TABLES, VERSION, arrow_schema
-from edge.contract.errors import DataError
+from edge.archive.parts import DamagedPartError, read_part
+from edge.archive.places import Place, why
+from edge.archive.schema import TABLES, VERSION
+from edge.archive.table_writer import TableWriter
+from edge.contract.errors import DataError, StoreError
 from edge.store.files import disk_errors, sync_folder
 
 TABLES_FOLDER, SUMMARY_FILE = "tables", "tables.json"
 _KEPT_PREFIX = ".tables-"
-ROWS_A_GROUP = 1 << 16
-ROWS_A_FILE = 1 << 20
-MOST_WAITING = 256
 
 
 @dataclass(frozen=True)
@@ -39,6 +35,7 @@ class TablesSummary:
     Attributes:
         digest: of the parts that they were made of.
         unreadable: slides of which no field is a picture.
+        files: their paths below `tables`, and their sizes in bytes.
     """
 
     digest: str
@@ -47,65 +44,7 @@ class TablesSummary:
     cells: int
     unreadable: tuple[str, ...] = ()
     schema_version: int = VERSION
-
-
-class _Table:
-    """Writes rows as they come; a group of rows is in memory, never more."""
-
-    def __init__(self, name: str, place: Place, folder: str) -> None:
-        self._place, self._folder, self._name = place, folder, name
-        self._schema = arrow_schema(name)
-        self._waiting: list[Any] = []
-        self._waiting_rows = 0
-        self._in_file = 0
-        self._open = ExitStack()
-        self._writer: Any = None
-        self.rows = 0
-        self.files: list[str] = []
-
-    def add(self, rows: Any) -> None:
-        self._waiting.append(rows)
-        if len(self._waiting) > MOST_WAITING:
-            # A row takes far less in a large table than in one of its own.
-            self._waiting = [need("pyarrow").concat_tables(self._waiting).combine_chunks()]
-        self._waiting_rows += len(rows)
-        self.rows += len(rows)
-        while self._waiting_rows >= ROWS_A_GROUP:
-            self._write(ROWS_A_GROUP)
-
-    def _write(self, count: int) -> None:
-        pa = need("pyarrow")
-        rows = pa.concat_tables(self._waiting) if self._waiting else self._schema.empty_table()
-        if self._writer is None:
-            self._next_file()
-        self._writer.write_table(rows.slice(0, count).combine_chunks(), row_group_size=ROWS_A_GROUP)
-        self._waiting = [rows.slice(count)]
-        self._waiting_rows = len(rows) - min(count, len(rows))
-        self._in_file += count
-        if self._in_file >= ROWS_A_FILE:
-            self._end_file()
-
-    def _next_file(self) -> None:
-        path = f"{self._folder}/{self._name}/part-{len(self.files):05d}.parquet"
-        self.files.append(path)
-        file = self._open.enter_context(self._place.create(path))
-        writer = need("pyarrow.parquet").ParquetWriter(file, self._schema, **COMPRESSION)
-        self._writer = self._open.enter_context(writer)
-
-    def _end_file(self) -> None:
-        self._open.close()
-        self._writer, self._in_file = None, 0
-
-    def finish(self) -> None:
-        """Writes what waits; a table without rows is one file without rows."""
-        if self._waiting_rows or not self.files:
-            self._write(ROWS_A_GROUP)
-        self._end_file()
-
-    def abandon(self) -> None:
-        """Closes what is open, whatever state it is in."""
-        with suppress(Exception):
-            self._open.close()
+    files: dict[str, int] = field(default_factory=dict)
 
 
 class DamagedPartsError(DataError):
@@ -123,9 +62,9 @@ def make_tables(place: Place, paths: Callable[[], Iterator[str]]) -> TablesSumma
         paths: the parts in the order of their slides' ids; called twice.
 
     Raises:
-        StorageFullError, StoreError: they cannot be written; in a folder the earlier ones stay.
+        StorageFullError, StoreError: they cannot be written, or a part cannot be read; in a folder
+            the earlier ones stay.
         DamagedPartsError: parts that must be removed first.
-        OSError: a part cannot be fetched.
     """
     digest = hashlib.sha256(f"{VERSION}\n".encode())
     for path in paths():
@@ -138,17 +77,26 @@ def make_tables(place: Place, paths: Callable[[], Iterator[str]]) -> TablesSumma
     _remove_tables(place)
     summary, files = _write_tables(place, TABLES_FOLDER, name, paths())
     _remove_others(place, files)
-    _write_summary(place, TABLES_FOLDER, summary)
-    return summary
+    return _write_summary(place, TABLES_FOLDER, summary)
 
 
 def read_summary(place: Place) -> TablesSummary | None:
     """What the tables there are made of; None where they are not whole."""
     try:
         plain = json.loads(place.read(f"{TABLES_FOLDER}/{SUMMARY_FILE}"))
-        return TablesSummary(**plain | {"unreadable": tuple(plain["unreadable"])})
+        summary = TablesSummary(**plain | {"unreadable": tuple(plain["unreadable"])})
+        return summary if summary.files == _sizes(place, TABLES_FOLDER) else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def _sizes(place: Place, folder: str) -> dict[str, int]:
+    """Of each table's files."""
+    return {
+        f"{table}/{entry.name}": entry.size_bytes
+        for table in TABLES
+        for entry in place.entries(f"{folder}/{table}")
+    }
 
 
 def _make_in_folder(
@@ -156,11 +104,14 @@ def _make_in_folder(
 ) -> TablesSummary:
     new, link = f"{_KEPT_PREFIX}{name}", root / TABLES_FOLDER
     current = str(link.readlink()) if link.is_symlink() else ""
+    if current == new:
+        # Of the same parts, but no longer whole.
+        new += "-again"
     _clear(root, current)
     try:
         with disk_errors(link, 0):
             summary, _ = _write_tables(place, new, name, paths())
-            _write_summary(place, new, summary)
+            summary = _write_summary(place, new, summary)
             if link.is_dir() and not link.is_symlink():
                 # A copy of an --out may have a folder in the link's place.
                 link.rename(root / f"{_KEPT_PREFIX}copy")
@@ -187,7 +138,7 @@ def _clear(root: Path, kept: str) -> None:
 def _write_tables(
     place: Place, folder: str, name: str, paths: Iterable[str]
 ) -> tuple[TablesSummary, list[str]]:
-    tables = {table: _Table(table, place, folder) for table in TABLES}
+    tables = {table: TableWriter(table, place, folder) for table in TABLES}
     unreadable, damaged = [], []
     try:
         for path, part in fetch_ahead(partial(_fetch, place), paths):
@@ -207,9 +158,15 @@ def _write_tables(
         for one in tables.values():
             one.abandon()
         raise
-    counts = {table: tables[table].rows for table in TABLES}
     files = [file for one in tables.values() for file in one.files]
-    return TablesSummary(name, **counts, unreadable=tuple(unreadable)), files
+    summary = TablesSummary(
+        name,
+        tables["slides"].rows,
+        tables["fields"].rows,
+        tables["cells"].rows,
+        tuple(unreadable),
+    )
+    return summary, files
 
 
 def _fetch(place: Place, path: str) -> dict[str, Any] | None:
@@ -218,11 +175,18 @@ def _fetch(place: Place, path: str) -> dict[str, Any] | None:
         return read_part(place.read(path))
     except DamagedPartError:
         return None
+    except OSError as error:
+        raise StoreError(
+            f"{path} in {place.url} cannot be read ({why(error)}); what is done stays: give the "
+            "same command again"
+        ) from error
 
 
-def _write_summary(place: Place, folder: str, summary: TablesSummary) -> None:
+def _write_summary(place: Place, folder: str, summary: TablesSummary) -> TablesSummary:
+    summary = replace(summary, files=_sizes(place, folder))
     content = json.dumps(asdict(summary), indent=1, ensure_ascii=False) + "\n"
     place.write(f"{folder}/{SUMMARY_FILE}", content.encode())
+    return summary
 
 
 def _remove_tables(place: Place) -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from edge.archive import tables
+from edge.archive import table_writer
 from edge.archive.parts import PartBuilder, read_part
 from edge.archive.places import open_place
 from edge.archive.schema import TABLES, VERSION, VERSION_KEY, arrow_schema
@@ -70,15 +70,15 @@ def test_part_without_cells_has_rows_of_fields_alone() -> None:
 def test_rows_are_cut_into_files_and_groups_however_they_come(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tables, "ROWS_A_GROUP", 16)
-    monkeypatch.setattr(tables, "ROWS_A_FILE", 64)
+    monkeypatch.setattr(table_writer, "ROWS_A_GROUP", 16)
+    monkeypatch.setattr(table_writer, "ROWS_A_FILE", 64)
     schema = arrow_schema("slides")
     blank = {"string": "", "bool": False, "int64": 0, "double": 0.0}
     row = {field.name: blank.get(str(field.type)) for field in schema} | {"assumptions": []}
     rows = [row | {"slide_id": f"{number:04}"} for number in range(85)]
     whole = pa.Table.from_pylist(rows, schema)
     for name, step in (("one", 1), ("two", 37)):
-        table = tables._Table("slides", open_place(str(tmp_path)), name)
+        table = table_writer.TableWriter("slides", open_place(str(tmp_path)), name)
         for start in range(0, 85, step):
             table.add(whole.slice(start, step))
         table.finish()
