@@ -6,6 +6,7 @@ links to folders are left out, as `screen` leaves them out; videos are not read.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import heapq
 import json
@@ -150,6 +151,8 @@ class FolderSource(Source):
 
     def _fields(self, slide_id: str) -> list[Entry]:
         fields = fields_of(self._place.entries(_folder(slide_id)))
+        if not fields:
+            raise FileNotFoundError(errno.ENOENT, "the slide holds no field any more", slide_id)
         for field in fields:
             if not _is_text(field.name):
                 raise DataError(f"the name of field {field.name!a} is no UTF-8 text; rename it")
