@@ -35,6 +35,13 @@ class LosingEngine(LocalEngine):
         yield from reversed(done)
 
 
+class EagerEngine(LocalEngine):
+    """An engine that has all slides before it does the first, as one with many workers may."""
+
+    def stream(self, task: Any, items: Iterable[Any], *, cpus: int = 1) -> Iterator[Done[Any]]:
+        return super().stream(task, list(items), cpus=cpus)
+
+
 @pytest.fixture()
 def prepared(tmp_path: Path) -> Callable[..., ArchiveRun]:
     bundle = write_first_opinion(tmp_path / "bundle")
@@ -61,6 +68,22 @@ def test_slide_that_kills_its_worker_is_listed(prepared: Any, tmp_path: Path) ->
     assert "a worker died" in failure.value and "memory" in failure.what_to_do
     report = prepared(tmp_path / "slides").run()
     assert (report.counts.screened, report.counts.skipped, report.failures) == (1, 2, [])
+
+
+def test_slide_that_is_emptied_meanwhile_has_no_row(prepared: Any, tmp_path: Path) -> None:
+    for name in "ab":
+        write_slide(tmp_path / "slides" / name, 1)
+
+    def watch(_: Any) -> None:
+        (tmp_path / "slides" / "b" / "f0.jpg").unlink(missing_ok=True)
+
+    run = prepared(tmp_path / "slides", engine=EagerEngine(), watch=watch, pause=lambda _: None)
+    report = run.run()
+    assert report.tables.slides == 1 and report.later == []
+    (failure,) = report.failures
+    assert (failure.slide, failure.tries) == ("b", 3)
+    assert failure.value == "b: the slide holds no field any more"
+    assert prepared(tmp_path / "slides").run().failures == []
 
 
 def test_what_passes_is_tried_again(prepared: Any, tmp_path: Path) -> None:

@@ -239,23 +239,6 @@ def test_slide_that_grows_is_read_again_and_later_ones_are_said(
     assert archive(source)[1]["screened"] == 1
 
 
-def test_slide_that_goes_while_others_are_read_has_no_row(
-    archive: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read = task._read
-
-    def read_and_empty(*given: Any) -> Any:
-        for path in (source / "z").glob("*.jpg"):
-            path.unlink()
-        return read(*given)
-
-    monkeypatch.setattr(task, "_read", read_and_empty)
-    code, report, _ = archive(source)
-    assert code == 3 and report["tables"]["slides"] == 3
-    assert "no field any more" in listed(tmp_path / "out")["z"]["value"]
-    assert archive(source)[0] == 0
-
-
 def test_slide_that_never_rests_is_listed(
     archive: Any, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
