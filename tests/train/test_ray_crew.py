@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
 import pytest
 
 from edge.contract.errors import HardwareError
@@ -44,18 +45,18 @@ def stand(given: None, addresses: Sequence[str], index: int, beat: Beat) -> None
 def crews_on_ray(folder: Path) -> None:
     """What the test looks at, a line each."""
     with open_engine(EngineSettings("ray", workers=2)) as engine:
-        see_through(RayCrew(2, 1, engine.cpus), be_killed_once, folder, lambda: 0, print)
+        see_through(RayCrew(2, 1, engine.cpus), be_killed_once, folder, lambda: 0, click.echo)
         try:
             see_through(RayCrew(1, 1, 2), break_down, None, lambda: 0, lambda _why: None)
         except RuntimeError as error:
-            print(str(error).splitlines()[-1])
+            click.echo(str(error).splitlines()[-1])
         both = RayCrew(2, 1, 2)
         both.start(stand, None)
         replicas_ray.ROOM_S = 1.0
         try:
             RayCrew(1, 1, 2).start(stand, None)
         except HardwareError as error:
-            print(error)
+            click.echo(error)
         both.stop()
 
 
