@@ -94,6 +94,10 @@ class FinderNetwork:
     grid: GridSettings
     _widths_px: deque[float] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
 
+    def forget(self) -> None:
+        """Forgets how wide cells were: what comes next may be of another lens."""
+        self._widths_px.clear()
+
     def find(self, frame: Frame) -> tuple[CellBox, ...]:
         """The objects of a field, as `edge.analysis.cells.find_cells` gives them."""
         seen = self.look(frame)

@@ -113,6 +113,11 @@ class Screener(Classifier):
             if network:
                 network.runtime.close()
 
+    def forget(self) -> None:
+        """Forgets the fields before: the next one is read as by a screener that was just opened."""
+        if self.finder:
+            self.finder.network.forget()
+
     def screen(self, frame: Frame, flagged: Flagged = NONE_FLAGGED) -> FieldResult:
         """Reads one field; a field that is not usable has no cells.
 

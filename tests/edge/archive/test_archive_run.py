@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from edge.archive.ahead import AT_ONCE, fetch_ahead
@@ -13,8 +14,10 @@ from edge.archive.model import load_model
 from edge.archive.opening import open_source
 from edge.archive.places import open_place
 from edge.archive.run import ArchiveRun
+from edge.cameras.smear import SmearSettings, draw_field
 from edge.config import DeviceConfig
 from edge.contract.errors import DeviceLostError
+from edge.contract.images import encode_image
 from edge.engine import Done
 from edge.engine.local import LocalEngine
 from edge.protocol import default_protocol
@@ -105,6 +108,28 @@ def test_what_passes_is_tried_again(prepared: Any, tmp_path: Path) -> None:
     ]
     # Nothing of the run itself stays.
     assert not (tmp_path / "out" / "run.token").exists()
+
+
+def test_slide_does_not_depend_on_those_before(tmp_path: Path) -> None:
+    """The shipped finder remembers how wide the cells of the last fields were."""
+    for slide, fields, um_per_px in (("a", 6, 0.12), ("b", 2, 0.135)):
+        (folder := tmp_path / "slides" / slide).mkdir(parents=True)
+        smear = SmearSettings(640, 480, um_per_px, 40 if slide == "a" else 48)
+        for number in range(fields):
+            image = draw_field(smear, 3, number).image
+            (folder / f"{number}.jpg").write_bytes(encode_image(image, ".jpg"))
+    parts = []
+    for source in (tmp_path / "slides", tmp_path / "slides" / "b"):
+        model, _ = load_model(tmp_path / "home", DeviceConfig())
+        place = open_place(str(tmp_path / f"out{len(parts)}"))
+        run = ArchiveRun(
+            open_source(str(source)), place, LocalEngine(), model, default_protocol(), "1.0"
+        )
+        assert run.run().failures == []
+        cells = pq.read_table(place.local / "tables" / "cells").to_pylist()
+        names = ("field", "left_px", "top_px", "width_px", "score", "label")
+        parts.append([[c[n] for n in names] for c in cells if c["slide_id"] in ("b", ".")])
+    assert len(parts[0]) > 40 and parts[0] == parts[1]
 
 
 def test_few_are_fetched_ahead_and_in_order() -> None:
