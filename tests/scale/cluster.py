@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from tests.scale.machines import Machine, two_machines
@@ -89,6 +90,16 @@ class Cluster:
             text=True,
             env=self.env | {"RAY_TMPDIR": str(self.folder / "driver"), **(env or {})},
         )
+
+    def dead_at(self) -> float | None:
+        """When the head last declared a node dead, in seconds of the clock; None: never."""
+        logs = self.folder.glob(f"{self.head.address}/ray/session_2*/logs/gcs_server.out")
+        lines = [line for log in logs for line in log.read_text().splitlines()]
+        told = [line for line in lines if "has been marked dead" in line]
+        if not told:
+            return None
+        # [2026-11-26 20:51:00,091 W 8 8] (gcs_server) ...
+        return datetime.strptime(told[-1][1:24], "%Y-%m-%d %H:%M:%S,%f").timestamp()
 
 
 @contextmanager

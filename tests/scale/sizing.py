@@ -92,19 +92,28 @@ def disturbed(records: dict[str, Any]) -> str:
         "raylet": "kill -9 of the node's raylet",
         "cut": "the node is cut off and stays so",
         "cut-and-back": "the node is cut off and comes back",
+        "cut-by-default": "the node is cut off and stays so, health checks as Ray has them",
     }
     rows = []
     for run in records["nodes"]["runs"]:
         same = "identical, nothing twice" if not run["faults"] else "; ".join(run["faults"])
         after = f"{run['ended_after_s']:.0f} s after it" if run["disturbed"] else ""
         done = "; ".join(run["disturbed"][1:])
+        dead = "" if run["dead_after_s"] is None else f"{run['dead_after_s']:.0f} s"
         rows.append((
             what[run["kind"]] + (f" ({done})" if done else ""),
             f"{run['seconds']:.0f} s" + (f", {after}" if after else ""),
+            dead,
             f"{run['stood_s']:.0f} s",
             same,
         ))  # fmt: skip
-    heads = ("in mid-archive", "the run ended", "longest time without a new slide", "output")
+    heads = (
+        "in mid-archive",
+        "the run ended",
+        "node dead after",
+        "longest time without a new slide",
+        "output",
+    )
     return _table(heads, rows)
 
 

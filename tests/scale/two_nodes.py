@@ -44,7 +44,7 @@ WHEN = 0.25
 BACK_S = 15.0
 # Longer than a slide takes: what a node that was cut off still writes.
 AFTER_S = 10.0
-MOST_S = 240.0
+MOST_S = 300.0
 _LOOK_S = 0.05
 
 
@@ -57,6 +57,7 @@ class Run:
         disturbed: what was done, in words.
         disturbed_after_s: seconds from the start to it.
         slides_before: how many were done by then.
+        dead_after_s: seconds from it until Ray counted the node as dead; None: it never did.
         ended_after_s: seconds from it to the end.
         stood_s: the longest time without a new result.
         faults: in words; empty where all is as in one process.
@@ -68,6 +69,7 @@ class Run:
     disturbed: list[str] = field(default_factory=list)
     disturbed_after_s: float = 0.0
     slides_before: int = 0
+    dead_after_s: float | None = None
     ended_after_s: float = 0.0
     stood_s: float = 0.0
     screened: int = 0
@@ -108,13 +110,14 @@ KINDS: dict[str, Callable[[Cluster], str] | None] = {
     "raylet": kill_raylet,
     "cut": cut_off,
     "cut-and-back": cut_off,
+    "cut-by-default": cut_off,
 }
 
 
 def disturb(kind: str, source: str, slides: int, folder: Path) -> tuple[Run, Path]:
     """One run on two nodes; returns what came of it and where its results lie."""
     found, out = Run(kind), folder / kind
-    with cluster(settings=TUNED) as nodes:
+    with cluster(settings={} if kind == "cut-by-default" else TUNED) as nodes:
         words = command(source, out, "--engine", "ray", "--address", nodes.address)
         started = time.monotonic()
         program = nodes.program(*words, env={"CLINICSCOPE_HOME": str(folder / "home")})
@@ -124,7 +127,7 @@ def disturb(kind: str, source: str, slides: int, folder: Path) -> tuple[Run, Pat
             found.disturbed.append(act(nodes))
             found.disturbed_after_s = round(time.monotonic() - started, 1)
             found.slides_before = slides_done(out)
-        disturbed = time.monotonic()
+        disturbed, clock = time.monotonic(), time.time()
         if kind == "cut-and-back":
             watch.until(lambda _: time.monotonic() > disturbed + BACK_S)
             nodes.worker.connect()
@@ -132,6 +135,8 @@ def disturb(kind: str, source: str, slides: int, folder: Path) -> tuple[Run, Pat
         watch.until(lambda _: False)
         found.seconds = round(time.monotonic() - started, 1)
         found.ended_after_s = round(time.monotonic() - disturbed, 1) if act else 0.0
+        if dead := nodes.dead_at():
+            found.dead_after_s = round(dead - clock, 1)
         found.stood_s = round(watch.stood_s, 1)
         found.exit_code = _ended(program, found)
         time.sleep(AFTER_S if act else 0)
