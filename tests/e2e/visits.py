@@ -67,9 +67,8 @@ class Visits:
         page, watch = self.page(look, spec.who)
         if spec.who == TOO_OFTEN:
             ask_too_often(self.new_address)
-        # What the page before does by itself is not this one's.
-        page.goto("about:blank")
-        watch.take()
+        # What the page before does by itself, until this one begins, is not this one's.
+        page.once("framenavigated", lambda _: watch.take())
         answer = page.goto(url)
         assert answer is not None
         assert answer.status == spec.status, url
@@ -98,7 +97,8 @@ class Visits:
         if of in (FIRST_RUN, VISITOR, TOO_OFTEN):
             return None
         if of not in self.sessions:
-            context = self.browser.new_context(locale="en")
+            # A worker of the page would keep the whole program for a browser that is closed at once.
+            context = self.browser.new_context(locale="en", service_workers="block")
             page = context.new_page()
             page.goto(self.address)
             log_in(page)
