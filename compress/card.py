@@ -143,7 +143,7 @@ def _corrections(manifest: Manifest) -> list[str]:
     return [
         "## Corrections (cells that reviewers judged on devices, beside the data set)",
         *(f"- {line}" for one in manifest.corrections for line in one.told()),
-        "- such cells are those that a network had suspected, most of them wrongly; none is in the "
+        "- such cells are those that a network had suspected, rightly or wrongly; none is in the "
         "figures below, and at these sites the network is no longer new",
         "",
     ]

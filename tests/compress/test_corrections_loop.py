@@ -56,7 +56,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     home = root / "device"
     run("export", "corrections", "--to", root / "stick/kisumu", home=home)
     (root / "tiny.toml").write_text(TINY_RECIPE)
-    with drawn_task(root / "task", patients=40, cells=6) as data:
+    with drawn_task(root / "task", patients=40, cells=8) as data:
         fit = ("train", "fit", root / "tiny.toml", "--data", data)
         given = ("--corrections", root / "stick/kisumu")
         run(*fit, "--out", root / "without", home=home)
