@@ -6,9 +6,11 @@ import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 # Before NumPy is there: two test processes on two cores have no core to spare, and the threads of
 # OpenBLAS and OpenMP burn time while they wait for one. Programs that tests start inherit it.
@@ -16,10 +18,21 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from edge.cli import main
 from edge.installed import SHIPPED_DIR
+from edge.store.migrate import open_database
+from edge.store.store import Store
 
 SHIPPED = SHIPPED_DIR / "malaria-cells-5"
 # Whose files take longest: they fit networks, drive a browser, or kill programs.
 SLOW = {"compress", "durability", "e2e", "load", "soak", "train"}
+
+# Of how a database comes to be, and of what a disk or a kill does to it then.
+MAKE_THEIR_OWN = {
+    "test_clinic_disk_full.py",
+    "test_store_database.py",
+    "test_store_disk_full.py",
+    "test_store_kill.py",
+    "test_store_migrations.py",
+}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -60,6 +73,33 @@ def quick_graphs() -> Iterator[None]:
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
     yield
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+
+
+@pytest.fixture(scope="session")
+def new_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database as a new device makes it; the tests of the store prove how."""
+    store = Store(tmp_path_factory.mktemp("new"))
+    store.close()
+    return store.path
+
+
+@pytest.fixture(autouse=True)
+def ready_records(
+    new_records: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new store of this process begins with a copy of that database, for a tenth of what its
+    migrations take; in files that are about them it makes its own."""
+    if request.path.name in MAKE_THEIR_OWN:
+        return
+
+    def open_copy(path: Path) -> Engine:
+        if not path.exists():
+            # A folder that cannot be written to is for the store itself to tell.
+            with suppress(OSError):
+                shutil.copyfile(new_records, path)
+        return open_database(path)
+
+    monkeypatch.setattr("edge.store.store.open_database", open_copy)
 
 
 @pytest.fixture()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gc
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -47,14 +46,6 @@ def collected(request: pytest.FixtureRequest) -> Iterator[None]:
         gc.collect()
 
 
-@pytest.fixture(scope="session")
-def new_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database as a new device makes it; the tests of the store prove how."""
-    store = Store(tmp_path_factory.mktemp("new"))
-    store.close()
-    return store.path
-
-
 @pytest.fixture(autouse=True)
 def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a page hashes, too, costs no test a quarter of a second."""
@@ -67,11 +58,7 @@ def screener() -> ScriptedScreener:
 
 
 @pytest.fixture
-def service(
-    tmp_path: Path, screener: ScriptedScreener, new_records: Path
-) -> Iterator[ScreeningService]:
-    (tmp_path / "home").mkdir()
-    shutil.copy(new_records, tmp_path / "home")
+def service(tmp_path: Path, screener: ScriptedScreener) -> Iterator[ScreeningService]:
     protocol = Protocol("test-100", minimum_rbc_count=100, negative_limit_fraction=0.05)
     service = ScreeningService(Store(tmp_path / "home"), lambda: screener, protocol)
     yield service
