@@ -12,10 +12,12 @@ import pytest
 from click.testing import CliRunner
 
 from edge.contract.errors import ConfigError, DataError
+from edge.contract.manifest_corrections import Corrections
 from tests.support.drawn_dataset import write_dataset
 from tests.support.drawn_records import write_fold, write_folds
 from train.cli import train
 from train.context import write_in_context
+from train.corrections import write_run_corrections
 from train.datasets.base import list_examples
 from train.report.comparison import read_published
 from train.report.runs import write_run_report
@@ -129,6 +131,18 @@ def test_fit_with_fewer_epochs_or_pixels_than_its_recipe_says_so(tmp_path: Path)
     assert f"({cut})" in row_of(page[page.index("Beside what was published") :], "regnet-112")
     assert cut in section_of(page, "regnet-112")
     assert "its recipe" not in section_of(page, "mine")
+
+
+def test_fit_that_learned_from_corrections_says_so(tmp_path: Path) -> None:
+    fold = write_fold(tmp_path / "r" / "kisumu")
+    write_fold(tmp_path / "r" / "home")
+    learned = Corrections("classifier", (), {"uninfected": 1200, "parasitised": 34}, {})
+    write_run_corrections(fold, learned)
+    page = report(tmp_path / "r", tmp_path / "o.html")
+    mark = "3 epochs, and 1,234 corrections of devices"
+    assert mark in row_of(page[page.index("All runs") :], "kisumu")
+    assert mark in section_of(page, "kisumu")
+    assert "corrections" not in section_of(page, "home")
 
 
 def test_class_that_is_too_rare_for_conformal_sets_is_named(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge.contract.errors import ConfigError, ManifestError
 from edge.contract.records import from_plain
+from train.corrections import read_run_corrections
 from train.recipe import RECIPES_DIR, Recipe, load_recipe
 from train.report.analysis import Analysis
 from train.report.table import Table, value_text, with_interval
@@ -92,10 +93,13 @@ def split_text(run: Run) -> str:
 
 
 def effort_text(run: Run) -> str:
-    """`64 px, 1 epoch; its recipe: 112 px, 10 epochs` of a fit that was cut short."""
+    """`64 px, 1 epoch; its recipe: 112 px, 10 epochs` of a fit that was cut short.
+
+    What it learned from corrections that devices exported is said, too.
+    """
     recipe = run.recipe
     full = _full_recipe(run.name)
-    text = _effort(recipe)
+    text = _effort(recipe) + _corrections_text(run)
     if full is None or (full.dataset, full.model) != (recipe.dataset, recipe.model):
         return text
     fewer = full.fit.epochs > recipe.fit.epochs
@@ -112,6 +116,12 @@ def _full_recipe(name: str) -> Recipe | None:
 def _effort(recipe: Recipe) -> str:
     epochs = recipe.fit.epochs
     return f"{recipe.preprocessing.size_px} px, {epochs} epoch{'s' * (epochs > 1)}"
+
+
+def _corrections_text(run: Run) -> str:
+    found = [read_run_corrections(fold.folder) for fold in run.folds]
+    counts = [sum(one.learned.values()) for one in found if one]
+    return f", and {max(counts):,} corrections of devices" if counts else ""
 
 
 def _row(run: Run, analysis: Analysis | None) -> tuple[str, ...]:
