@@ -250,6 +250,13 @@ def test_engine_makes_the_folds_that_are_missing(lab: DrawnLab, tmp_path: Path) 
     assert engine.asked == []
 
 
+def test_enhancer_has_no_folds_for_an_engine(clinicscope: Run) -> None:
+    for more in (("--engine", "ray"), ("--cpus", 2)):
+        code, _, err = clinicscope("compress", "run", "malaria-superres", *more)
+        assert code == 2
+        assert "an enhancer of one fit; leave out --engine, --cpus" in err
+
+
 def test_variant_of_other_settings_is_made_again(lab: DrawnLab, copied: Path) -> None:
     loaded, told = load_lab_recipe(str(lab.recipe)), list[str]()
     one = Fit(copied / "student/fold0", *load_network(copied / "student/fold0"))
