@@ -25,7 +25,7 @@ _GRID = 8
 
 def samples_of(image: U8Array) -> U8Array:
     """(64,3) pixels of an (H,W,3) picture, on a grid."""
-    rows, columns = _places(image.shape[0], image.shape[1])
+    rows, columns = _places(*image.shape[:2])
     return np.asarray(image[rows, columns])
 
 
@@ -49,32 +49,30 @@ def shown_in(
     wanted = {(int(height), int(width)) for height, width in sizes}
     fields = {example.path for example in examples if example.box}
     cells = {example.path for example in examples if not example.box}
+    grid = np.stack([_places(*size) for size in sizes.tolist()])
+    where = grid + places[:, :, None]
     for path in sorted(fields | {path for path in cells if _size_of(path) in wanted}):
         image = _image_of(path)
         if path in fields:
-            found |= _alike(image, samples, places, sizes)
+            inside = (places + sizes <= image.shape[:2]).all(axis=1) & ~found
+            found[inside] = _alike(image, samples[inside], where[inside])
         else:
-            same = (sizes == image.shape[:2]).all(axis=1)
-            found |= same & _alike(image, samples, np.zeros_like(places), sizes)
+            same = (sizes == image.shape[:2]).all(axis=1) & ~found
+            found[same] = _alike(image, samples[same], grid[same])
     return found
 
 
-def _alike(image: U8Array, samples: U8Array, places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    inside = (places + sizes <= image.shape[:2]).all(axis=1)
-    found = np.zeros(len(samples), bool)
-    if inside.any():
-        at = [_places(*size) for size in sizes[inside].tolist()]
-        rows, columns = (np.stack([one[axis] for one in at]) for axis in (0, 1))
-        top, left = places[inside].T[:, :, None]
-        seen = image[top + rows, left + columns].astype(np.int16)
-        found[inside] = np.abs(seen - samples[inside]).mean(axis=(1, 2)) <= ALIKE
-    return found
+def _alike(image: U8Array, samples: U8Array, where: np.ndarray) -> np.ndarray:
+    """(N,) bool of (N,64,3) samples, and (N,2,64) where in the image they may be from."""
+    seen = image[where[:, 0], where[:, 1]].astype(np.int16)
+    return np.asarray(np.abs(seen - samples).mean(axis=(1, 2)) <= ALIKE)
 
 
-def _places(height_px: int, width_px: int) -> tuple[np.ndarray, np.ndarray]:
+def _places(height_px: int, width_px: int) -> np.ndarray:
+    """(2,64) rows and columns of the grid."""
     middle = (np.arange(_GRID) + 0.5) / _GRID
     rows, columns = np.meshgrid(middle * height_px, middle * width_px, indexing="ij")
-    return rows.astype(int).ravel(), columns.astype(int).ravel()
+    return np.stack([rows.ravel(), columns.ravel()]).astype(int)
 
 
 def _size_of(path: Path) -> tuple[int, int]:
