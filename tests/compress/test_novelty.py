@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from compress.pack import pack_bundle
 from compress.run import Settings, run_task
 from edge.config import DeviceConfig
 from edge.contract.errors import ConfigError, DataError, GoldenMismatchError
+from edge.contract.manifest import Corrections
 from edge.installed import prove_classifier
 from edge.runtimes.base import open_runtime
 from edge.screening.novelty import NoveltyNetwork
@@ -167,6 +169,21 @@ def test_bundle_carries_both_networks_and_the_device_reads_both(
     card = (tmp_path / "both/MODEL_CARD.md").read_text()
     assert "novelty: malaria-novelty.int8.tflite" in card
     assert f"foreign score at or above {record.novelty.foreign_threshold}: no red cell" in card
+
+
+def test_corrections_that_either_network_learned_from_are_on_the_bundle(
+    classifier: Path, novelty: Path, tmp_path: Path
+) -> None:
+    learned = []
+    for folder, role in ((classifier, "classifier"), (novelty, "novelty")):
+        copied = shutil.copytree(folder, tmp_path / role)
+        learned.append(Corrections(role, (), {"uninfected": 7}, {}))
+        write_compressed(copied, replace(read_compressed(copied), corrections=learned[-1]))
+    out = tmp_path / "bundle"
+    packed = pack_bundle(tmp_path / "classifier", out, version=1, novelty=tmp_path / "novelty")
+    assert packed.manifest.corrections == tuple(learned)
+    card = (out / "MODEL_CARD.md").read_text()
+    assert "- classifier: learned from 7" in card and "- novelty: learned from 7" in card
 
 
 def test_evaluating_the_role_gives_the_scores_of_the_lab(
