@@ -169,8 +169,6 @@ def _read(
     camera: Camera, screener: Screener, protocol: Protocol
 ) -> tuple[PartBuilder, SlideReport]:
     built, tally = PartBuilder(), Tally()
-    # Else a slide's cells would depend on which slides this worker had before.
-    screener.forget()
     with camera:
         for result, frame in read_fields(camera, screener):
             built.add(result, decoded=frame is not None)

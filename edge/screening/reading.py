@@ -33,13 +33,19 @@ class Reading:
         self.flagged = flagged
         self.pulse = Pulse()
         self._seen = SeenFields()
+        self._begun = False
         self._lock = threading.Lock()
 
     def read(self, camera: Camera, screener: Screener) -> tuple[FieldResult, Frame | None] | None:
         """The next field's result, and its frame where one was read; None at the camera's end.
 
         The camera shows one specimen: a place that it shows twice is refused the second time.
+        What the screener remembers of the specimen before is forgotten, so that a specimen comes
+        out the same whichever were read before it.
         """
+        if not self._begun:
+            screener.forget()
+            self._begun = True
         try:
             frame = camera.capture()
         except EndOfSourceError:
