@@ -77,16 +77,20 @@ def fit(
     return run_dir / WEIGHTS_FILE
 
 
-def is_finished(recipe: Recipe, run_dir: Path, exports: Exports | None = None) -> bool:
+def is_finished(
+    recipe: Recipe, run_dir: Path, exports: Exports | None = None, replicas: int = 1
+) -> bool:
     """Whether the folder holds this fit whole.
 
     Raises:
-        ConfigError: it holds a run of another recipe, or of other corrections.
+        ConfigError: it holds a run of another recipe, of other corrections, or by another number
+            of workers.
     """
     # Scores are written last.
     if not (holds(run_dir, recipe) and (run_dir / SCORES_FILE).is_file()):
         return False
     claim_corrections(run_dir, recipe, exports)
+    check_replicas(run_dir, replicas)
     return True
 
 

@@ -111,7 +111,7 @@ def fit_pieces(
     logs = {k: fits[k][1] / "log.csv" for k in left}
     with marked(parent) as mark, following(logs, on_row):
         root = data_root(data)
-        _prepare(fits[left[0]][0], parent, root)
+        prepare_crops(fits[left[0]][0], parent, root)
         work_dir, exported = Path.cwd(), tuple(path.resolve() for path in corrections)
         pieces = [
             Piece(fits[k][0], fits[k][1].resolve(), root, exported, work_dir, mark, cpus)
@@ -166,7 +166,7 @@ def marked(folder: Path) -> Iterator[Path]:
         mark.unlink(missing_ok=True)
 
 
-def _prepare(recipe: Recipe, parent: Path, data: Path) -> None:
+def prepare_crops(recipe: Recipe, parent: Path, data: Path) -> None:
     """Decodes the crops, which all folds share, once and not in each of them."""
     with writing(parent):
         load_crops(list_examples(recipe.dataset, data), recipe.preprocessing, parent / "cache")

@@ -6,8 +6,8 @@ import socket
 from contextlib import ExitStack
 from typing import Any
 
+from train.crews import Crew, Work
 from train.processes import Process
-from train.replicas import Crew, Work
 
 LOOPBACK = "127.0.0.1"
 

@@ -12,8 +12,8 @@ from edge.contract.errors import ConfigError, HardwareError
 from edge.engine.base import Done
 from edge.engine.ray_worker import Fault, pack_environment
 from edge.engine.ray_worker import work as attempt_there
+from train.crews import Crew, Work
 from train.processes import BEAT_S, Beat, FaultError, WorkerDiedError
-from train.replicas import Crew, Work
 from train.replicas_local import free_ports
 
 # Others' work may end meanwhile, and a node that died may not be known yet.

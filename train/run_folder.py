@@ -58,10 +58,11 @@ def check_replicas(run_dir: Path, replicas: int) -> None:
     """
     path = run_dir / REPLICAS_FILE
     begun = int(json.loads(path.read_text())["replicas"]) if path.is_file() else 1
-    if begun != replicas and (run_dir / "checkpoint").is_dir():
+    if begun != replicas and (run_dir / "log.csv").is_file():
         raise ConfigError(
             f"{run_dir} was begun by {begun} workers, and {replicas} would come to other numbers; "
-            f"give --replicas {begun}, or another --out"
+            f"{f'give --replicas {begun}' if begun > 1 else 'leave --replicas out'}, or give "
+            "another --out"
         )
     with writing(run_dir):
         if replicas > 1:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from edge.contract.errors import ConfigError, DataError, DeviceLostError
+from train.crews import TRIES, see_through
 from train.processes import Beat, FaultError, Process, WorkerDiedError, in_fresh_process
-from train.replicas import TRIES, see_through
 from train.replicas_local import LocalCrew
 
 ROOT = Path(__file__).parents[2]

@@ -102,13 +102,16 @@ def test_recipes_that_workers_cannot_share_are_refused() -> None:
     check_replicas_of(recipe, 2)
 
 
-def test_another_number_of_workers_is_refused_once_there_is_a_checkpoint(tmp_path: Path) -> None:
+def test_another_number_of_workers_is_refused_once_there_is_an_epoch(tmp_path: Path) -> None:
     check_replicas(tmp_path, 2)
     check_replicas(tmp_path, 4)
-    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "log.csv").touch()
     check_replicas(tmp_path, 4)
     with pytest.raises(ConfigError, match="was begun by 4 workers, and 1 would come to other"):
         check_replicas(tmp_path, 1)
+    (tmp_path / "replicas.json").unlink()
+    with pytest.raises(ConfigError, match="leave --replicas out, or give another --out"):
+        check_replicas(tmp_path, 2)
 
 
 def test_more_workers_than_the_ray_has_cpus_are_refused(tmp_path: Path, clinicscope: Run) -> None:

@@ -16,8 +16,8 @@ import pytest
 from edge.contract.errors import HardwareError
 from edge.engine import EngineSettings, open_engine
 from train import replicas_ray
+from train.crews import see_through
 from train.processes import Beat
-from train.replicas import see_through
 from train.replicas_ray import RayCrew
 
 ROOT = Path(__file__).parents[2]
