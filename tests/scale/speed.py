@@ -1,6 +1,6 @@
 """How fast an archive is screened: one process, one worker of Ray, two workers, in turns.
 
-    python -m tests.scale.speed [--slides 40] [--fields 10] [--turns 3] [--json RECORD]
+    python -m tests.scale.speed [--slides 80] [--fields 10] [--turns 3] [--json RECORD]
 
 The slides are folders of JPEG fields of 1280 x 960 px, drawn before, as a device stores them. Of
 each run two figures: the command from its start to its end, and the rate once all workers are at
@@ -91,7 +91,7 @@ def figures(found: dict[str, list[Any]], slides: int) -> dict[str, Any]:
 def main() -> int:
     """The command; 0 where the figures are reached."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--slides", type=int, default=40)
+    parser.add_argument("--slides", type=int, default=80)
     parser.add_argument("--fields", type=int, default=10)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--json", type=Path)
