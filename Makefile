@@ -4,6 +4,7 @@
 # make test-arm64  the program, its networks' answers, the suite of runtimes and picamera2 on arm64
 # make soak   20,000 captures with faults: memory, records, states
 # make kill   200 kills in mid-work; make many-specimens: 100,000 specimens; make load: 50 phones
+# make scale  two nodes of Ray of which one dies; speed, memory and overhead of an archive
 # make image-root  a device's root for arm64, and a slide in it; make appliance-check  the service under systemd
 # make update-kill, make application-kill  power that goes in the midst of an update
 # make application  an update of the program, to be signed; make container  the container, built and asked
@@ -19,7 +20,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-arm64 soak kill many-specimens load check format legacy lock translations browser rtsp compiler servers tools screenshots pages image-root appliance-check container application update-kill application-kill clean
+.PHONY: run test test-arm64 soak kill many-specimens load scale check format legacy lock translations browser rtsp compiler servers tools screenshots pages image-root appliance-check container application update-kill application-kill clean
 
 run: $(DEVICE)/.ready
 	$(DEVICE)/bin/clinicscope run --host $(HOST) --port $(PORT)
@@ -73,6 +74,14 @@ kill: $(ALL)/.ready servers
 
 many-specimens: $(ALL)/.ready
 	$(ALL)/bin/python -m tests.durability.many_specimens build/many --json build/many.json
+
+# Ray: workers killed and nodes cut off, speed, memory, overhead; some 30 minutes alone on the machine;
+# needs root. The records are docs/scale-*.json; tests.scale.sizing puts them into docs/scale.md.
+scale: $(ALL)/.ready tools
+	$(ALL)/bin/python -m tests.scale.two_nodes --json build/scale-nodes.json
+	$(ALL)/bin/python -m tests.scale.speed --json build/scale-speed.json
+	$(ALL)/bin/python -m tests.scale.memory --json build/scale-memory.json
+	$(ALL)/bin/python -m tests.scale.overhead --json build/scale-overhead.json
 
 # 50 phones for ten minutes; every page with ten people; what watching the camera costs.
 load: $(ALL)/.ready

@@ -26,6 +26,8 @@ OBJECT_STORE_BYTES = 256_000_000
 SETTINGS = {
     # It would tell its maker of each start, and there is no network.
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Workers of a Ray that is started here would give way to all else, which this process does not.
+    "RAY_worker_niceness": "0",
     # A node that was cut off counts as dead after a while, yet the call that gave it a piece would
     # wait minutes for an answer that cannot come. So many milliseconds of silence, and so many for
     # the answer to a ping, and the piece is given to another node.
