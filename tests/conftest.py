@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,9 @@ from sqlalchemy import Engine
 # Before NumPy is there: two test processes on two cores have no core to spare, and the threads of
 # OpenBLAS and OpenMP burn time while they wait for one. Programs that tests start inherit it.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+# Modules are compiled once, and not by each of the hundreds of programs that tests start; the next
+# run finds the tests themselves compiled, too.
+os.environ["PYTHONDONTWRITEBYTECODE"] = ""
 
 from edge.cli import main
 from edge.installed import SHIPPED_DIR
@@ -34,11 +38,25 @@ MAKE_THEIR_OWN = {
     "test_store_migrations.py",
 }
 
+# Files of tests lie in memory where there is room: records are synced at every commit, and tests
+# would wait for the disk longer than they compute.
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 8_000_000_000
+
+
+def has_room(folder: Path) -> bool:
+    """Whether tests may keep their files, and run programs, there."""
+    if not os.access(folder, os.W_OK) or os.statvfs(folder).f_flag & os.ST_NOEXEC:
+        return False
+    return shutil.disk_usage(folder).free > ROOM_BYTES
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Files go to test processes in the order below, not by how many tests they have."""
     # Hundreds of files are read and rewritten before the first test, and all of it is kept.
     gc.disable()
+    sys.dont_write_bytecode = False
+    if has_room(MEMORY):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     if hasattr(config.option, "loadscopereorder"):
         config.option.loadscopereorder = False
 
