@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import resource
@@ -13,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edge.bench.sensors import ROOT, read_text
+from edge.engine.environment import hash_code
 
 _PACKAGES = ("clinicscope", "ai-edge-litert", "tflite-runtime", "onnxruntime", "numpy",
              "opencv-python-headless")  # fmt: skip
@@ -70,15 +70,6 @@ def read_machine(root: Path = ROOT) -> Machine:
         dict(_versions()),
         hash_code(_HERE),
     )
-
-
-def hash_code(folder: Path) -> str:
-    """sha256 over names and contents of all Python files below."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 class LoadMeter:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 # Besides the program: what decodes, resizes, computes, fits and writes.
 PACKAGES = (
@@ -13,13 +15,31 @@ PACKAGES = (
     "onnxruntime", "tensorflow", "tf-keras", "pyarrow", "ray",
 )  # fmt: skip
 ABSENT = "not installed"
+# Folders of this program's code, as far as they are installed.
+PROGRAM, FOLDERS = Path(__file__).parents[2], ("edge", "train", "compress")
 
 
 @cache
 def environment() -> Mapping[str, str]:
-    """Versions by name, of this process: the processor's kind, Python, and PACKAGES."""
+    """Versions by name, of this process: the processor's kind, Python, PACKAGES, and the code."""
     own = {"processor": platform.machine(), "python": platform.python_version()}
+    own["code"] = hash_program()
     return own | {name: _version(name) for name in PACKAGES}
+
+
+def hash_program() -> str:
+    """12 digits of the sha256 of all code: two states of it may have the same version."""
+    hashes = [hash_code(PROGRAM / name) for name in FOLDERS if (PROGRAM / name).is_dir()]
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()[:12]
+
+
+def hash_code(folder: Path) -> str:
+    """sha256 over names and contents of all Python files below."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 def _version(name: str) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from edge.bench.energy import measure_energy
-from edge.bench.machine import LoadMeter, hash_code, read_machine
+from edge.bench.machine import LoadMeter, read_machine
 from edge.bench.sensors import Sensors, read_sensors
+from edge.engine.environment import hash_code
 from tests.edge.bench.sensor_tree import (
     CPU_JIFFIES,
     write_file,

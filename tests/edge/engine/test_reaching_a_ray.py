@@ -6,11 +6,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from edge.contract.errors import ConfigError, HardwareError
-from edge.engine.environment import ABSENT, differences, environment
+from edge.engine.environment import ABSENT, differences, environment, hash_program
 from edge.engine.ray_start import check_answers
 from edge.engine.ray_worker import unlike
 
@@ -50,6 +51,16 @@ def test_something_listens_and_is_silent(monkeypatch: pytest.MonkeyPatch) -> Non
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(HardwareError, match="is no Ray"):
             check_answers(address)
+
+
+def test_a_changed_line_is_another_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "edge").mkdir()
+    (tmp_path / "edge" / "a.py").write_text("x = 1\n")
+    monkeypatch.setattr("edge.engine.environment.PROGRAM", tmp_path)
+    first = hash_program()
+    assert hash_program() == first
+    (tmp_path / "edge" / "a.py").write_text("x = 2\n")
+    assert hash_program() != first
 
 
 def test_versions_are_compared_by_name() -> None:
