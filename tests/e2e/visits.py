@@ -97,7 +97,7 @@ class Visits:
         if of in (FIRST_RUN, VISITOR, TOO_OFTEN):
             return None
         if of not in self.sessions:
-            # A worker of the page would keep the whole program for a browser that is closed at once.
+            # A worker of the page would keep the whole program for a browser that closes at once.
             context = self.browser.new_context(locale="en", service_workers="block")
             page = context.new_page()
             page.goto(self.address)
