@@ -15,16 +15,26 @@ PACKAGES = (
     "onnxruntime", "tensorflow", "tf-keras", "pyarrow", "ray",
 )  # fmt: skip
 ABSENT = "not installed"
+# Of a processor's instructions those by which libraries choose how they compute.
+INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm")
+CPUINFO = Path("/proc/cpuinfo")
 # Folders of this program's code, as far as they are installed.
 PROGRAM, FOLDERS = Path(__file__).parents[2], ("edge", "train", "compress")
 
 
 @cache
 def environment() -> Mapping[str, str]:
-    """Versions by name, of this process: the processor's kind, Python, PACKAGES, and the code."""
-    own = {"processor": platform.machine(), "python": platform.python_version()}
-    own["code"] = hash_program()
+    """By name what this process is: the processor's kind, Python, PACKAGES, and the code."""
+    own = {"processor": platform.machine(), "instructions": _instructions()}
+    own |= {"python": platform.python_version(), "code": hash_program()}
     return own | {name: _version(name) for name in PACKAGES}
+
+
+def _instructions() -> str:
+    lines = CPUINFO.read_text().splitlines() if CPUINFO.is_file() else []
+    told = [line for line in lines if line.lower().startswith(("flags", "features"))]
+    words = set(told[0].partition(":")[2].split()) if told else set()
+    return " ".join(name for name in INSTRUCTIONS if name in words)
 
 
 def hash_program() -> str:

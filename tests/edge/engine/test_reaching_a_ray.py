@@ -63,6 +63,18 @@ def test_a_changed_line_is_another_program(tmp_path: Path, monkeypatch: pytest.M
     assert hash_program() != first
 
 
+def test_a_processor_that_computes_otherwise_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = tmp_path / "cpuinfo"
+    monkeypatch.setattr("edge.engine.environment.CPUINFO", told)
+    assert environment.__wrapped__()["instructions"] == ""
+    told.write_text("model name\t: X\nflags\t\t: fpu fma avx2 avx512f\nflags\t\t: fpu\n")
+    assert environment.__wrapped__()["instructions"] == "avx2 fma avx512f"
+    told.write_text("Features\t: fp asimd asimddp\n")
+    assert environment.__wrapped__()["instructions"] == "asimddp"
+
+
 def test_versions_are_compared_by_name() -> None:
     here = environment()
     assert here["ray"] != ABSENT
