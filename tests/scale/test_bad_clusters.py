@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -64,16 +65,23 @@ def test_a_machine_that_is_no_node(nodes: Cluster) -> None:
     assert said.startswith("3 no node of a Ray runs on this machine")
 
 
-def test_another_version_on_a_node_is_told(nodes: Cluster, tmp_path: Path) -> None:
-    other = tmp_path / "clinicscope-9.9.9.dist-info"
+@pytest.fixture()
+def shared() -> Iterator[Path]:
+    """A folder on the disk: each machine has a shared memory of its own, where tests' files lie."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
+def test_another_version_on_a_node_is_told(nodes: Cluster, shared: Path) -> None:
+    other = shared / "clinicscope-9.9.9.dist-info"
     other.mkdir()
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: clinicscope\nVersion: 9.9.9\n")
-    nodes.start(nodes.worker, "--num-cpus", "1", env={"PYTHONPATH": str(tmp_path)})
+    nodes.start(nodes.worker, "--num-cpus", "1", env={"PYTHONPATH": str(shared)})
     words = command(
-        "simulated:slides=2&fields=1", tmp_path / "out",
+        "simulated:slides=2&fields=1", shared / "out",
         "--engine", "ray", "--address", nodes.address,
     )  # fmt: skip
-    program = nodes.program(*words, env={"CLINICSCOPE_HOME": str(tmp_path / "home")})
+    program = nodes.program(*words, env={"CLINICSCOPE_HOME": str(shared / "home")})
     said, errors = program.communicate(timeout=SOON_S)
     assert (program.returncode, said) == (3, ""), errors
     assert "clinicscope 9.9.9 (here " in errors

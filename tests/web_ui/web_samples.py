@@ -93,6 +93,9 @@ class ScriptedScreener:
         named = {"stages_bundle_id": "stages-1.0.0", "stages_bundle_sha256": "cd" * 32}
         self.ran_on = replace(self.ran_on, **named)
 
+    def forget(self) -> None:
+        """It remembers nothing."""
+
     def screen(self, frame: Frame, flagged: Flagged = NONE_FLAGGED) -> FieldResult:
         if self.gate is not None:
             assert self.gate.wait(10)
