@@ -25,9 +25,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 run: $(DEVICE)/.ready
 	$(DEVICE)/bin/clinicscope run --host $(HOST) --port $(PORT)
 
-# Three at once on two cores: half the time is waiting, for browsers, programs and Ray.
 test: $(ALL)/.ready $(LEGACY)/.ready browser rtsp compiler servers tools
-	$(ALL)/bin/python -m pytest -n 3 --dist loadfile
+	$(ALL)/bin/python -m pytest -n 2 --dist loadfile
 
 # Under QEMU where this is no arm64 machine; the Debian root is kept in build/ for the next time.
 test-arm64: $(ALL)/.ready
