@@ -75,13 +75,13 @@ kill: $(ALL)/.ready servers
 many-specimens: $(ALL)/.ready
 	$(ALL)/bin/python -m tests.durability.many_specimens build/many --json build/many.json
 
-# Ray: workers killed and nodes cut off, speed, memory, overhead; some 30 minutes alone on the machine;
+# Ray: workers killed and nodes cut off, speed, memory, overhead; some 20 minutes alone on the machine;
 # needs root. The records are docs/scale-*.json; tests.scale.sizing puts them into docs/scale.md.
 scale: $(ALL)/.ready tools
-	$(ALL)/bin/python -m tests.scale.two_nodes --json build/scale-nodes.json
-	$(ALL)/bin/python -m tests.scale.speed --json build/scale-speed.json
+	$(ALL)/bin/python -m tests.scale.two_nodes --slides 40 --kinds process raylet cut cut-and-back --json build/scale-nodes.json
+	$(ALL)/bin/python -m tests.scale.speed --slides 12 --fields 50 --turns 2 --json build/scale-speed.json
 	$(ALL)/bin/python -m tests.scale.memory --json build/scale-memory.json
-	$(ALL)/bin/python -m tests.scale.overhead --json build/scale-overhead.json
+	$(ALL)/bin/python -m tests.scale.overhead --pieces 600 --json build/scale-overhead.json
 
 # 50 phones for ten minutes; every page with ten people; what watching the camera costs.
 load: $(ALL)/.ready

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 from edge.contract.errors import DataError, FrameError
@@ -49,8 +48,3 @@ def always_dies(number: int) -> int:
     if number == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
-
-
-def slow(seconds: float) -> float:
-    time.sleep(seconds)
-    return seconds
